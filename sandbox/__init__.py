@@ -1,0 +1,1 @@
+"""The embedded default: a one-machine world in which the real program runs (design.md section 5)."""

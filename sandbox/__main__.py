@@ -1,0 +1,5 @@
+"""`python -m sandbox up|down|status|logs|tools`."""
+
+from sandbox.cli import main
+
+main()
