@@ -1,0 +1,14 @@
+"""Starts the policy pack for the engine. Everything in it is mandatory: a violation stops preview and up."""
+
+import sys
+from pathlib import Path
+
+from pulumi_policy import EnforcementLevel, PolicyPack
+
+# The engine starts this file from the pack's directory; `policies` and `components.constants` lie one above.
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from policies.pack import DESCRIPTION, NAME, policies  # needs the path above
+
+# Never returns: it serves the engine until the engine ends the process.
+PolicyPack(NAME, policies(), enforcement_level=EnforcementLevel.MANDATORY, description=DESCRIPTION)

@@ -1,0 +1,100 @@
+"""The rules as Pulumi policies, and `analyze` for those who have the resources and no engine."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+from pulumi_policy import Policy, ReportViolation, ResourceValidationArgs, ResourceValidationPolicy
+from pulumi_policy.proxy import (
+    UNKNOWN_ARCHIVE_VALUE,
+    UNKNOWN_ARRAY_VALUE,
+    UNKNOWN_ASSET_VALUE,
+    UNKNOWN_BOOLEAN_VALUE,
+    UNKNOWN_NUMBER_VALUE,
+    UNKNOWN_OBJECT_VALUE,
+    UNKNOWN_STRING_VALUE,
+    UnknownValueError,
+)
+
+from policies.rules import RULES
+from policies.rules.kinds import Resource
+from policies.rules.rule import Rule
+from policies.rules.values import UNKNOWN, Object, Value, obj
+
+NAME: Final = "openclaw-tailnet"
+DESCRIPTION: Final = "Refuses what would expose a gateway: public bindings, privileges, tokens, Tailscale's secrets."
+
+_UNKNOWNS: Final = frozenset(
+    {
+        UNKNOWN_ARCHIVE_VALUE,
+        UNKNOWN_ARRAY_VALUE,
+        UNKNOWN_ASSET_VALUE,
+        UNKNOWN_BOOLEAN_VALUE,
+        UNKNOWN_NUMBER_VALUE,
+        UNKNOWN_OBJECT_VALUE,
+        UNKNOWN_STRING_VALUE,
+    }
+)
+# How Pulumi marks special objects on the wire; the pack gets secrets unmarked, recorded requests have them marked.
+_SIGNATURE: Final = "4dabf18193072939515e22adb298388d"
+_SECRET: Final = "1b47061264138c4ac30d75fd1eb44270"
+_OUTPUT: Final = "d0e6a833031e9bbcd3f4e8bde6ca49a4"
+
+
+def plain(value: Any) -> Value:
+    """A property as the rules read it: out of the SDK's proxies, unknown leaves as UNKNOWN, secrets as their value."""
+    if isinstance(value, str):
+        return UNKNOWN if value in _UNKNOWNS else value
+    if isinstance(value, Mapping):
+        fields = cast(Mapping[str, Any], value)
+        # One by one: a proxy raises at each unknown leaf, and the other leaves are still to be judged.
+        found = {key: _plain_at(fields, key) for key in fields}
+        if found.get(_SIGNATURE) in (_SECRET, _OUTPUT):
+            return found.get("value", UNKNOWN)
+        return found
+    if isinstance(value, Sequence):
+        elements = cast(Sequence[Any], value)
+        return [_plain_at(elements, index) for index in range(len(elements))]
+    return value
+
+
+def _plain_at(container: Any, key: str | int) -> Value:
+    try:
+        return plain(container[key])
+    except UnknownValueError:
+        return UNKNOWN
+
+
+def _policy(rule: Rule) -> ResourceValidationPolicy:
+    def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
+        props: Object = obj(plain(args.props))
+        for message in rule.messages(Resource(args.resource_type, args.name, props)):
+            report(message, None)
+
+    return ResourceValidationPolicy(name=rule.name, description=rule.description, validate=validate)
+
+
+def policies() -> list[Policy]:
+    """A policy for each rule, without a level of its own: the pack's counts (mandatory, see __main__.py)."""
+    return [_policy(rule) for rule in RULES]
+
+
+@dataclass(frozen=True)
+class Violation:
+    rule: str
+    type: str
+    name: str
+    message: str
+
+
+def analyze(resources: Iterable[tuple[str, str, Mapping[str, Any]]]) -> list[Violation]:
+    """What the pack says, without an engine, about resources, each (type token, name, inputs: recorded or plain)."""
+    return list(_violations(resources))
+
+
+def _violations(resources: Iterable[tuple[str, str, Mapping[str, Any]]]) -> Iterator[Violation]:
+    for kind, name, props in resources:
+        resource = Resource(kind, name, obj(plain(props)))
+        for rule in RULES:
+            for message in rule.messages(resource):
+                yield Violation(rule.name, kind, name, message)
