@@ -1,0 +1,16 @@
+"""OpenClaw gateways that only a tailnet reaches: read the settings, declare the topology, export what people need."""
+
+import pulumi
+
+from components.settings import SettingsError, load
+from components.topology import Topology
+
+try:
+    settings = load()
+except SettingsError as error:
+    # A RunError is shown without a traceback.
+    raise pulumi.RunError(str(error)) from None
+
+topology = Topology(settings)
+pulumi.export("instances", topology.instances)
+pulumi.export("tokens", {name: pulumi.Output.secret(token) for name, token in topology.tokens.items()})

@@ -1,0 +1,1 @@
+"""What `pulumi up` declares: one file per thing a user can name. Pure functions build, components register."""

@@ -1,0 +1,152 @@
+"""The gateway container: OpenClaw's configuration, environment, probes and limits."""
+
+import json
+from typing import Any
+
+from components.constants import GATEWAY_CONTAINER, GATEWAY_PORT, VOLUME_CONFIG, VOLUME_HOME, VOLUME_TMP
+from components.manifest import Manifest, env, locked_down
+from components.settings import Instance, Resources
+from components.settings.types import quantity_bytes
+
+# The image's own user; it owns /app and /home/node.
+USER = 1000
+CONFIG_KEY = "openclaw.json"
+CONFIG_PATH = "/etc/openclaw"
+HOME = "/home/node"
+
+# The gateway may drain active work for 315 s and shut down for 330 s; less would cut a running task.
+GRACE_SECONDS = 345
+
+
+def secret_variable(instance: Instance) -> str:
+    """The variable that carries the gateway's own secret."""
+    # In `identity` a token would make the gateway refuse to start; the password is for the CLI inside the pod.
+    return "OPENCLAW_GATEWAY_TOKEN" if instance.gateway.auth.mode == "token" else "OPENCLAW_GATEWAY_PASSWORD"
+
+
+def openclaw_json(instance: Instance, origin: str | None) -> str:
+    """The gateway's configuration file. `origin` is where browsers open it, or None when Tailscale is off."""
+    serve = instance.tailscale.enabled and instance.tailscale.reach != "tcp"
+    gateway: dict[str, Any] = {
+        "mode": "local",
+        # Always explicit (I1): unset means 0.0.0.0 wherever the gateway believes that it is in a container.
+        "bind": "loopback",
+        "port": GATEWAY_PORT,
+        "auth": _auth(instance),
+        # Serve comes from loopback with proxy headers; since 2026.8.1 it is refused (403) unless it is trusted here.
+        "trustedProxies": ["127.0.0.1/32"] if serve else [],
+        "controlUi": {"enabled": True, "allowedOrigins": [origin] if origin else []},
+        "terminal": {"enabled": False},
+        # New configuration is a new ConfigMap and a new pod; reloading in place would do it twice.
+        "reload": {"mode": "off"},
+        # Loopback peers are not local users here: a userspace sidecar forwards tailnet peers to loopback.
+        "nodes": {"pairing": {"autoApproveLocal": False, "sshVerify": False}},
+        "tailscale": {"mode": "off"},
+    }
+    return json.dumps(
+        {
+            "gateway": gateway,
+            "update": {"checkOnStart": False},
+            "discovery": {"mdns": {"mode": "off"}},
+            "agents": {"entries": {"main": {}}},
+        },
+        indent=2,
+    )
+
+
+def _auth(instance: Instance) -> dict[str, Any]:
+    auth = instance.gateway.auth
+    if auth.mode != "identity":
+        return {"mode": auth.mode, "allowTailscale": False}
+    # X-Forwarded-Proto comes from Serve with HTTPS only.
+    required = ["x-forwarded-host", *(["x-forwarded-proto"] if instance.tailscale.reach == "https" else [])]
+    return {
+        "mode": "trusted-proxy",
+        "allowTailscale": False,
+        "trustedProxy": {
+            "userHeader": "tailscale-user-login",
+            "requiredHeaders": required,
+            "allowUsers": list(auth.allow_users or instance.people),
+            "allowLoopback": True,
+        },
+    }
+
+
+def heap_mebibytes(resources: Resources) -> int:
+    """The heap's limit: V8 ignores the container's, so it is told three quarters of it."""
+    return quantity_bytes(resources.memory_limit) * 3 // 4 // 2**20
+
+
+def limits(resources: Resources) -> Manifest:
+    """A container's requests and limits (I9)."""
+    return {
+        "requests": {"cpu": resources.cpu_request, "memory": resources.memory_request},
+        "limits": {"cpu": resources.cpu_limit, "memory": resources.memory_limit},
+    }
+
+
+def container(instance: Instance, image: str, token_secret: Any, model_secrets: list[Any]) -> Manifest:
+    """The gateway container. `token_secret` and `model_secrets` are names of Secrets (Inputs)."""
+    variable = secret_variable(instance)
+    values = {
+        "HOME": HOME,
+        "OPENCLAW_STATE_DIR": f"{HOME}/.openclaw",
+        "OPENCLAW_CONFIG_PATH": f"{CONFIG_PATH}/{CONFIG_KEY}",
+        "OPENCLAW_CONFIG_READONLY": "1",
+        # Without a writable cache the gateway ends with exit 78 on a read-only root.
+        "XDG_CACHE_HOME": f"{HOME}/.cache",
+        # A restart is an exit that Kubernetes answers; no self-update, no triage.
+        "OPENCLAW_SUPERVISOR_MODE": "external",
+        "OPENCLAW_NO_AUTO_UPDATE": "1",
+        "OPENCLAW_DISABLE_BONJOUR": "1",
+        "DO_NOT_TRACK": "1",
+        "NODE_OPTIONS": f"--max-old-space-size={heap_mebibytes(instance.gateway.resources)}",
+    }
+    return {
+        "name": GATEWAY_CONTAINER,
+        "image": image,
+        "imagePullPolicy": "IfNotPresent",
+        # `args`, not `command`: the image's entrypoint is tini, which reaps what the tools leave behind.
+        "args": ["node", "openclaw.mjs", "gateway", "run"],
+        "env": [
+            *env(values),
+            # Never optional: without it the gateway invents a token and goes ready.
+            {"name": variable, "valueFrom": {"secretKeyRef": {"name": token_secret, "key": "token"}}},
+        ],
+        "envFrom": [{"secretRef": {"name": name}} for name in model_secrets],
+        # 5 minutes to start: upgrades migrate the state at boot.
+        "startupProbe": _probe("startupz", "j.status==='started'", period=2, failures=150),
+        "readinessProbe": _probe("startupz", "j.status==='started'", period=10, failures=3),
+        "livenessProbe": _probe("healthz", "j.ok===true", period=30, failures=3),
+        "resources": limits(instance.gateway.resources),
+        "securityContext": locked_down(USER),
+        "volumeMounts": [
+            {"name": VOLUME_HOME, "mountPath": HOME},
+            {"name": VOLUME_CONFIG, "mountPath": CONFIG_PATH, "readOnly": True},
+            {"name": VOLUME_TMP, "mountPath": "/tmp"},
+        ],
+    }
+
+
+def _probe(path: str, test: str, period: int, failures: int) -> Manifest:
+    # The body is checked: unknown paths answer 200 with the Control UI's page. From inside, because nothing but loopback listens.
+    script = (
+        f"fetch('http://127.0.0.1:{GATEWAY_PORT}/{path}')"
+        f".then(async r=>{{const j=await r.json();process.exit(r.ok&&{test}?0:1)}}).catch(()=>process.exit(1))"
+    )
+    return {
+        "exec": {"command": ["node", "-e", script]},
+        "periodSeconds": period,
+        "timeoutSeconds": 5,
+        "failureThreshold": failures,
+        "successThreshold": 1,
+    }
+
+
+def volumes(config_map: Any, home_claim: str) -> list[Manifest]:
+    """The pod volumes of the gateway's side."""
+    return [
+        {"name": VOLUME_HOME, "persistentVolumeClaim": {"claimName": home_claim}},
+        {"name": VOLUME_CONFIG, "configMap": {"name": config_map}},
+        {"name": VOLUME_TMP, "emptyDir": {}},
+    ]

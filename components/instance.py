@@ -1,0 +1,91 @@
+"""One gateway, from its namespace to its address."""
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from components import gateway, names, sidecar, workload
+from components.admission import AdmissionGuard
+from components.manifest import metadata, register
+from components.names import Names
+from components.network import InstanceNetwork
+from components.sealed_key import SealedKey
+from components.secrets import GatewaySecrets
+from components.settings import Instance, Settings
+from components.storage import InstanceStorage
+
+
+class GatewayInstance(pulumi.ComponentResource):
+    """Everything of one instance in the cluster."""
+
+    address: str | None
+    """Where people open it, such as `https://openclaw-home.example.ts.net`; None while Tailscale is off."""
+    token: pulumi.Output[str]
+    """The gateway's token or password, a secret."""
+    token_command: pulumi.Output[str]
+    """The command that reads it from the cluster."""
+
+    def __init__(
+        self,
+        instance: Instance,
+        settings: Settings,
+        auth_key: pulumi.Input[str] | None,
+        keeper: k8s.Provider,
+        guard: AdmissionGuard,
+        opts: pulumi.ResourceOptions,
+    ) -> None:
+        own = names.of(instance.id, instance.namespace, instance.tailscale.hostname)
+        inputs = {"namespace": own.namespace, "hostname": own.hostname, "people": list(instance.people)}
+        super().__init__("openclaw:tailnet:Instance", own.logical(), inputs, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        labels = own.labels(pulumi.get_stack())
+        fqdn = f"{own.hostname}.{settings.tailnet.name}"
+        # A disabled instance is reached by `kubectl port-forward`: browsers then open localhost, which is allowed anyway.
+        self.address = sidecar.address(instance.tailscale, fqdn) if instance.tailscale.enabled else None
+
+        storage = InstanceStorage(own.logical("storage"), own, labels, instance, keeper, child)
+        inside = pulumi.ResourceOptions(parent=self, depends_on=[storage])
+        secrets = GatewaySecrets(own.logical("secrets"), own, labels, instance.gateway, inside)
+        network = InstanceNetwork(own.logical("network"), own, labels, instance, settings.cluster, inside)
+        config = _config_map(
+            own, labels, "config", gateway.CONFIG_KEY, gateway.openclaw_json(instance, self.address), inside
+        )
+        sources = workload.Sources(config, secrets.token_secret, secrets.model_secrets)
+        if auth_key is not None:
+            sealed = SealedKey(own.logical("sealed-key"), own, labels, auth_key, inside)
+            serve = _config_map(
+                own, labels, "serve", sidecar.SERVE_KEY, sidecar.serve_json(instance.tailscale, fqdn), inside
+            )
+            sources = workload.Sources(
+                config, secrets.token_secret, secrets.model_secrets, serve, sealed.kek_secret, sealed.sealed_secret
+            )
+        register(
+            k8s.apps.v1.Deployment,
+            own.logical("gateway"),
+            workload.deployment(own, labels, instance, settings.tailnet, settings.images, sources),
+            # The pod must never run before its network is closed and the guard is in force.
+            pulumi.ResourceOptions(parent=self, depends_on=[storage, network, guard]),
+        )
+        self.token = secrets.token
+        self.token_command = secrets.token_secret.apply(
+            lambda name: (
+                f"kubectl --namespace {own.namespace} get secret {name} --output go-template='{{{{.data.token|base64decode}}}}'"
+            )
+        )
+        self.summary: dict[str, pulumi.Input[str]] = {
+            "namespace": own.namespace,
+            "hostname": own.hostname,
+            "tag": own.tag,
+            "tokenCommand": self.token_command,
+            "address": self.address
+            or f"kubectl --namespace {own.namespace} port-forward deployment/{own.deployment} {gateway.GATEWAY_PORT}",
+        }
+        self.register_outputs(self.summary)
+
+
+def _config_map(
+    own: Names, labels: dict[str, str], part: str, key: str, content: str, opts: pulumi.ResourceOptions
+) -> pulumi.Output[str]:
+    """Declares an immutable, auto-named ConfigMap and returns its name."""
+    manifest = {"metadata": metadata(own.namespace, labels), "immutable": True, "data": {key: content}}
+    made = register(k8s.core.v1.ConfigMap, own.logical(part), manifest, opts)
+    return made.metadata.apply(lambda meta: str(meta.name))

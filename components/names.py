@@ -1,0 +1,53 @@
+"""Every name, tag and label of an instance, from one function (I12)."""
+
+from dataclasses import dataclass
+
+from components.constants import LABEL_INSTANCE, LABEL_STACK
+
+
+@dataclass(frozen=True)
+class Names:
+    """The names of one instance. `logical` prefixes its Pulumi resource names."""
+
+    id: str
+    namespace: str
+    hostname: str
+
+    # Inside the instance's own namespace: the same for all instances.
+    deployment: str = "openclaw"
+    home_claim: str = "gateway-home"
+    tailnet_claim: str = "tailnet-state"
+
+    @property
+    def tag(self) -> str:
+        """The tailnet tag of the instance's device."""
+        return f"tag:openclaw-{self.id}"
+
+    @property
+    def seal_subject(self) -> str:
+        """What a sealed key is bound to: a ciphertext of another instance must not open here."""
+        return f"{self.namespace}/{self.id}"
+
+    def logical(self, part: str = "") -> str:
+        """The Pulumi name of one of the instance's resources."""
+        return f"{self.id}-{part}" if part else self.id
+
+    def labels(self, stack: str) -> dict[str, str]:
+        """Labels on everything of the instance; `openclaw-tailnet/instance` selects its pods."""
+        return {
+            "app.kubernetes.io/name": "openclaw",
+            "app.kubernetes.io/managed-by": "pulumi",
+            LABEL_STACK: stack,
+            LABEL_INSTANCE: self.id,
+        }
+
+
+def of(instance_id: str, namespace: str | None = None, hostname: str | None = None) -> Names:
+    """The names of the instance `instance_id`; namespace and hostname may be chosen by the stack."""
+    default = f"openclaw-{instance_id}"
+    return Names(instance_id, namespace or default, hostname or default)
+
+
+def guard(stack: str) -> str:
+    """The name of the admission guard: it is cluster-wide, so each stack has its own."""
+    return f"openclaw-tailnet-{stack}"

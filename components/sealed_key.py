@@ -1,0 +1,110 @@
+"""The sealed auth key: in the cluster it is ciphertext, and plain only in the sidecar's memory.
+
+JWE compact serialization, `dir` + `A256GCM` (RFC 7516, 7518). The protected header names the instance, and the whole
+header is authenticated, so a ciphertext of another instance does not open.
+"""
+
+import base64
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pulumi_random as random
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from components.constants import UNSEAL_CONTAINER, VOLUME_AUTH_KEY, VOLUME_KEK, VOLUME_SEALED_KEY, VOLUME_TAILNET_STATE
+from components.gateway import USER, limits
+from components.manifest import Manifest, locked_down
+from components.names import Names
+from components.secrets import secret
+from components.settings import Resources
+from components.sidecar import AUTH_KEY_FILE, AUTH_KEY_PATH, STATE_PATH
+
+KEK_PATH = "/run/tailnet-kek"
+SEALED_PATH = "/run/tailnet-sealed"
+KEK_KEY, SEALED_KEY = "kek", "authkey.jwe"
+COPY_FILE = f"{STATE_PATH}/sealed-{SEALED_KEY}"
+UNSEAL_SCRIPT = Path(__file__).with_name("unseal.mjs").read_text()
+UNSEAL_RESOURCES = Resources.model_construct(
+    cpu_request="50m", cpu_limit="500m", memory_request="64Mi", memory_limit="128Mi"
+)
+
+
+def seal(plain: str, kek: bytes, nonce: bytes, subject: str) -> str:
+    """`plain` as a JWE for `subject`. `kek` has 32 bytes, `nonce` 12; a pair of them must never be used twice."""
+    if len(kek) != 32 or len(nonce) != 12:
+        raise ValueError(f"A256GCM needs 32 bytes of key and 12 of nonce, not {len(kek)} and {len(nonce)}")
+    header = _base64url(json.dumps({"alg": "dir", "enc": "A256GCM", "kid": subject}, separators=(",", ":")).encode())
+    sealed = AESGCM(kek).encrypt(nonce, plain.encode(), header.encode("ascii"))
+    # `dir` has no encrypted key: the second part is empty.
+    return ".".join([header, "", _base64url(nonce), _base64url(sealed[:-16]), _base64url(sealed[-16:])])
+
+
+def _base64url(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+
+
+def container(image: str, subject: str) -> Manifest:
+    """The init container that opens the key, with the Node of the gateway's image."""
+    files = [f"{KEK_PATH}/{KEK_KEY}", f"{SEALED_PATH}/{SEALED_KEY}", COPY_FILE, AUTH_KEY_FILE]
+    return {
+        "name": UNSEAL_CONTAINER,
+        "image": image,
+        "imagePullPolicy": "IfNotPresent",
+        "args": ["node", "--input-type=module", "--eval", UNSEAL_SCRIPT, "--", subject, *files],
+        "resources": limits(UNSEAL_RESOURCES),
+        "securityContext": locked_down(USER),
+        "volumeMounts": [
+            {"name": VOLUME_KEK, "mountPath": KEK_PATH, "readOnly": True},
+            {"name": VOLUME_SEALED_KEY, "mountPath": SEALED_PATH, "readOnly": True},
+            {"name": VOLUME_TAILNET_STATE, "mountPath": STATE_PATH},
+            {"name": VOLUME_AUTH_KEY, "mountPath": AUTH_KEY_PATH},
+        ],
+    }
+
+
+def volumes(kek_secret: Any, sealed_secret: Any) -> list[Manifest]:
+    """The pod volumes of the sealed key. 0440: the pod's group reads, and no container but those that mount them."""
+    return [
+        {"name": VOLUME_KEK, "secret": {"secretName": kek_secret, "defaultMode": 0o440}},
+        # Optional: a restart opens the copy on the state volume when this Secret is gone.
+        {"name": VOLUME_SEALED_KEY, "secret": {"secretName": sealed_secret, "defaultMode": 0o440, "optional": True}},
+        {"name": VOLUME_AUTH_KEY, "emptyDir": {"medium": "Memory", "sizeLimit": "1Mi"}},
+    ]
+
+
+class SealedKey(pulumi.ComponentResource):
+    """The two Secrets of a sealed auth key: ciphertext, and the key-encryption key."""
+
+    kek_secret: pulumi.Output[str]
+    """Name of the Secret with the key-encryption key."""
+    sealed_secret: pulumi.Output[str]
+    """Name of the Secret with the ciphertext."""
+
+    def __init__(
+        self,
+        name: str,
+        names: Names,
+        labels: dict[str, str],
+        auth_key: pulumi.Input[str],
+        opts: pulumi.ResourceOptions,
+    ) -> None:
+        super().__init__("openclaw:tailnet:SealedKey", name, {"subject": names.seal_subject}, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        plain = pulumi.Output.secret(auth_key)
+        # A new auth key makes a new key-encryption key and a new nonce, so no pair is used twice; the same key keeps
+        # both, so a second `up` changes nothing.
+        keepers = {"authkey": plain.apply(lambda key: hashlib.sha256(key.encode()).hexdigest())}
+        kek = random.RandomBytes(names.logical("kek"), length=32, keepers=keepers, opts=child)
+        nonce = random.RandomBytes(names.logical("nonce"), length=12, keepers=keepers, opts=child)
+        sealed = pulumi.Output.all(plain, kek.base64, nonce.base64).apply(
+            lambda parts: seal(parts[0], base64.b64decode(parts[1]), base64.b64decode(parts[2]), names.seal_subject)
+        )
+        # Two Secrets, so that they can be guarded apart: one without the other opens nothing.
+        self.kek_secret = secret(names.logical("tailnet-kek"), names.namespace, labels, {KEK_KEY: kek.base64}, child)
+        self.sealed_secret = secret(
+            names.logical("tailnet-authkey"), names.namespace, labels, {SEALED_KEY: sealed}, child
+        )
+        self.register_outputs({"kekSecret": self.kek_secret, "sealedSecret": self.sealed_secret})

@@ -1,0 +1,229 @@
+"""The configuration's shape and its safe defaults; each field's description is its documentation."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic.alias_generators import to_camel
+
+from components.settings.types import (
+    BaseUrl,
+    Cidr,
+    Cpu,
+    DnsLabel,
+    DnsName,
+    EnvName,
+    Group,
+    ImageRef,
+    InstanceId,
+    Login,
+    ObjectName,
+    Person,
+    Quantity,
+    RotationWord,
+    TagOwner,
+)
+
+Reach = Literal["https", "http", "tcp"]
+Mode = Literal["tun", "userspace"]
+
+
+class Model(BaseModel):
+    """Base: keys are camelCase as in the stack file, unknown keys are errors, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel, hide_input_in_errors=True)
+
+
+class Tailnet(Model):
+    """The tailnet that the gateways join, and how this stack may change it."""
+
+    name: DnsName = Field(description="MagicDNS name of the tailnet; gateways answer at `<hostname>.<name>`.")
+    ownership: Literal["owned", "external"] = Field(
+        default="owned",
+        description="`owned`: this stack writes the whole tailnet policy, and refuses to start on a policy that "
+        "somebody already changed. `external`: the API is never used; keys and policy come from you.",
+    )
+    api_key: SecretStr | None = Field(default=None, description="API access token. Else TAILSCALE_API_KEY is read.")
+    oauth_client_id: str | None = Field(default=None, description="OAuth client for the API, instead of `apiKey`.")
+    oauth_client_secret: SecretStr | None = Field(default=None, description="Secret of that OAuth client.")
+    api_url: BaseUrl | None = Field(default=None, description="Base URL of a compatible API (default: Tailscale's).")
+    login_server: BaseUrl | None = Field(
+        default=None, description="Control server, such as headscale (default: Tailscale's)."
+    )
+    tag_owners: tuple[TagOwner, ...] = Field(
+        default=("autogroup:admin",), min_length=1, description="Who may give a device a gateway's tag."
+    )
+    groups: dict[Group, tuple[Login, ...]] = Field(default={}, description="Groups that `people` may name.")
+    protect: bool = Field(default=True, description="Refuse to delete the tailnet policy, even on destroy.")
+
+
+class Cluster(Model):
+    """The Kubernetes cluster. Never taken from the environment."""
+
+    kubeconfig: str = Field(default="~/.kube/config", description="Path of the kubeconfig file.")
+    context: str | None = Field(default=None, description="Context in it (default: its current one).")
+    identifier: str | None = Field(
+        default=None,
+        description="Name of the cluster (default: the stack's). Only a change of it means another cluster: "
+        "everything is then replaced.",
+    )
+    dns_namespace: DnsLabel = Field(default="kube-system", description="Namespace of the cluster's DNS pods.")
+    dns_labels: dict[str, str] = Field(default={"k8s-app": "kube-dns"}, description="Labels of the cluster's DNS pods.")
+    monitoring_namespace: DnsLabel = Field(
+        default="monitoring", description="The only namespace that may read metrics."
+    )
+
+
+class Images(Model):
+    """Images, by immutable tag or digest."""
+
+    gateway: ImageRef = Field(default="ghcr.io/openclaw/openclaw:2026.9.6", description="The gateway.")
+    tailscale: ImageRef = Field(default="docker.io/tailscale/tailscale:v1.102.3", description="The sidecar.")
+    require_digest: bool = Field(default=False, description="Refuse images without a digest.")
+
+
+class Resources(Model):
+    """What one container asks for, and what it may use at most."""
+
+    cpu_request: Cpu
+    cpu_limit: Cpu
+    memory_request: Quantity
+    memory_limit: Quantity
+
+
+class GatewayResources(Resources):
+    """The gateway's share. 645-903 MiB were seen in a pod at rest; the heap gets three quarters of the limit."""
+
+    cpu_request: Cpu = "250m"
+    cpu_limit: Cpu = "2"
+    memory_request: Quantity = "1Gi"
+    memory_limit: Quantity = "2Gi"
+
+
+class SidecarResources(Resources):
+    """The sidecar's share. 35 MiB was its peak in a pod."""
+
+    cpu_request: Cpu = "50m"
+    cpu_limit: Cpu = "1"
+    memory_request: Quantity = "64Mi"
+    memory_limit: Quantity = "256Mi"
+
+
+class GatewayAuth(Model):
+    """How a client proves itself to the gateway. Device pairing is asked for in every mode."""
+
+    mode: Literal["token", "password", "identity"] = Field(
+        default="token",
+        description="`identity` trusts the Tailscale login that Serve names; read docs/security.md first.",
+    )
+    allow_users: tuple[Login, ...] = Field(
+        default=(), description="`identity` only: logins that are let in (default: all logins in `people`)."
+    )
+    rotation: RotationWord = Field(default="", description="Any new word makes a new token or password.")
+
+
+class Gateway(Model):
+    """The gateway container."""
+
+    image: ImageRef | None = Field(default=None, description="Another image for this instance.")
+    auth: GatewayAuth = GatewayAuth()
+    model_keys: dict[EnvName, SecretStr] = Field(default={}, description="Model providers' keys, by variable name.")
+    model_keys_secret: DnsLabel | None = Field(
+        default=None, description="An existing Secret in the namespace with more keys; its changes do not roll the pod."
+    )
+    resources: GatewayResources = GatewayResources()
+
+
+class AuthKey(Model):
+    """The key with which the sidecar joins. In the cluster it exists only sealed."""
+
+    value: SecretStr | None = Field(default=None, description="A key of yours (default: the stack mints one).")
+    reusable: bool = Field(
+        default=True,
+        description="A reusable key lets an instance whose state volume was lost join again without a `pulumi up`.",
+    )
+    expiry_days: int = Field(default=90, ge=1, le=90, description="Life of a minted key; devices outlive it.")
+    rotation: RotationWord = Field(default="", description="Any new word mints a new key.")
+
+
+class Sidecar(Model):
+    """The Tailscale sidecar of one instance."""
+
+    enabled: bool = Field(default=True, description="Off: sidecar, Serve and their network rules go; all data stays.")
+    hostname: DnsLabel | None = Field(default=None, description="Name in the tailnet (default `openclaw-<id>`).")
+    mode: Mode = Field(default="tun", description="`userspace`: for clusters that refuse NET_ADMIN.")
+    reach: Reach = Field(default="https", description="What is served: HTTPS on 443, HTTP on 80, or raw TCP on 18789.")
+    auth_key: AuthKey = AuthKey()
+    metrics: bool = Field(
+        default=False, description="Serve metrics on the pod address, to the monitoring namespace only."
+    )
+    image: ImageRef | None = Field(default=None, description="Another image for this instance.")
+    resources: SidecarResources = SidecarResources()
+
+
+class Volume(Model):
+    """One PersistentVolumeClaim. Encryption at rest is a property of its class."""
+
+    size: Quantity
+    class_name: ObjectName | None = Field(default=None, description="Storage class (default: the cluster's).")
+
+
+class HomeVolume(Volume):
+    """The gateway's data."""
+
+    size: Quantity = "10Gi"
+
+
+class TailnetVolume(Volume):
+    """The device's identity."""
+
+    size: Quantity = "1Gi"
+
+
+class Storage(Model):
+    """The two volumes of an instance."""
+
+    home: HomeVolume = HomeVolume()
+    tailnet: TailnetVolume = TailnetVolume()
+    access_mode: Literal["ReadWriteOncePod", "ReadWriteOnce"] = Field(
+        default="ReadWriteOncePod", description="`ReadWriteOnce` for classes whose driver is not CSI."
+    )
+    retain: bool = Field(
+        default=True, description="Keep the volumes when the instance is removed or the stack destroyed."
+    )
+
+
+class EgressPort(Model):
+    """One port of an egress rule."""
+
+    port: int = Field(ge=1, le=65535)
+    protocol: Literal["TCP", "UDP"] = "TCP"
+
+
+class EgressRule(Model):
+    """Somewhere private that the pod may reach, by name of its network and ports."""
+
+    cidr: Cidr
+    ports: tuple[EgressPort, ...] = Field(min_length=1)
+
+
+class Instance(Model):
+    """One gateway: a namespace, a device in the tailnet, and the people who may open it."""
+
+    id: InstanceId = Field(description="Short name; every other name is made from it.")
+    people: tuple[Person, ...] = Field(min_length=1, description="Logins or groups that may connect.")
+    namespace: DnsLabel | None = Field(default=None, description="Namespace (default `openclaw-<id>`).")
+    gateway: Gateway = Gateway()
+    tailscale: Sidecar = Sidecar()
+    storage: Storage = Storage()
+    extra_egress: tuple[EgressRule, ...] = Field(
+        default=(), description="Private places the pod may reach besides the internet."
+    )
+
+
+class Settings(Model):
+    """The whole configuration of a stack."""
+
+    tailnet: Tailnet
+    instances: tuple[Instance, ...]
+    cluster: Cluster = Cluster()
+    images: Images = Images()

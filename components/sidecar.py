@@ -1,0 +1,129 @@
+"""The Tailscale sidecar: a native sidecar with its own state, key, limits and Serve configuration."""
+
+import json
+from typing import Any
+
+from components.constants import (
+    GATEWAY_PORT,
+    SIDECAR_CONTAINER,
+    SIDECAR_HEALTH_PORT,
+    TUN_DEVICE,
+    VOLUME_AUTH_KEY,
+    VOLUME_SERVE,
+    VOLUME_TAILNET_RUN,
+    VOLUME_TAILNET_STATE,
+    VOLUME_TAILNET_TMP,
+    VOLUME_TUN,
+)
+from components.gateway import USER, limits
+from components.manifest import Manifest, env, locked_down
+from components.settings import Sidecar, Tailnet
+
+SERVE_KEY = "serve.json"
+SERVE_PATH = "/etc/tailnet-serve"
+# Not a directory called `tailscale`: tailscaled would chmod it, which fails as non-root and leaves the state in memory.
+STATE_PATH = "/var/lib/ts-state"
+AUTH_KEY_PATH = "/run/tailnet-authkey"
+AUTH_KEY_FILE = f"{AUTH_KEY_PATH}/authkey"
+
+SERVED_PORTS = {"https": 443, "http": 80, "tcp": GATEWAY_PORT}
+
+
+def served_port(sidecar: Sidecar) -> int:
+    """The only port that answers on the tailnet address."""
+    return SERVED_PORTS[sidecar.reach]
+
+
+def address(sidecar: Sidecar, fqdn: str) -> str:
+    """Where people and clients open the gateway."""
+    return {"https": f"https://{fqdn}", "http": f"http://{fqdn}", "tcp": f"ws://{fqdn}:{GATEWAY_PORT}"}[sidecar.reach]
+
+
+def serve_json(sidecar: Sidecar, fqdn: str) -> str:
+    """The Serve configuration; never with Funnel (I1)."""
+    port = str(served_port(sidecar))
+    if sidecar.reach == "tcp":
+        return json.dumps({"TCP": {port: {"TCPForward": f"127.0.0.1:{GATEWAY_PORT}"}}}, indent=2)
+    # The full name is written out: `${TS_CERT_DOMAIN}` becomes `no-https` without certificates, and matches nothing (tailscale#17728).
+    return json.dumps(
+        {
+            "TCP": {port: {"HTTPS": True} if sidecar.reach == "https" else {"HTTP": True}},
+            "Web": {f"{fqdn}:{port}": {"Handlers": {"/": {"Proxy": f"http://127.0.0.1:{GATEWAY_PORT}"}}}},
+        },
+        indent=2,
+    )
+
+
+def container(sidecar: Sidecar, tailnet: Tailnet, hostname: str, image: str) -> Manifest:
+    """The sidecar, as an init container that stays: it starts before the gateway and outlives its drain."""
+    tun = sidecar.mode == "tun"
+    listen = f"$(POD_IP):{SIDECAR_HEALTH_PORT}" if sidecar.metrics else f"127.0.0.1:{SIDECAR_HEALTH_PORT}"
+    values = {
+        "TS_USERSPACE": "false" if tun else "true",
+        # Explicitly empty: unset means a Secret called `tailscale`, a service-account token and RBAC (I5).
+        "TS_KUBE_SECRET": "",
+        "TS_STATE_DIR": STATE_PATH,
+        # Only an unregistered device uses the key: a healthy one would be logged out by an expired key (tailscale#16987).
+        "TS_AUTH_ONCE": "true",
+        # As a file, so that the key is in no argument list and no environment.
+        "TS_AUTHKEY": f"file:{AUTH_KEY_FILE}",
+        "TS_HOSTNAME": hostname,
+        "TS_ACCEPT_DNS": "false",
+        # A TPM would tie the state to one machine (tailscale#17654).
+        "TS_TAILSCALED_EXTRA_ARGS": "--encrypt-state=false",
+        "TS_SERVE_CONFIG": f"{SERVE_PATH}/{SERVE_KEY}",
+        "TS_ENABLE_HEALTH_CHECK": "true",
+        "TS_ENABLE_METRICS": "true" if sidecar.metrics else "false",
+        "TS_LOCAL_ADDR_PORT": listen,
+        "TS_NO_LOGS_NO_SUPPORT": "true",
+        "TS_LOGS_DIR": "/tmp",
+        "TS_DISABLE_PORTMAPPER": "1",
+        # Where nf_tables exists no legacy lock file and no NET_RAW is needed; elsewhere iptables is found.
+        "TS_DEBUG_FIREWALL_MODE": "auto",
+    }
+    if tailnet.login_server:
+        values["TS_EXTRA_ARGS"] = f"--login-server={tailnet.login_server}"
+    return {
+        "name": SIDECAR_CONTAINER,
+        "image": image,
+        "imagePullPolicy": "IfNotPresent",
+        "restartPolicy": "Always",
+        # POD_IP stands before the variable that uses it, or it is not expanded.
+        "env": [{"name": "POD_IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}, *env(values)],
+        # No liveness probe: /healthz stays 200 through outages on purpose, and restarting mends none of them.
+        "startupProbe": _probe(sidecar, period=1, failures=120),
+        "readinessProbe": _probe(sidecar, period=10, failures=3),
+        "resources": limits(sidecar.resources),
+        # uid 0 without NET_ADMIN's friends: as another user the tun device cannot be opened.
+        "securityContext": locked_down(0, add=["NET_ADMIN"]) if tun else locked_down(USER),
+        "volumeMounts": [
+            {"name": VOLUME_TAILNET_STATE, "mountPath": STATE_PATH},
+            {"name": VOLUME_AUTH_KEY, "mountPath": AUTH_KEY_PATH, "readOnly": True},
+            # A directory, never a subPath: only then do edits arrive.
+            {"name": VOLUME_SERVE, "mountPath": SERVE_PATH, "readOnly": True},
+            {"name": VOLUME_TAILNET_RUN, "mountPath": "/var/run/tailscale"},
+            {"name": VOLUME_TAILNET_TMP, "mountPath": "/tmp"},
+            *([{"name": VOLUME_TUN, "mountPath": TUN_DEVICE}] if tun else []),
+        ],
+    }
+
+
+def _probe(sidecar: Sidecar, period: int, failures: int) -> Manifest:
+    check: Manifest = (
+        {"httpGet": {"path": "/healthz", "port": SIDECAR_HEALTH_PORT, "scheme": "HTTP"}}
+        if sidecar.metrics
+        else {"exec": {"command": ["wget", "-q", "--spider", f"http://127.0.0.1:{SIDECAR_HEALTH_PORT}/healthz"]}}
+    )
+    return {**check, "periodSeconds": period, "timeoutSeconds": 5, "failureThreshold": failures, "successThreshold": 1}
+
+
+def volumes(sidecar: Sidecar, serve_config_map: Any, tailnet_claim: str) -> list[Manifest]:
+    """The pod volumes of the sidecar's side, but for those of the sealed key."""
+    tun: list[Manifest] = [{"name": VOLUME_TUN, "hostPath": {"path": TUN_DEVICE, "type": "CharDevice"}}]
+    return [
+        {"name": VOLUME_TAILNET_STATE, "persistentVolumeClaim": {"claimName": tailnet_claim}},
+        {"name": VOLUME_SERVE, "configMap": {"name": serve_config_map}},
+        {"name": VOLUME_TAILNET_RUN, "emptyDir": {}},
+        {"name": VOLUME_TAILNET_TMP, "emptyDir": {}},
+        *(tun if sidecar.mode == "tun" else []),
+    ]

@@ -1,0 +1,62 @@
+"""The tailnet policy of a stack that owns it, generated from the list of instances (I7)."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from components import names
+from components.constants import GATEWAY_PORT, SIDECAR_HEALTH_PORT
+from components.settings import Instance, Settings
+from components.sidecar import SERVED_PORTS, served_port
+
+# Ports that must never answer on a gateway's tailnet address, besides the other reaches' ports.
+CLOSED_PORTS = (22, SIDECAR_HEALTH_PORT, GATEWAY_PORT, *SERVED_PORTS.values())
+
+
+def tag_of(instance: Instance) -> str:
+    """The tag of the instance's device."""
+    return names.of(instance.id).tag
+
+
+def policy(settings: Settings) -> dict[str, Any]:
+    """The policy as data: tag owners for every instance, a grant and tests for every one that is reachable."""
+    reachable = [instance for instance in settings.instances if instance.tailscale.enabled]
+    made: dict[str, Any] = {}
+    if settings.tailnet.groups:
+        made["groups"] = {group: list(members) for group, members in settings.tailnet.groups.items()}
+    # A disabled instance keeps its tag: its device is only away.
+    made["tagOwners"] = {tag_of(instance): list(settings.tailnet.tag_owners) for instance in settings.instances}
+    made["grants"] = [
+        {
+            "src": list(instance.people),
+            "dst": [tag_of(instance)],
+            "ip": [f"tcp:{served_port(instance.tailscale)}"],
+        }
+        for instance in reachable
+    ]
+    made["tests"] = [test for instance in reachable for test in _tests(instance, settings.instances)]
+    return made
+
+
+def _tests(instance: Instance, instances: Sequence[Instance]) -> list[dict[str, Any]]:
+    tag, served = tag_of(instance), served_port(instance.tailscale)
+    closed = [f"{tag}:{port}" for port in sorted({*CLOSED_PORTS} - {served})]
+    allowed = [
+        {"src": person, "proto": "tcp", "accept": [f"{tag}:{served}"], "deny": closed} for person in instance.people
+    ]
+    # A group may hold a person of another instance: what it may not do cannot be told from its name.
+    others = dict.fromkeys(
+        person
+        for other in instances
+        for person in other.people
+        if not person.startswith("group:") and not any(own.startswith("group:") for own in instance.people)
+    )
+    everything = sorted([f"{tag}:{served}", *closed])
+    denied = [*(person for person in others if person not in instance.people), *(tag_of(other) for other in instances)]
+    return [*allowed, *({"src": source, "proto": "tcp", "deny": everything} for source in denied)]
+
+
+def render(settings: Settings) -> str:
+    """The policy as HuJSON. The same settings always give the same text (I11)."""
+    header = "// Written by openclaw-tailnet from the stack's list of instances. Edits here are lost with the next `pulumi up`.\n"
+    return header + json.dumps(policy(settings), indent=2) + "\n"

@@ -1,0 +1,80 @@
+"""A tailnet that this stack owns: its policy, its settings, and one auth key per instance."""
+
+import pulumi
+import pulumi_tailscale as tailscale
+
+from components import names
+from components.settings import Instance, Settings, Tailnet
+from components.tailnet.policy import render, tag_of
+
+SECONDS_PER_DAY = 86400
+
+
+def provider(name: str, settings: Tailnet, opts: pulumi.ResourceOptions) -> tailscale.Provider:
+    """The API of the tailnet. Without credentials in the settings the plugin reads TAILSCALE_* from its environment."""
+    return tailscale.Provider(
+        name,
+        api_key=settings.api_key.get_secret_value() if settings.api_key else None,
+        oauth_client_id=settings.oauth_client_id,
+        oauth_client_secret=settings.oauth_client_secret.get_secret_value() if settings.oauth_client_secret else None,
+        base_url=settings.api_url,
+        opts=opts,
+    )
+
+
+class OwnedTailnet(pulumi.ComponentResource):
+    """Policy, settings and keys of a tailnet that no other tool changes."""
+
+    def __init__(self, name: str, settings: Settings, opts: pulumi.ResourceOptions) -> None:
+        super().__init__("openclaw:tailnet:Tailnet", name, {"name": settings.tailnet.name}, opts)
+        self._provider = provider("tailscale", settings.tailnet, pulumi.ResourceOptions(parent=self))
+        # Deleting the policy would leave the tailnet without rules of its own, or with everything allowed: it stays.
+        kept = pulumi.ResourceOptions(
+            parent=self, provider=self._provider, protect=settings.tailnet.protect, retain_on_delete=True
+        )
+        # Refuses to overwrite a policy that is not the hosted default: it must be imported first.
+        self.policy = tailscale.Acl(
+            "policy",
+            acl=render(settings),
+            overwrite_existing_content=False,
+            reset_acl_on_destroy=False,
+            opts=kept,
+        )
+        # Deleting the preference would turn MagicDNS off for the whole tailnet.
+        within = pulumi.ResourceOptions(parent=self, provider=self._provider, retain_on_delete=True)
+        tailscale.DnsPreferences("dns", magic_dns=True, opts=within)
+        https = any(instance.tailscale.reach == "https" for instance in settings.instances)
+        tailscale.TailnetSettings(
+            "settings",
+            # Locks the editor of the admin console: the policy is changed here.
+            acls_externally_managed_on=True,
+            # Off only by hand: other devices of the tailnet may serve HTTPS too.
+            https_enabled=True if https else None,
+            opts=within,
+        )
+        self.register_outputs({})
+
+    def auth_key(self, instance: Instance) -> pulumi.Output[str]:
+        """A pre-authorized key that carries the instance's tag; replaced when it has expired or was revoked."""
+        own = names.of(instance.id)
+        key = instance.tailscale.auth_key
+        made = tailscale.TailnetKey(
+            own.logical("authkey"),
+            # A change of any input mints a new key, so a new rotation word does. 50 characters at most.
+            description=f"openclaw {instance.id[:30]} {key.rotation}".strip(),
+            tags=[tag_of(instance)],
+            preauthorized=True,
+            reusable=key.reusable,
+            ephemeral=False,
+            expiry=key.expiry_days * SECONDS_PER_DAY,
+            # A used one-off key reads as invalid: recreating it would change something at every `up` (I11).
+            recreate_if_invalid="always" if key.reusable else "never",
+            # The tag must be owned before a key may carry it.
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                provider=self._provider,
+                depends_on=[self.policy],
+                additional_secret_outputs=["key"],
+            ),
+        )
+        return pulumi.Output.secret(made.key)

@@ -1,0 +1,80 @@
+"""The whole topology of one environment, from its settings: what `__main__.py` declares."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pulumi
+import pulumi_kubernetes as k8s
+import pulumi_random as random
+
+from components.admission import AdmissionGuard
+from components.instance import GatewayInstance
+from components.settings import Instance, Settings
+from components.tailnet import OwnedTailnet
+
+
+class Topology(pulumi.ComponentResource):
+    """Gateways, tailnet and admission guard of one stack."""
+
+    instances: dict[str, dict[str, pulumi.Input[str]]]
+    """By instance: address, hostname, namespace, tag and the command that reads the token."""
+    tokens: dict[str, pulumi.Output[str]]
+    """By instance: the token or password, a secret."""
+
+    def __init__(self, settings: Settings) -> None:
+        stack = pulumi.get_stack()
+        super().__init__("openclaw:tailnet:Topology", "topology", {"instances": [i.id for i in settings.instances]})
+        for warning in warnings(settings):
+            pulumi.log.warn(warning, self)
+        cluster, keeper = self._clusters(settings, stack)
+        child = pulumi.ResourceOptions(
+            parent=self, providers=[cluster, random.Provider("random", opts=pulumi.ResourceOptions(parent=self))]
+        )
+        guard = AdmissionGuard("guard", stack, child)
+        tailnet = OwnedTailnet("tailnet", settings, child) if settings.tailnet.ownership == "owned" else None
+        gateways = {
+            instance.id: GatewayInstance(instance, settings, _auth_key(instance, tailnet), keeper, guard, child)
+            for instance in settings.instances
+        }
+        self.instances = {name: made.summary for name, made in gateways.items()}
+        self.tokens = {name: made.token for name, made in gateways.items()}
+        self.register_outputs({"instances": self.instances})
+
+    def _clusters(self, settings: Settings, stack: str) -> tuple[k8s.Provider, k8s.Provider]:
+        """The cluster's provider, and the one that adopts retained namespaces and volumes instead of refusing them."""
+        arguments: dict[str, Any] = {
+            "kubeconfig": settings.cluster.kubeconfig,
+            "context": settings.cluster.context,
+            "cluster_identifier": settings.cluster.identifier or stack,
+            "enable_server_side_apply": True,
+        }
+        opts = pulumi.ResourceOptions(parent=self)
+        return (
+            k8s.Provider("cluster", **arguments, opts=opts),
+            k8s.Provider("cluster-keeper", **arguments, upsert_existing_objects=True, opts=opts),
+        )
+
+
+def _auth_key(instance: Instance, tailnet: OwnedTailnet | None) -> pulumi.Input[str] | None:
+    """The key with which the sidecar joins: given, or minted; None while Tailscale is off."""
+    if not instance.tailscale.enabled:
+        return None
+    if instance.tailscale.auth_key.value is not None:
+        return instance.tailscale.auth_key.value.get_secret_value()
+    # Checked with the settings: without a tailnet of our own, the key is given.
+    return tailnet.auth_key(instance) if tailnet else None
+
+
+def warnings(settings: Settings) -> Iterator[str]:
+    """Choices that are allowed, and that their owner should have made knowingly."""
+    for instance in settings.instances:
+        sidecar = instance.tailscale
+        if sidecar.enabled and sidecar.reach == "tcp":
+            yield f"{instance.id}: reach tcp lets whoever holds the token in without pairing a device. Prefer https."
+        if sidecar.enabled and sidecar.reach == "https" and settings.tailnet.login_server:
+            yield (
+                f"{instance.id}: reach https needs a control server that issues certificates; headscale does not. "
+                "Use reach http with it."
+            )
+        if instance.gateway.auth.mode == "identity":
+            yield f"{instance.id}: with identity, any process in the pod can pretend to be an allowed user."

@@ -1,0 +1,84 @@
+"""The Deployment of one gateway: one pod, replaced only after the old one is gone."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pulumi
+
+from components import gateway, sealed_key, sidecar
+from components.constants import LABEL_INSTANCE, LABEL_SIDECAR
+from components.manifest import Manifest, metadata
+from components.names import Names
+from components.settings import Images, Instance, Tailnet
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Names of the objects that the pod reads. New content has a new name, and so rolls the pod."""
+
+    config: pulumi.Input[str]
+    token: pulumi.Input[str]
+    model_keys: list[pulumi.Input[str]] = field(default_factory=list[pulumi.Input[str]])
+    serve: pulumi.Input[str] | None = None
+    kek: pulumi.Input[str] | None = None
+    sealed_key: pulumi.Input[str] | None = None
+
+
+def deployment(
+    names: Names, labels: Mapping[str, str], instance: Instance, tailnet: Tailnet, images: Images, sources: Sources
+) -> Manifest:
+    """The Deployment. Pure but for the names in `sources`, which may be Outputs."""
+    pod_labels = dict(labels)
+    if instance.tailscale.enabled:
+        pod_labels[LABEL_SIDECAR] = "true"
+    return {
+        "metadata": metadata(names.namespace, labels, name=names.deployment),
+        "spec": {
+            "replicas": 1,
+            # Two pods must never write one state: neither OpenClaw nor tailscaled locks it against another machine.
+            "strategy": {"type": "Recreate"},
+            "revisionHistoryLimit": 2,
+            "selector": {"matchLabels": {LABEL_INSTANCE: names.id}},
+            "template": {
+                "metadata": {"labels": pod_labels},
+                "spec": pod(names, instance, tailnet, images, sources),
+            },
+        },
+    }
+
+
+def pod(names: Names, instance: Instance, tailnet: Tailnet, images: Images, sources: Sources) -> Manifest:
+    """The pod's specification."""
+    image = instance.gateway.image or images.gateway
+    init_containers: list[Manifest] = []
+    volumes = gateway.volumes(sources.config, names.home_claim)
+    if instance.tailscale.enabled:
+        sidecar_image = instance.tailscale.image or images.tailscale
+        init_containers = [
+            sealed_key.container(image, names.seal_subject),
+            sidecar.container(instance.tailscale, tailnet, names.hostname, sidecar_image),
+        ]
+        volumes += sidecar.volumes(instance.tailscale, sources.serve, names.tailnet_claim)
+        volumes += sealed_key.volumes(sources.kek, sources.sealed_key)
+    spec: Manifest = {
+        "automountServiceAccountToken": False,
+        # The variables would tell the agent's tools what else runs in the namespace.
+        "enableServiceLinks": False,
+        "hostNetwork": False,
+        "hostPID": False,
+        "hostIPC": False,
+        "restartPolicy": "Always",
+        "terminationGracePeriodSeconds": gateway.GRACE_SECONDS,
+        "securityContext": {
+            "fsGroup": gateway.USER,
+            # At every start: tailscaled's files are 0600 of the mode's own user, and changing the mode must not lock the
+            # other user out of the device's identity.
+            "fsGroupChangePolicy": "Always",
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "containers": [gateway.container(instance, image, sources.token, list(sources.model_keys))],
+        "volumes": volumes,
+    }
+    if init_containers:
+        spec["initContainers"] = init_containers
+    return spec
