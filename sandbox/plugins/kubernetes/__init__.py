@@ -1,0 +1,1 @@
+"""Stand-in for the `kubernetes` provider, working on a real API server."""

@@ -1,0 +1,89 @@
+"""From a live object to outputs, and to the inputs that would lead to it: only fields we set count as drift."""
+
+import base64
+import binascii
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from sandbox.plugins.values import Path, Props, get_map, is_list, is_map
+
+_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+_SERVER_METADATA = ("creationTimestamp", "generation", "managedFields", "resourceVersion", "selfLink", "uid")
+_QUANTITIES = {"requests", "limits", "sizeLimit", "hard", "capacity"}
+_SUFFIXES = (
+    {"n": Decimal("1e-9"), "u": Decimal("1e-6"), "m": Decimal("1e-3"), "": Decimal(1)}
+    | {unit: Decimal(1000) ** power for power, unit in enumerate("kMGTPE", 1)}
+    | {f"{unit}i": Decimal(1024) ** power for power, unit in enumerate("KMGTPE", 1)}
+)
+
+
+def outputs(live: Props, *, dry_run: bool = False) -> Props:
+    """The object as the server gave it, less bookkeeping; a dry run's uid and status are inventions, so they go too."""
+    metadata = {key: value for key, value in live.get("metadata", {}).items() if key != "managedFields"}
+    if _LAST_APPLIED in (metadata.get("annotations") or {}):
+        # `kubectl apply` puts a Secret's data here in plain text, where nothing marks it as secret.
+        metadata["annotations"] = {k: v for k, v in metadata["annotations"].items() if k != _LAST_APPLIED}
+    if dry_run:
+        metadata = {key: value for key, value in metadata.items() if key not in _SERVER_METADATA}
+        live = {key: value for key, value in live.items() if key != "status"}
+    return {**live, "metadata": metadata}
+
+
+def imported(live: Props) -> Props:
+    """Inputs for an object that was not declared before."""
+    found = outputs(live, dry_run=True)
+    return {**found, "metadata": {k: v for k, v in found["metadata"].items() if k not in _SERVER_METADATA}}
+
+
+def inputs(live: Props, old: Props) -> Props:
+    """The old inputs with the live values in them, so that the difference is exactly the drift."""
+    found = _restrict(live, old, ())
+    if is_map(declared := old.get("stringData")):
+        data = get_map(live, "data")
+        texts = {key: _decoded(data.get(key)) for key in declared}
+        found["stringData"] = {key: text for key, text in texts.items() if text is not None}
+    return found
+
+
+def _restrict(live: Any, old: Any, path: Path) -> Any:
+    if is_map(old) and is_map(live):
+        found: Props = {}
+        for key, value in old.items():
+            if key in live:
+                found[key] = _restrict(live[key], value, (*path, key))
+            elif not value:
+                # The server leaves zero values out: `ingress: []` comes back as nothing.
+                found[key] = value
+        return found
+    if is_list(old) and is_list(live):
+        return [_restrict(item, old[i], (*path, i)) if i < len(old) else item for i, item in enumerate(live)]
+    return old if _same(live, old, path) else live
+
+
+def _same(live: Any, old: Any, path: Path) -> bool:
+    if live == old and isinstance(live, bool) == isinstance(old, bool):
+        return True
+    if _QUANTITIES.intersection(path) and not isinstance(live, (dict, list)):
+        first, second = _quantity(live), _quantity(old)
+        return first is not None and first == second
+    return False
+
+
+def _quantity(value: object) -> Decimal | None:
+    """`1024Mi` and `1Gi` are the same to the server, which writes back its own form."""
+    text = str(value)
+    number = text.rstrip("".join(_SUFFIXES))
+    factor = _SUFFIXES.get(text[len(number) :])
+    try:
+        return Decimal(number) * factor if factor is not None else None
+    except InvalidOperation:
+        return None
+
+
+def _decoded(data: object) -> str | None:
+    if not isinstance(data, str):
+        return None
+    try:
+        return base64.b64decode(data).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return data

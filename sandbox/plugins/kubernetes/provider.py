@@ -1,0 +1,292 @@
+"""The `kubernetes` stand-in: what the official plugin does with a declared object, on a real API server.
+
+One difference on purpose: an object whose creation was interrupted before the engine could note it (a killed `up`)
+is recognised by its field manager and taken over, where the official plugin wants `pulumi import`.
+"""
+
+from collections.abc import Collection
+from typing import Any
+
+from sandbox.plugins.kubernetes import kubeconfig, live, rules, waiting
+from sandbox.plugins.kubernetes.client import ApiError, Client, Kind
+from sandbox.plugins.provider import Diff, Failure, InitFailed, Live, Provider, ProviderError, Resource
+from sandbox.plugins.values import UNKNOWN, Path, Props, get, get_map, get_maps, has_unknown, is_list, is_map
+
+_UNSUPPORTED = ("renderYamlToDirectory", "alwaysRender")
+_MUTABLE = {"enableConfigMapMutable": "ConfigMap", "enableSecretMutable": "Secret"}
+
+
+def _truth(value: object) -> bool:
+    """The SDK sends the provider's booleans as JSON text."""
+    return value in (True, "true")
+
+
+class Kubernetes(Provider):
+    name = "kubernetes"
+    version = "4.34.2"
+    _client: Client | None = None
+    _namespace = "default"
+    _upsert = False
+    _force = False
+    _mutable: frozenset[str] = frozenset()
+
+    def check_config(self, config: Props) -> list[Failure]:
+        failures = [
+            Failure(key, "is not in the sandbox's stand-in: use the official plugin for it")
+            for key in _UNSUPPORTED
+            if config.get(key) not in (None, "", "false", False)
+        ]
+        if config.get("enableServerSideApply") in (False, "false"):
+            failures.append(Failure("enableServerSideApply", "the sandbox's stand-in knows only server-side apply"))
+        return failures
+
+    def diff_config(self, old: Props, new: Props) -> Diff:
+        found = super().diff_config(old, new)
+        return Diff(found.changes, [c for c in found.changes if c.path[0] in self._replacing(old, new)])
+
+    def _replacing(self, old: Props, new: Props) -> Collection[str]:
+        if old.get("clusterIdentifier") or new.get("clusterIdentifier"):
+            return ("clusterIdentifier",)
+        where = ("kubeconfig", "context", "cluster")
+        if any(UNKNOWN in (old.get(key), new.get(key)) for key in where):
+            return ()
+        try:
+            before, after = (kubeconfig.stanza(*(config.get(key) for key in where)) for config in (old, new))
+        except ProviderError:
+            return ()
+        return () if before == after else where
+
+    def configure(self, config: Props) -> None:
+        self._upsert = _truth(config.get("upsertExistingObjects"))
+        self._force = _truth(config.get("enablePatchForce"))
+        self._mutable = frozenset(kind for key, kind in _MUTABLE.items() if _truth(config.get(key)))
+        if has_unknown(config):
+            return
+        where = (config.get(key) or None for key in ("kubeconfig", "context", "cluster", "namespace"))
+        cluster = kubeconfig.load(*where)
+        self._client, self._namespace = Client(cluster), cluster.namespace
+
+    @property
+    def client(self) -> Client:
+        if self._client is None:
+            raise ProviderError("the provider's kubeconfig is not known yet, so the cluster cannot be asked")
+        return self._client
+
+    def _kind(self, inputs: Props) -> Kind:
+        return self.client.kind(inputs["apiVersion"], inputs["kind"])
+
+    def check(self, resource: Resource, old: Props, new: Props, seed: bytes) -> tuple[Props, list[Failure]]:
+        api_version, kind = rules.split_type(resource.type)
+        if kind.endswith("Patch") or api_version.startswith(("yaml", "helm", "kustomize")):
+            return new, [
+                Failure("", f"{resource.type} is not in the sandbox's stand-in: use the official plugin for it")
+            ]
+        new = _without_nulls({"apiVersion": api_version, "kind": kind, **new})
+        annotations = get(new, "metadata", "annotations")
+        if is_map(annotations) and "pulumi.com/waitFor" in annotations:
+            return new, [Failure("metadata.annotations", "pulumi.com/waitFor is not in the sandbox's stand-in")]
+        new = rules.with_name(resource.name, old, new, seed)
+        if self._kind(new).namespaced and not get(new, "metadata", "namespace"):
+            new = {**new, "metadata": {**new["metadata"], "namespace": self._namespace}}
+        return new, []
+
+    def diff(self, resource: Resource, id: str, old: Props, state: Props, new: Props) -> Diff:
+        return rules.decide(old, state, new, self._mutable)
+
+    def create(self, resource: Resource, new: Props) -> tuple[str, Props]:
+        if resource.preview and has_unknown(new):
+            return "", new
+        kind, manager = self._kind(new), rules.field_manager(resource.urn)
+        try:
+            found = self.client.create(kind, new, manager, resource.preview)
+        except ApiError as error:
+            if resource.preview and error.status == 404:
+                # The namespace is created by the same update.
+                return "", new
+            if error.reason != "AlreadyExists":
+                raise self._named(error, "create", new) from error
+            existing = self._adoptable(resource, kind, manager, new, error)
+            if resource.preview:
+                # Either the old object of a replacement, which goes first, or one to take over.
+                return "", new
+            found = self._apply(resource, kind, existing, manager, new)
+        outputs = {**live.outputs(found, dry_run=resource.preview), "__fieldManager": manager}
+        if resource.preview:
+            return "", outputs
+        return _id(found), self._ready(resource, kind, found, outputs)
+
+    def _adoptable(self, resource: Resource, kind: Kind, manager: str, new: Props, error: ApiError) -> Props:
+        namespace, name = get(new, "metadata", "namespace"), new["metadata"]["name"]
+        existing = self.client.get(kind, namespace, name)
+        if existing is None:
+            raise ProviderError(f"{_label(new)} was there and is now gone: run the update again") from error
+        managers = {entry.get("manager") for entry in get_maps(existing, "metadata", "managedFields")}
+        if self._upsert or manager in managers:
+            if not resource.preview:
+                self.host.log("warning", resource.urn, f"{_label(new)} exists already and is taken over")
+            return existing
+        raise ProviderError(
+            f"{_label(new)} already exists and was not made by this resource: {error}. Import it, delete it, "
+            "or set upsertExistingObjects on the provider"
+        ) from error
+
+    def _apply(self, resource: Resource, kind: Kind, existing: Props, manager: str, new: Props) -> Props:
+        """Server-side apply; `existing` is the object as it is now."""
+        force = self._force or _annotation(new, "patchForce") == "true"
+        namespace, name = get(new, "metadata", "namespace"), new["metadata"]["name"]
+        if not resource.preview and (fields := _as_applied(existing, manager)):
+            version = existing["metadata"]["resourceVersion"]
+            self.client.json_patch(
+                kind,
+                namespace,
+                name,
+                [
+                    {"op": "replace", "path": "/metadata/managedFields", "value": fields},
+                    {"op": "replace", "path": "/metadata/resourceVersion", "value": version},
+                ],
+            )
+        try:
+            return self.client.apply(kind, new, manager, dry_run=resource.preview, force=force)
+        except ApiError as error:
+            if error.reason != "Conflict" or not error.causes:
+                raise self._named(error, "update", new) from error
+            # Before the first real update our fields still count as a create's; that is no conflict.
+            if resource.preview and all(f'"{manager}"' in cause for cause in error.causes):
+                return self.client.apply(kind, new, manager, dry_run=True, force=True)
+            raise ProviderError(
+                f"update {_label(new)}: fields belong to another manager: {'; '.join(error.causes)}. Let that manager "
+                'give them up, or set the annotation pulumi.com/patchForce: "true"'
+            ) from error
+
+    def update(self, resource: Resource, id: str, old: Props, state: Props, new: Props) -> Props:
+        if resource.preview and has_unknown(new):
+            return {**state, **new}
+        kind, manager = self._kind(new), state.get("__fieldManager") or rules.field_manager(resource.urn)
+        existing = self.client.get(kind, get(new, "metadata", "namespace"), new["metadata"]["name"])
+        if existing is None:
+            raise ProviderError(f"update {_label(new)}: it is no longer there; `pulumi refresh`, then update again")
+        found = self._apply(resource, kind, existing, manager, new)
+        outputs = {**live.outputs(found), "__fieldManager": manager}
+        return outputs if resource.preview else self._ready(resource, kind, found, outputs)
+
+    def _ready(self, resource: Resource, kind: Kind, found: Props, outputs: Props) -> Props:
+        """Wait as the official plugin does; an object that does not get ready is kept, with the reasons."""
+        default = waiting.DEFAULT_TIMEOUTS.get((kind.api_version, kind.kind))
+        if default is None or _annotation(found, "skipAwait") == "true":
+            return outputs
+        timeout, latest = _timeout(resource, found, default), found
+
+        def poll() -> bool:
+            nonlocal latest
+            now = self.client.get(kind, get(found, "metadata", "namespace"), found["metadata"]["name"])
+            if now is None:
+                raise ProviderError(f"{_label(found)} was deleted by somebody else while waiting for it to be ready")
+            latest = now
+            return waiting.progress(self.client, latest).ready
+
+        def say() -> None:
+            reasons = waiting.progress(self.client, latest).reasons or ("not ready yet",)
+            self.host.log("status", resource.urn, f"{_label(found)}: {reasons[0]}")
+
+        try:
+            reached = waiting.until(self.host, timeout, poll, say)
+            reasons = [] if reached else [f"{_label(found)} did not become ready within {timeout:g} s"]
+        except ProviderError as error:
+            reached, reasons = False, [f"{_label(found)}: {error}"]
+        outputs = {**outputs, **live.outputs(latest)}
+        if reached:
+            return outputs
+        reasons += waiting.progress(self.client, latest).reasons
+        if kind.kind == "Deployment":
+            reasons += waiting.pod_reasons(self.client, latest)
+        raise InitFailed(_id(found), outputs, reasons)
+
+    def read(self, resource: Resource, id: str, old: Props, state: Props) -> Live | None:
+        api_version, kind_name = rules.split_type(resource.type)
+        kind = self.client.kind(old.get("apiVersion") or api_version, kind_name)
+        namespace, _, name = id.rpartition("/")
+        found = self.client.get(kind, namespace or (self._namespace if kind.namespaced else None), name)
+        if found is None:
+            return None
+        inputs = live.inputs(found, old) if old else live.imported(found)
+        kept = {"__fieldManager": state["__fieldManager"]} if "__fieldManager" in state else {}
+        outputs = {**live.outputs(found), **kept}
+        progress = waiting.progress(self.client, found)
+        if not progress.ready and _annotation(found, "skipAwait") != "true":
+            raise InitFailed(_id(found), outputs, [f"{_label(found)} is not ready", *progress.reasons], inputs)
+        return Live(_id(found), inputs, outputs)
+
+    def delete(self, resource: Resource, id: str, state: Props) -> None:
+        api_version, kind_name = rules.split_type(resource.type)
+        kind = self.client.kind(state.get("apiVersion") or api_version, kind_name)
+        namespace, _, name = id.rpartition("/")
+        uid = get(state, "metadata", "uid")
+        latest: Props = state
+        try:
+            self.client.delete(kind, namespace, name, _annotation(state, "deletionPropagationPolicy") or "Foreground")
+        except ApiError as error:
+            raise self._named(error, "delete", state) from error
+        if _annotation(state, "skipAwait") == "true":
+            return
+
+        def gone() -> bool:
+            nonlocal latest
+            found = self.client.get(kind, namespace, name)
+            latest = found or latest
+            return found is None or (uid is not None and get(found, "metadata", "uid") != uid)
+
+        timeout = _timeout(resource, state, waiting.DELETE_TIMEOUT)
+        if not waiting.until(self.host, timeout, gone):
+            reasons = "; ".join(waiting.deletion_reasons(latest)) or "the server gives no reason"
+            raise ProviderError(f"delete {_label(state)}: still there after {timeout:g} s: {reasons}")
+
+    def secret_outputs(self, resource: Resource) -> Collection[Path]:
+        return (("data",), ("stringData",)) if resource.type == "kubernetes:core/v1:Secret" else ()
+
+    def _named(self, error: ApiError, doing: str, inputs: Props) -> ProviderError:
+        return ProviderError(f"{doing} {_label(inputs)}: {error}")
+
+
+def _label(inputs: Props) -> str:
+    metadata = get_map(inputs, "metadata")
+    place = f"{metadata['namespace']}/" if metadata.get("namespace") else ""
+    return f"{inputs.get('kind')} {place}{metadata.get('name')}"
+
+
+def _id(found: Props) -> str:
+    metadata = found["metadata"]
+    return f"{metadata['namespace']}/{metadata['name']}" if metadata.get("namespace") else metadata["name"]
+
+
+def _annotation(inputs: Props, name: str) -> str | None:
+    return get(inputs, "metadata", "annotations", f"pulumi.com/{name}")
+
+
+def _timeout(resource: Resource, found: Props, default: float) -> float:
+    """Seconds: customTimeouts, then the annotation, then the kind's default."""
+    text = _annotation(found, "timeoutSeconds")
+    if resource.timeout:
+        return resource.timeout
+    try:
+        return float(text) if text else default
+    except ValueError as error:
+        raise ProviderError(f"{_label(found)}: pulumi.com/timeoutSeconds must be a number, not {text!r}") from error
+
+
+def _without_nulls(value: Any) -> Any:
+    if is_map(value):
+        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
+    return [_without_nulls(item) for item in value] if is_list(value) else value
+
+
+def _as_applied(existing: Props, manager: str) -> list[Props] | None:
+    """managedFields with our create's fields as applied ones, so that apply can also remove them; None: they are."""
+    fields = get_maps(existing, "metadata", "managedFields")
+    ours = [entry for entry in fields if entry.get("manager") == manager and not entry.get("subresource")]
+    created = [entry for entry in ours if entry.get("operation") == "Update"]
+    if not created:
+        return None
+    others = [entry for entry in fields if entry not in created]
+    if any(entry.get("operation") == "Apply" for entry in ours):
+        return others
+    return [*others, {**created[0], "operation": "Apply"}]
