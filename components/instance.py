@@ -15,10 +15,8 @@ from components.storage import InstanceStorage
 
 
 class GatewayInstance(pulumi.ComponentResource):
-    """Everything of one instance in the cluster."""
+    """Everything of one instance in the cluster. `summary` is what the stack exports of it."""
 
-    address: str | None
-    """Where people open it, such as `https://openclaw-home.example.ts.net`; None while Tailscale is off."""
     token: pulumi.Output[str]
     """The gateway's token or password, a secret."""
     token_command: pulumi.Output[str]

@@ -32,14 +32,12 @@ def secret(
 
 
 class GatewaySecrets(pulumi.ComponentResource):
-    """The token (or password) of one gateway, and its model keys."""
+    """The token (or password) of one gateway, and its model keys. `model_secrets` names the Secrets that hold them."""
 
     token: pulumi.Output[str]
     """The token or password itself: 64 hexadecimal digits, a secret."""
     token_secret: pulumi.Output[str]
     """Name of the Secret that holds it, under the key `token`."""
-    model_secrets: list[pulumi.Input[str]]
-    """Names of the Secrets with model keys, each key a variable name."""
 
     def __init__(
         self, name: str, names: Names, labels: Mapping[str, str], gateway: Gateway, opts: pulumi.ResourceOptions
@@ -53,7 +51,7 @@ class GatewaySecrets(pulumi.ComponentResource):
         self.token_secret = secret(
             names.logical("gateway-token"), names.namespace, labels, {"token": self.token}, child
         )
-        self.model_secrets = []
+        self.model_secrets: list[pulumi.Input[str]] = []
         if gateway.model_keys:
             keys = {variable: key.get_secret_value() for variable, key in gateway.model_keys.items()}
             self.model_secrets.append(secret(names.logical("model-keys"), names.namespace, labels, keys, child))

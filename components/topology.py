@@ -14,16 +14,17 @@ from components.tailnet import OwnedTailnet
 
 
 class Topology(pulumi.ComponentResource):
-    """Gateways, tailnet and admission guard of one stack."""
+    """Gateways, tailnet and admission guard of one stack.
 
-    instances: dict[str, dict[str, pulumi.Input[str]]]
-    """By instance: address, hostname, namespace, tag and the command that reads the token."""
-    tokens: dict[str, pulumi.Output[str]]
-    """By instance: the token or password, a secret."""
+    `instances` has, by instance, its address, hostname, namespace, tag and the command that reads its token; `tokens` the
+    token or password itself, a secret. (Not annotated here: the SDK would take an annotation for an output's type.)
+    """
 
     def __init__(self, settings: Settings) -> None:
         stack = pulumi.get_stack()
-        super().__init__("openclaw:tailnet:Topology", "topology", {"instances": [i.id for i in settings.instances]})
+        super().__init__(
+            "openclaw:tailnet:Topology", "topology", {"gateways": [instance.id for instance in settings.instances]}
+        )
         for warning in warnings(settings):
             pulumi.log.warn(warning, self)
         cluster, keeper = self._clusters(settings, stack)
@@ -36,7 +37,9 @@ class Topology(pulumi.ComponentResource):
             instance.id: GatewayInstance(instance, settings, _auth_key(instance, tailnet), keeper, guard, child)
             for instance in settings.instances
         }
-        self.instances = {name: made.summary for name, made in gateways.items()}
+        self.instances: dict[str, dict[str, pulumi.Input[str]]] = {
+            name: made.summary for name, made in gateways.items()
+        }
         self.tokens = {name: made.token for name, made in gateways.items()}
         self.register_outputs({"instances": self.instances})
 
