@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pulumi_policy import PolicyCustomTimeouts, PolicyResourceOptions, ResourceValidationArgs, ResourceValidationPolicy
+from pulumi_policy import PolicyCustomTimeouts, PolicyResourceOptions, ResourceValidationArgs
 from pulumi_policy.proxy import unknown_checking_proxy
 
 from policies.pack import policies
@@ -16,8 +16,7 @@ _OPTIONS = PolicyResourceOptions(False, [], None, [], PolicyCustomTimeouts(0, 0,
 
 def run(rule: str, kind: str, props: Props) -> list[str]:
     """The messages of one rule about a resource named "x"."""
-    policy = BY_NAME[rule]
-    assert isinstance(policy, ResourceValidationPolicy)
+    policy: Any = BY_NAME[rule]  # its `validate` has a type with holes
     messages: list[str] = []
 
     def report(message: str, urn: str | None) -> None:
