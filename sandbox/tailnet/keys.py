@@ -1,0 +1,155 @@
+"""Auth keys: /tailnet/T/keys. The keys themselves are headscale's; words and times about them are in the notes."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import Field
+from starlette.responses import Response
+
+from sandbox.tailnet.api import ApiError, Body, Call, Tailnet, ok
+from sandbox.tailnet.client import AuthKey
+from sandbox.tailnet.notes import KeyNote, Notes
+from sandbox.tailnet.policy import Policy
+
+MAX_SECONDS: Final = 7776000  # 90 days; also what 0 and no value mean
+# A dead key is shown as invalid for this long, then it is unknown (404), as at the hosted API.
+PURGE_AFTER: Final = timedelta(days=7)
+
+
+class CreateDevices(Body):
+    reusable: bool = False
+    ephemeral: bool = False
+    preauthorized: bool = False
+    tags: list[str] | None = None
+
+
+class Devices(Body):
+    create: CreateDevices = CreateDevices()
+
+
+class Capabilities(Body):
+    devices: Devices = Devices()
+
+
+class CreateKey(Body):
+    key_type: Literal["", "auth"] = ""
+    capabilities: Capabilities
+    expiry_seconds: Annotated[int, Field(ge=0)] = 0
+    description: Annotated[str, Field(max_length=50)] = ""
+
+
+def create(call: Call) -> Response:
+    body = call.body(CreateKey)
+    if body.expiry_seconds > MAX_SECONDS:
+        raise ApiError(400, f"expirySeconds must be less than or equal to {MAX_SECONDS}")
+    device = body.capabilities.devices.create
+    tags = sorted(set(device.tags or ()))
+    if not tags:
+        raise ApiError(400, "tags: the sandbox's API credential belongs to no person, so its keys must carry tags")
+    _purge(call.tailnet)
+    notes = call.tailnet.notes()
+    declared = set[str]() if notes.policy is None else Policy.parse(notes.policy).tags
+    if unknown := [tag for tag in tags if tag not in declared]:
+        raise ApiError(400, f"requested tags [{' '.join(unknown)}] are invalid or not permitted")
+    seconds = body.expiry_seconds or MAX_SECONDS
+    expires = _now() + timedelta(seconds=seconds)
+    key = call.tailnet.control.create_auth_key(
+        expiration=expires, reusable=device.reusable, ephemeral=device.ephemeral, tags=tags
+    )
+    # headscale has no device approval: every key is as good as pre-authorized, and the flag is only given back.
+    note = KeyNote(
+        description=body.description,
+        preauthorized=device.preauthorized,
+        expiry_seconds=seconds,
+        expires=_text(expires),
+    )
+    notes.keys[key.id] = note
+    notes.write(call.tailnet.home)
+    return ok({**_view(key, note), "key": key.key})
+
+
+def listing(call: Call) -> Response:
+    keys = _known(call.tailnet, call.tailnet.notes())
+    return ok({"keys": [_view(key, note) for key, note in keys.values() if not _died(key, note)]})
+
+
+def read(call: Call) -> Response:
+    return ok(_view(*_one(call)))
+
+
+def delete(call: Call) -> Response:
+    key, note = _one(call)
+    if note.revoked is None:
+        # Expired, not deleted: nodes that joined with it keep their link to it.
+        call.tailnet.control.expire_auth_key(key.id)
+        notes = call.tailnet.notes()
+        notes.keys[key.id] = note.model_copy(update={"revoked": _text(_now())})
+        notes.write(call.tailnet.home)
+    return ok({})
+
+
+def _purge(tailnet: Tailnet) -> None:
+    """Forgets keys that died long ago."""
+    notes = tailnet.notes()
+    old: list[str] = []
+    for key, note in _known(tailnet, notes).values():
+        died = _died(key, note)
+        if died is not None and died < _now() - PURGE_AFTER:
+            old.append(key.id)
+    for key_id in old:
+        tailnet.control.delete_auth_key(key_id)
+        del notes.keys[key_id]
+    if old:
+        notes.write(tailnet.home)
+
+
+def _one(call: Call) -> tuple[AuthKey, KeyNote]:
+    wanted = call.params["key"].removeprefix("k").removesuffix("CNTRL")
+    found = _known(call.tailnet, call.tailnet.notes()).get(wanted)
+    if found is None:
+        raise ApiError(404, "key not found")
+    return found
+
+
+def _known(tailnet: Tailnet, notes: Notes) -> dict[str, tuple[AuthKey, KeyNote]]:
+    """Keys that this API made: headscale also holds those of people's devices."""
+    return {key.id: (key, notes.keys[key.id]) for key in tailnet.control.auth_keys() if key.id in notes.keys}
+
+
+def _died(key: AuthKey, note: KeyNote) -> datetime | None:
+    """None while it is valid. headscale does not tell when a one-off key was used: its expiry stands for that."""
+    if note.revoked is not None:
+        return datetime.fromisoformat(note.revoked)
+    expires = datetime.fromisoformat(note.expires)
+    return expires if expires <= _now() or (key.used and not key.reusable) else None
+
+
+def _view(key: AuthKey, note: KeyNote) -> dict[str, Any]:
+    view: dict[str, Any] = {
+        "id": f"k{key.id}CNTRL",
+        "keyType": "auth",
+        "created": _text(key.created_at or _now()),
+        "expires": note.expires,
+        "expirySeconds": note.expiry_seconds,
+        "description": note.description,
+        "invalid": _died(key, note) is not None,
+        "capabilities": {
+            "devices": {
+                "create": {
+                    "reusable": key.reusable,
+                    "ephemeral": key.ephemeral,
+                    "preauthorized": note.preauthorized,
+                    "tags": key.acl_tags,
+                }
+            }
+        },
+    }
+    return view if note.revoked is None else {**view, "revoked": note.revoked}
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+def _text(when: datetime) -> str:
+    return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
