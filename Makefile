@@ -1,0 +1,61 @@
+# The commands of the README. Each installs what it needs, and says what it does.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv/bin
+# Set on some machines; it would make every start slower by seconds.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: docs up down status demo logs tools test unit policies engine e2e lint format requirements clean
+
+## up: the whole topology in a sandbox on this machine
+up: .venv/ready
+	@$(VENV)/python -m sandbox up
+
+## down: remove all of it (built tools stay)
+down: .venv/ready
+	@$(VENV)/python -m sandbox down
+
+## status: what runs, and where the gateways are
+status: .venv/ready
+	@$(VENV)/python -m sandbox status
+
+logs: .venv/ready
+	@$(VENV)/python -m sandbox logs
+
+## tools: build the pinned tools of the sandbox (once)
+tools: .venv/ready
+	@$(VENV)/python -m sandbox tools
+
+## test: unit tests, policy tests, and the real engine against a real API server
+test: .venv/ready tools
+	$(VENV)/python -m pytest tests/unit tests/policies tests/engine
+
+unit policies engine: .venv/ready
+	$(VENV)/python -m pytest tests/$@
+
+## lint: format, lint and types
+lint: .venv/ready
+	$(VENV)/ruff format --check .
+	$(VENV)/ruff check .
+	$(VENV)/pyright
+
+format: .venv/ready
+	$(VENV)/ruff format .
+	$(VENV)/ruff check --fix .
+
+## docs: generate docs/configuration.md from the models
+docs: .venv/ready
+	$(VENV)/python -m components.settings.document > docs/configuration.md
+
+## requirements: compile the pins anew from pyproject.toml (needs uv)
+requirements:
+	uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
+	  --extra dev pyproject.toml --output-file requirements-dev.txt
+	uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
+	  --constraint <(grep -oE '^[a-z0-9-]+==[^ ]+' requirements-dev.txt) pyproject.toml --output-file requirements.txt
+
+.venv/ready: requirements-dev.txt
+	@echo "Installing the Python packages into .venv (about a minute) ..."
+	@$(PYTHON) -m venv .venv
+	@$(VENV)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
