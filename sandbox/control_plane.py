@@ -121,9 +121,9 @@ class ControlPlane:
         self.home = home
         self.directory = home.run / "kwok" / "clusters" / home.cluster
 
-    def running(self) -> dict[str, bool]:
-        """Which components live. A pid file whose process is another's counts as dead."""
-        return {name: self._pid(name) is not None for name in COMPONENTS}
+    def pids(self) -> dict[str, int]:
+        """The components that live. A pid file whose process is another's counts as dead."""
+        return {name: pid for name in COMPONENTS if (pid := self._pid(name))}
 
     def start(self) -> str:
         """Bring it up from whatever state it is in; says what was done: created, repaired or running."""
@@ -133,7 +133,7 @@ class ControlPlane:
         if not (self.directory / "kwok.yaml").exists():
             done = "created"
             self._create()
-        elif all(self.running().values()) and not self._outdated() and self.ready():
+        elif len(self.pids()) == len(COMPONENTS) and not self._outdated() and self.ready():
             return "running"
         else:
             done = "repaired"
@@ -206,9 +206,9 @@ class ControlPlane:
                 except httpx.HTTPError:
                     pass  # not serving yet
                 time.sleep(0.1)
-        dead = [name for name, alive in self.running().items() if not alive]
+        dead = COMPONENTS.keys() - self.pids().keys()
         raise SandboxError(
-            f"the control plane is not ready after {seconds:.0f} s (not running: {', '.join(dead) or 'none'})",
+            f"the control plane is not ready after {seconds:.0f} s (not running: {', '.join(sorted(dead)) or 'none'})",
             f"See {self.directory / 'logs'}, or start anew with `python -m sandbox down`",
         )
 
@@ -224,13 +224,12 @@ class ControlPlane:
 
     def _outdated(self) -> bool:
         """Whether a tool was built anew under a component that runs."""
-        return any(replaced(pid) for name in COMPONENTS if (pid := self._pid(name)))
+        return any(replaced(pid) for pid in self.pids().values())
 
     def _forget_strangers(self) -> None:
         # kwokctl believes its pid files, and kills what they name: after a reboot that may be anybody's process.
-        for name in COMPONENTS:
-            if self._pid(name) is None:
-                (self.directory / "pids" / f"{name}.pid").unlink(missing_ok=True)
+        for name in COMPONENTS.keys() - self.pids().keys():
+            (self.directory / "pids" / f"{name}.pid").unlink(missing_ok=True)
 
     def _kwokctl(self, *arguments: str) -> None:
         command = [str(self.home.bin / "kwokctl"), "--name", self.home.cluster, *arguments]

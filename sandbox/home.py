@@ -89,8 +89,8 @@ class Home:
         self.root.mkdir(parents=True, exist_ok=True)
         for directory in (self.state, self.logs, self.plugins, self.run, self.volumes, self.tailnet, self.pulumi):
             directory.mkdir(exist_ok=True)
-        # They hold keys, tokens and a control socket without a password.
-        for directory in (self.state, self.run, self.tailnet, self.pulumi):
+        # They hold keys, tokens, data, and a control socket without a password.
+        for directory in (self.state, self.run, self.volumes, self.tailnet, self.pulumi):
             directory.chmod(0o700)
 
     def remove(self, purge: bool = False) -> None:

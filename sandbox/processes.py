@@ -51,7 +51,7 @@ def members(home: Home) -> list[Process]:
     """All processes of this world, also those whose parent died; without this one and its ancestors."""
     if not (home.run / "world").exists():
         return []
-    world, spared = home.world_id(), _ancestors(os.getpid())
+    world, spared = home.world_id(), parents(os.getpid())
     found: list[Process] = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and int(entry.name) not in spared and belongs(int(entry.name), world):
@@ -91,7 +91,8 @@ def replaced(pid: int) -> bool:
         return False
 
 
-def _ancestors(pid: int) -> set[int]:
+def parents(pid: int) -> set[int]:
+    """The process itself, its parent, and so on up."""
     chain: set[int] = set()
     while pid > 0:
         chain.add(pid)

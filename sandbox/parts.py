@@ -1,0 +1,42 @@
+"""What runs beside the control plane, in order. A real node's parts join this list."""
+
+import sys
+from collections.abc import Sequence
+
+from sandbox.home import REPO, Home
+from sandbox.supervisor import Part
+from sandbox.tailnet import headscale
+
+
+def tailnet_config(home: Home, base_domain: str) -> headscale.HeadscaleConfig:
+    """headscale's settings in this home."""
+    return headscale.HeadscaleConfig(port=home.port("headscale"), base_domain=base_domain)
+
+
+def adapter_url(home: Home) -> str:
+    """Base URL of the Tailscale API."""
+    return f"http://127.0.0.1:{home.port('tailscale-api')}"
+
+
+def _python(*arguments: str) -> Sequence[str]:
+    # -P: the working directory must not shadow modules.
+    return [sys.executable, "-P", "-u", "-m", *arguments]
+
+
+def simulated(home: Home, base_domain: str) -> list[Part]:
+    """A world whose node is kwok's."""
+    config = tailnet_config(home, base_domain)
+    ours = {"PYTHONPATH": str(REPO)}
+    return [
+        Part("headscale", headscale.command(home.bin, home.tailnet), health_url=config.health_url),
+        Part("provisioner", _python("sandbox.provisioner"), ready_line="provisioner ready", environment=ours),
+        Part(
+            "tailscale-api",
+            _python(
+                *("sandbox.tailnet", "--home", str(home.tailnet)),
+                *("--listen", f"127.0.0.1:{home.port('tailscale-api')}"),
+            ),
+            health_url=f"{adapter_url(home)}/health",
+            environment=ours,
+        ),
+    ]

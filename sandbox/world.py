@@ -1,0 +1,129 @@
+"""One world: control plane, supervised parts and a tailnet with its people; brought up, looked at, taken down."""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from sandbox import parts, tools
+from sandbox.control_plane import COMPONENTS, ControlPlane
+from sandbox.home import REPO, Home
+from sandbox.processes import Process, end, members, parents
+from sandbox.supervisor import State, Supervisor
+from sandbox.tailnet import headscale
+
+STACK_FILE = REPO / "Pulumi.sandbox.yaml"
+Report = Callable[[str, str, float], None]
+
+
+def quiet(stage: str, done: str, seconds: float) -> None:
+    """A report to nobody."""
+
+
+def building(message: str, left: float) -> None:
+    """Progress of builds, to nobody."""
+
+
+@dataclass(frozen=True)
+class People:
+    """What the tailnet must know before a policy can name it."""
+
+    domain: str
+    logins: tuple[str, ...]
+
+
+def people_of(stack_file: Path) -> People:
+    """The tailnet's domain and everybody that a stack file names."""
+    document: Any = yaml.safe_load(stack_file.read_text())
+    config: dict[str, Any] = document.get("config", {})
+    tailnet: dict[str, Any] = config.get("openclaw-tailnet:tailnet", {})
+    named: list[str] = list(tailnet.get("tagOwners", []))
+    for members_ in tailnet.get("groups", {}).values():
+        named += members_
+    for instance in config.get("openclaw-tailnet:instances", []):
+        named += instance.get("people", [])
+    logins = [name for name in named if "@" in name]
+    return People(str(tailnet.get("name", "sandbox.internal")), tuple(dict.fromkeys(logins)))
+
+
+@dataclass
+class World:
+    """Usable by the command line and by tests: `World(Home(root, bin)).start()`."""
+
+    home: Home = field(default_factory=Home.from_env)
+
+    @property
+    def kubeconfig(self) -> Path:
+        return self.home.kubeconfig
+
+    @property
+    def api_url(self) -> str:
+        """The Tailscale API."""
+        return parts.adapter_url(self.home)
+
+    @property
+    def api_key(self) -> str:
+        credentials = headscale.Credentials.read(self.home.tailnet)
+        return credentials.api_key if credentials else ""
+
+    def start(
+        self,
+        people: People | None = None,
+        report: Report = quiet,
+        progress: tools.Progress = building,
+        extra_tools: Sequence[str] = (),
+    ) -> None:
+        """Bring everything up from whatever state it is in. `report` hears each stage, what was done, and seconds."""
+        people = people or people_of(STACK_FILE)
+        self.home.create()
+        seconds = tools.ensure(self.home, [*tools.SIMULATED, *extra_tools], progress)
+        report("tools", "built" if seconds else "cached", seconds)
+        end(self.orphans())
+        begin = time.monotonic()
+        report("control plane", ControlPlane(self.home).start(), time.monotonic() - begin)
+        begin = time.monotonic()
+        wanted = parts.simulated(self.home, people.domain)
+        parts.tailnet_config(self.home, people.domain).write(self.home.tailnet)
+        supervisor = Supervisor(self.home)
+        done = supervisor.start(wanted)
+        # The adapter is well only after the setup, which needs headscale.
+        supervisor.wait(part for part in wanted if part.name == "headscale")
+        headscale.setup(self.home.tailnet, people.logins)
+        supervisor.wait(wanted)
+        report("tailnet and storage", done, time.monotonic() - begin)
+
+    def admit(self, people: Iterable[str]) -> None:
+        """Make more people known to the tailnet."""
+        headscale.setup(self.home.tailnet, people)
+
+    def stop(self, keep_data: bool = False) -> None:
+        """End every process; without `keep_data` remove everything but the built tools. Safe to repeat."""
+        if self.home.exists:
+            Supervisor(self.home).stop()
+            control_plane = ControlPlane(self.home)
+            if (self.home.bin / "kwokctl").exists():
+                control_plane.stop()
+            end(members(self.home))
+        if not keep_data:
+            self.home.remove()
+
+    def orphans(self) -> list[Process]:
+        """Processes of this world that neither the control plane nor the supervisor accounts for: left by a crash."""
+        known = set(ControlPlane(self.home).pids().values())
+        if process := Supervisor(self.home).process():
+            known.add(process.pid)
+        return [process for process in members(self.home) if not known & parents(process.pid)]
+
+    def states(self) -> dict[str, State]:
+        """Every part by name, those of the control plane first."""
+        control_plane = ControlPlane(self.home)
+        running = control_plane.pids()
+        ready = bool(running) and control_plane.ready()
+        found: dict[str, State] = {}
+        for name in COMPONENTS:
+            pid = running.get(name, 0)
+            found[name] = State(bool(pid), bool(pid) and ready, 0, pid, "Running" if pid else "Stopped")
+        return found | (Supervisor(self.home).states() if self.home.exists else {})
