@@ -28,7 +28,7 @@ class Part:
     health_url: str | None = None
     ready_line: str | None = None
     after: tuple[str, ...] = ()
-    environment: dict[str, str] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict[str, str])
 
     @property
     def condition(self) -> str:

@@ -1,19 +1,27 @@
 """One world: control plane, supervised parts and a tailnet with its people; brought up, looked at, taken down."""
 
+import json
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from sandbox import parts, tools
 from sandbox.control_plane import COMPONENTS, ControlPlane
 from sandbox.home import REPO, Home
+from sandbox.kube import Api
 from sandbox.processes import Process, end, members, parents
+from sandbox.pulumi_tools import Plugins
+from sandbox.stack_config import PROJECT, Machine, StackConfig
 from sandbox.supervisor import State, Supervisor
 from sandbox.tailnet import headscale
+from sandbox.tailnet.notes import Credentials
+
+if TYPE_CHECKING:
+    from sandbox.engine import Engine
 
 STACK_FILE = REPO / "Pulumi.sandbox.yaml"
 Report = Callable[[str, str, float], None]
@@ -66,7 +74,7 @@ class World:
 
     @property
     def api_key(self) -> str:
-        credentials = headscale.Credentials.read(self.home.tailnet)
+        credentials = Credentials.read(self.home.tailnet)
         return credentials.api_key if credentials else ""
 
     def start(
@@ -117,6 +125,29 @@ class World:
             known.add(process.pid)
         return [process for process in members(self.home) if not known & parents(process.pid)]
 
+    def engine(self, cli: Path, plugins: Plugins, stack_file: Path = STACK_FILE, stack: str = "sandbox") -> "Engine":
+        """The engine over one stack file, with this world's cluster and tailnet filled in."""
+        from sandbox.engine import Engine
+
+        machine = Machine(self.kubeconfig, self.api_url, self.api_key)
+        return Engine(self.home, cli, plugins, StackConfig(stack_file, machine.plain(), machine.secret()), stack)
+
+    def instances(self, stack: str = "sandbox") -> dict[str, dict[str, Any]]:
+        """The stack's output of that name, read from the state without starting an engine."""
+        path = self.home.state / ".pulumi" / "stacks" / PROJECT / f"{stack}.json"
+        state: Any = json.loads(path.read_text()) if path.exists() else {}
+        for resource in ((state.get("checkpoint") or {}).get("latest") or {}).get("resources") or []:
+            if resource["type"] == "pulumi:pulumi:Stack":
+                return resource.get("outputs", {}).get("instances", {})
+        return {}
+
+    def logs(self) -> dict[str, Path]:
+        """Every log by the name of its part."""
+        found = {path.stem: path for path in self.home.logs.glob("*.log")}
+        control_plane = ControlPlane(self.home)
+        found |= {name: control_plane.log(name) for name in COMPONENTS if control_plane.log(name).exists()}
+        return found
+
     def states(self) -> dict[str, State]:
         """Every part by name, those of the control plane first."""
         control_plane = ControlPlane(self.home)
@@ -127,3 +158,16 @@ class World:
             pid = running.get(name, 0)
             found[name] = State(bool(pid), bool(pid) and ready, 0, pid, "Running" if pid else "Stopped")
         return found | (Supervisor(self.home).states() if self.home.exists else {})
+
+
+def pods_ready(home: Home, namespaces: Iterable[str]) -> dict[str, str]:
+    """By namespace, `Ready` or the phase of the first pod that is not."""
+    found: dict[str, str] = {}
+    with Api(home.kubeconfig, timeout=5) as api:
+        for namespace in namespaces:
+            for pod in api.items(f"/api/v1/namespaces/{namespace}/pods"):
+                conditions = pod.get("status", {}).get("conditions", [])
+                ready = any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
+                if not ready or namespace not in found:
+                    found[namespace] = "Ready" if ready else pod["status"].get("phase", "Pending")
+    return found

@@ -1,0 +1,192 @@
+"""The command line: `up`, `down`, `status`, `logs`, `tools`."""
+
+import sys
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from sandbox.errors import SandboxError
+from sandbox.home import Home, exclusive
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="A one-machine world in which the real program runs."
+)
+console = Console(highlight=False)
+
+
+def main() -> None:
+    """Bad input and failures end in one line, never in a traceback."""
+    try:
+        app()
+    except SandboxError as error:
+        console.print(f"[bold red]error:[/] {error.what}.", markup=True, soft_wrap=True)
+        if error.mend:
+            console.print(f"  {error.mend}", markup=False, soft_wrap=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        console.print("[bold red]stopped.[/] `up` goes on where it was.")
+        sys.exit(130)
+
+
+class Stages:
+    """Shows one line for each stage that ended, and beneath them what is going on."""
+
+    def __init__(self) -> None:
+        self.begin = time.monotonic()
+        self.status = console.status("looking") if console.is_terminal else None
+        self._said = ""
+
+    @contextmanager
+    def shown(self) -> Generator[None]:
+        if self.status is None:
+            yield
+        else:
+            with self.status:
+                yield
+
+    def doing(self, message: str, left: float = 0.0) -> None:
+        """Something long is under way; `left` is the estimate of what remains, in seconds."""
+        rest = f", about {_duration(left)} left" if left > 0 else ""
+        if self.status is not None:
+            self.status.update(f"{message}{rest}")
+        elif message != self._said:
+            self._said = message
+            console.print(f"  {message}{rest}", soft_wrap=True)
+
+    def done(self, stage: str, what: str, seconds: float) -> None:
+        console.print(f"  [green]✓[/] {stage:<22}{what:<34}{seconds:7.1f} s")
+
+    def total(self) -> float:
+        return time.monotonic() - self.begin
+
+
+@app.command()
+def up() -> None:
+    """Bring the world up and apply the stack `sandbox`; again, only what is missing or changed."""
+    from sandbox import pulumi_tools, world
+
+    home = Home.from_env()
+    stages = Stages()
+    with exclusive(home, "sandbox up"), stages.shown():
+        here = world.World(home)
+        here.start(report=stages.done, progress=stages.doing)
+        wanted = pulumi_tools.choice()
+        plugins = pulumi_tools.choose_plugins(home, wanted)
+        cli = pulumi_tools.choose_cli(home, wanted, stages.doing)
+        begin = time.monotonic()
+        engine = here.engine(cli, plugins)
+        engine.on_change = lambda urn: stages.doing(f"pulumi up: {urn.rpartition('::')[2]}")
+        stages.doing(f"pulumi up with {plugins.description}")
+        engine.end_orphaned_update()
+        result = engine.up()
+        stages.done("pulumi up", summary(result.changes), time.monotonic() - begin)
+    show_instances(home, result.outputs.get("instances", {}))
+    console.print(f"{plugins.description}; simulated node (kwok): pods are played, not run.", style="dim")
+    console.print(f"Up in [bold]{stages.total():.1f} s[/]. KUBECONFIG={home.kubeconfig}", soft_wrap=True)
+
+
+@app.command()
+def down(purge: Annotated[bool, typer.Option(help="Remove the built tools as well.")] = False) -> None:
+    """Stop and remove everything; the built tools stay."""
+    from sandbox import world
+
+    home = Home.from_env()
+    begin = time.monotonic()
+    with exclusive(home, "sandbox down"):
+        world.World(home).stop()
+    if purge:
+        home.remove(purge=True)
+    console.print(f"Down in [bold]{time.monotonic() - begin:.1f} s[/].")
+
+
+@app.command()
+def status() -> None:
+    """Show each part's state, and the instances."""
+    from sandbox import world
+
+    home = Home.from_env()
+    here = world.World(home)
+    states = here.states()
+    table = Table("part", "state", "pid", "restarts")
+    for name, state in states.items():
+        word = "[green]ready[/]" if state.ready else f"[yellow]{state.detail}, not ready[/]"
+        table.add_row(
+            name, word if state.running else f"[red]{state.detail}[/]", str(state.pid or ""), str(state.restarts)
+        )
+    console.print(table)
+    if not any(state.running for state in states.values()):
+        console.print("Nothing runs. `python -m sandbox up` starts it.")
+        raise typer.Exit(3)
+    show_instances(home, here.instances())
+
+
+@app.command()
+def logs(
+    part: Annotated[str | None, typer.Argument(help="A name of `status`, or pulumi-<stack>.")] = None,
+    lines: Annotated[int, typer.Option("--lines", "-n", help="How many of the last lines.")] = 50,
+) -> None:
+    """Print the end of a part's log; without a name, list the logs."""
+    from sandbox import world
+
+    found = world.World(Home.from_env()).logs()
+    if part is None:
+        for name, path in sorted(found.items()):
+            console.print(f"{name:<26}{path}", soft_wrap=True)
+        return
+    if part not in found:
+        raise SandboxError(f"there is no log of {part}", f"Known: {', '.join(sorted(found)) or 'none'}")
+    for line in found[part].read_text(errors="replace").splitlines()[-lines:]:
+        console.print(line, markup=False, soft_wrap=True)
+
+
+@app.command()
+def tools(
+    names: Annotated[list[str] | None, typer.Argument(help="Tools to build; none: those that `up` needs.")] = None,
+) -> None:
+    """Build tools into the cache."""
+    from sandbox import tools as toolchain
+
+    home = Home.from_env()
+    stages = Stages()
+    with stages.shown():
+        seconds = toolchain.ensure(home, names or [*toolchain.SIMULATED, "pulumi"], stages.doing)
+    stages.done("tools", "built" if seconds else "cached", seconds)
+
+
+def summary(changes: dict[str, int]) -> str:
+    """`12 create, 3 same`; `no changes` where nothing but `same` and `read` happened."""
+    acted = {kind: count for kind, count in changes.items() if count and kind not in ("same", "read")}
+    return ", ".join(f"{count} {kind}" for kind, count in sorted(acted.items())) or "no changes"
+
+
+def show_instances(home: Home, instances: dict[str, dict[str, Any]]) -> None:
+    """The table of gateways: where each is, whether its pod is ready, how to read its token."""
+    from sandbox.world import pods_ready
+
+    if not instances:
+        console.print("No instance is declared.")
+        return
+    ready = pods_ready(home, [str(instance["namespace"]) for instance in instances.values()])
+    table = Table("instance", "address", "hostname", "namespace", "pod")
+    for name, instance in sorted(instances.items()):
+        state = ready.get(str(instance["namespace"]), "none")
+        color = "green" if state == "Ready" else "yellow"
+        table.add_row(
+            name,
+            str(instance["address"]),
+            str(instance["hostname"]),
+            str(instance["namespace"]),
+            f"[{color}]{state}[/]",
+        )
+    console.print(table)
+    for name, instance in sorted(instances.items()):
+        console.print(f"  token of {name}: {instance['tokenCommand']}", markup=False, soft_wrap=True, style="dim")
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"

@@ -1,0 +1,234 @@
+"""The real Pulumi engine over this repository's program: preview, up, refresh, destroy, by the Automation API."""
+
+import re
+import runpy
+import shutil
+import socket
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from sandbox import stack_config
+from sandbox.errors import SandboxError
+from sandbox.home import REPO, Home
+from sandbox.processes import Process, belongs, end, start_time
+from sandbox.pulumi_tools import Plugins
+from sandbox.stack_config import PROJECT, StackConfig
+from sandbox.update_lock import locks, pending, runs_engine
+
+if TYPE_CHECKING:  # 0.3 s to import, so only where an engine is used
+    from pulumi import automation as auto
+    from pulumi.automation.events import EngineEvent
+
+POLICY_PACK: Final = REPO / "policies" / "pulumi-analyzer-policy-openclaw-tailnet"
+_COLOR: Final = re.compile(r"<\{%[^%]*%\}>|\x1b\[[0-9;]*m")
+
+
+class EngineError(SandboxError):
+    """An operation failed. `diagnostics` are the engine's error messages, `output` all that it printed."""
+
+    def __init__(self, operation: str, diagnostics: list[str], output: str, log: Path) -> None:
+        what = "; ".join(diagnostics) or output.strip().rpartition("\n")[2] or "no message"
+        super().__init__(f"{operation} failed: {what}", f"Log: {log}")
+        self.diagnostics = diagnostics
+        self.output = output
+
+
+@dataclass(frozen=True)
+class Result:
+    """`changes` counts operations by kind (`same`, `create`, `update`, `replace`, `delete`, ...)."""
+
+    changes: dict[str, int]
+    output: str
+    outputs: dict[str, Any] = field(default_factory=dict[str, Any])
+    events: "list[EngineEvent]" = field(default_factory=list["EngineEvent"])
+
+    @property
+    def unchanged(self) -> bool:
+        return not {kind for kind, count in self.changes.items() if count} - {"same", "read"}
+
+
+@dataclass
+class Engine:
+    """One stack. Tests give their own stack name, configuration and work directory; the rest is the same."""
+
+    home: Home
+    cli: Path
+    plugins: Plugins
+    config: StackConfig
+    stack: str = "sandbox"
+    program: Path = REPO / "__main__.py"
+    project: Path = REPO / "Pulumi.yaml"
+    policy_packs: tuple[Path, ...] = (POLICY_PACK,)
+    environment: dict[str, str] = field(default_factory=dict[str, str])
+    on_change: Callable[[str], None] = lambda urn: None
+
+    @property
+    def work(self) -> Path:
+        return self.home.run / "engine" / self.stack
+
+    @property
+    def log(self) -> Path:
+        return self.home.logs / f"pulumi-{self.stack}.log"
+
+    @property
+    def _file(self) -> Path:
+        return self.work / f"Pulumi.{self.stack}.yaml"
+
+    def preview(self, **options: Any) -> Result:
+        return self._run("preview", lambda stack, **common: stack.preview(**self._policies(), **common, **options))
+
+    def up(self, **options: Any) -> Result:
+        """Applies the program. What an earlier update that was cut off left half done is repaired first."""
+        stack = self._stack()
+        if pending(self.home.state, PROJECT, self.stack):
+            self._run("refresh", lambda s, **common: s.refresh(clear_pending_creates=True, **common), stack)
+        return self._run(
+            "up", lambda s, **common: s.up(show_secrets=False, **self._policies(), **common, **options), stack
+        )
+
+    def refresh(self, **options: Any) -> Result:
+        """Compares with the world and takes its values into the state; `changes` tells what had drifted."""
+        return self._run("refresh", lambda stack, **common: stack.refresh(show_secrets=False, **common, **options))
+
+    def destroy(self, **options: Any) -> Result:
+        return self._run("destroy", lambda stack, **common: stack.destroy(show_secrets=False, **common, **options))
+
+    def outputs(self) -> dict[str, Any]:
+        """The stack's outputs with secrets in plain: for callers that must use them, never to be printed."""
+        return {name: output.value for name, output in self._stack().outputs().items()}
+
+    def export(self) -> dict[str, Any]:
+        """The state, secrets encrypted."""
+        return dict(vars(self._stack().export_stack()))
+
+    def _policies(self) -> dict[str, Any]:
+        return {"policy_packs": [str(pack) for pack in self.policy_packs]}
+
+    def _run(self, operation: str, call: Callable[..., Any], stack: "auto.Stack | None" = None) -> Result:
+        from pulumi.automation import CommandError
+
+        stack = stack or self._stack()
+        self._settle_lock(stack)
+        lines: list[str] = []
+        events: list[EngineEvent] = []
+
+        def heard(event: "EngineEvent") -> None:
+            events.append(event)
+            if event.resource_pre_event:
+                self.on_change(event.resource_pre_event.metadata.urn)
+
+        try:
+            result = call(stack, on_output=lines.append, on_event=heard, color="never")
+        except CommandError as error:
+            if self._live_lock():
+                self._settle_lock(stack)
+            output = "\n".join(lines) or str(error)
+            raise EngineError(operation, _errors(events), _COLOR.sub("", output), self.log) from None
+        finally:
+            self.home.logs.mkdir(parents=True, exist_ok=True)
+            self.log.write_text(_COLOR.sub("", "\n".join(lines)))
+        return Result(_changes(result), "\n".join(lines), _outputs(result), events)
+
+    def _stack(self) -> "auto.Stack":
+        """The stack, made where there is none, with this machine's configuration."""
+        from pulumi import automation as auto
+
+        self.work.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(self.project, self.work / "Pulumi.yaml")
+        changed = stack_config.write(self.config, self._file)
+        options = auto.LocalWorkspaceOptions(
+            work_dir=str(self.work),
+            pulumi_home=str(self.home.pulumi),
+            env_vars=self._environment(),
+            secrets_provider="passphrase",
+            pulumi_command=self._command(),
+        )
+        try:
+            stack = auto.create_or_select_stack(self.stack, PROJECT, program=self._program, opts=options)
+            if changed:
+                for path, value in self.config.secret.items():
+                    stack.set_config(path, auto.ConfigValue(value, secret=True), path=True)
+        except auto.CommandError as error:
+            raise EngineError("selecting the stack", [], str(error), self.log) from None
+        stack_config.seal(self.config, self._file)
+        return stack
+
+    def _program(self) -> None:
+        if str(REPO) not in sys.path:
+            sys.path.insert(0, str(REPO))
+        runpy.run_path(str(self.program), run_name="__main__")
+
+    def _command(self) -> "auto.PulumiCommand":
+        from pulumi.automation import PulumiCommand
+
+        # PulumiCommand wants a directory with bin/pulumi in it.
+        root = self.work / "cli"
+        link = root / "bin" / "pulumi"
+        link.parent.mkdir(parents=True, exist_ok=True)
+        if not link.is_symlink() or link.readlink() != self.cli:
+            link.unlink(missing_ok=True)
+            link.symlink_to(self.cli)
+        return PulumiCommand(str(root))
+
+    def _environment(self) -> dict[str, str]:
+        self.home.secret("passphrase")
+        values = {
+            **self.home.environment(),
+            "PULUMI_BACKEND_URL": f"file://{self.home.state}",
+            "PULUMI_CONFIG_PASSPHRASE_FILE": str(self.home.run / "passphrase"),
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+            # The person's own cluster is never touched, whatever a default provider may do.
+            "KUBECONFIG": str(self.home.kubeconfig),
+            "OPENCLAW_TAILNET_PYTHON": sys.executable,
+            **self.environment,
+        }
+        if not self.plugins.download:
+            values["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] = "true"
+        return values
+
+    def _live_lock(self) -> bool:
+        return bool(locks(self.home.state, PROJECT, self.stack))
+
+    def _settle_lock(self, stack: "auto.Stack") -> None:
+        """A dead update's lock is removed; a live one is somebody else at work."""
+        held = locks(self.home.state, PROJECT, self.stack)
+        live = [lock for lock in held if not lock.stale(socket.gethostname(), runs_engine)]
+        if live:
+            raise SandboxError(
+                f"another update of the stack {self.stack} is running (pid {live[0].pid})",
+                "Wait for it, then try again",
+            )
+        if held:
+            stack.cancel()
+
+    def end_orphaned_update(self) -> None:
+        """End an engine of this world that still holds the lock though nobody waits for it. Only for who holds the home."""
+        for lock in locks(self.home.state, PROJECT, self.stack):
+            started = start_time(lock.pid)
+            if started and runs_engine(lock.pid) and belongs(lock.pid, self.home.world_id()):
+                end([Process(lock.pid, started)])
+
+
+def _changes(result: Any) -> dict[str, int]:
+    summary = getattr(result, "change_summary", None) or result.summary.resource_changes or {}
+    return {str(getattr(kind, "value", kind)): int(count) for kind, count in summary.items()}
+
+
+def _outputs(result: Any) -> dict[str, Any]:
+    """Secrets stay out: a result may be printed."""
+    outputs = getattr(result, "outputs", None) or {}
+    return {name: output.value for name, output in outputs.items() if not output.secret}
+
+
+def _errors(events: "list[EngineEvent]") -> list[str]:
+    found: list[str] = []
+    for event in events:
+        diagnostic, policy = event.diagnostic_event, event.policy_event
+        if diagnostic and diagnostic.severity == "error":
+            found.append(_COLOR.sub("", diagnostic.message).strip())
+        if policy and policy.enforcement_level == "mandatory":
+            found.append(f"{policy.policy_name}: {_COLOR.sub('', policy.message).strip()}")
+    return list(dict.fromkeys(line for line in found if line))

@@ -1,0 +1,50 @@
+"""Who is updating a stack: the file backend's lock, and whether its owner still lives."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from sandbox.processes import executable
+
+
+@dataclass(frozen=True)
+class UpdateLock:
+    """The lock of one update. Machines with another name may share the directory: theirs are never stale to us."""
+
+    pid: int
+    hostname: str
+
+    def stale(self, hostname: str, is_engine: Callable[[int], bool]) -> bool:
+        """Whether its process is gone, or its number belongs to something that is not an engine."""
+        return self.hostname == hostname and not is_engine(self.pid)
+
+
+def locks(state: Path, project: str, stack: str) -> list[UpdateLock]:
+    """The locks on one stack of a file backend."""
+    directory = state / ".pulumi" / "locks" / "organization" / project / stack
+    found: list[UpdateLock] = []
+    for path in directory.glob("*.json") if directory.is_dir() else ():
+        try:
+            content = json.loads(path.read_text())
+            found.append(UpdateLock(int(content["pid"]), str(content["hostname"])))
+        except FileNotFoundError:
+            continue  # released just now
+        except (ValueError, KeyError):
+            found.append(UpdateLock(0, ""))
+    return found
+
+
+def runs_engine(pid: int) -> bool:
+    """Whether this process is a pulumi CLI."""
+    program = executable(pid) if pid else None
+    return program is not None and program.name == "pulumi"
+
+
+def pending(state: Path, project: str, stack: str) -> bool:
+    """Whether an update was cut off in the middle of an operation."""
+    path = state / ".pulumi" / "stacks" / project / f"{stack}.json"
+    if not path.exists():
+        return False
+    latest = (json.loads(path.read_text()).get("checkpoint") or {}).get("latest") or {}
+    return bool(latest.get("pending_operations"))
