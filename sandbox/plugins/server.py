@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Generator
 from concurrent import futures
 from typing import Any, TypeVar
@@ -202,8 +203,11 @@ class Shell(provider_pb2_grpc.ResourceProviderServicer):
 def serve(factory: Callable[[Host], Provider], name: str) -> None:
     """Serve until the engine ends this process, or has ended itself."""
     parent = os.getppid()
-    # Ctrl-C reaches the whole terminal; the engine decides, and tells us by Cancel.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # The engine ends a plugin by SIGINT (which a terminal's Ctrl-C does not reach: plugins have a process group of
+    # their own), and waits 5 s for each that does not listen.
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
     engine = sys.argv[1] if len(sys.argv) > 1 else None
     # A waiting Create holds its thread, and the engine runs as many at once as the user allows.
     server = grpc.server(futures.ThreadPoolExecutor(max_workers=256), options=_OPTIONS)
@@ -212,8 +216,7 @@ def serve(factory: Callable[[Host], Provider], name: str) -> None:
     server.start()
     print(port, flush=True)
     print(f"{name}: this is the sandbox's stand-in, not the official Pulumi plugin", file=sys.stderr, flush=True)
-    while server.wait_for_termination(timeout=1):
-        # An engine that was killed cannot stop its plugins.
-        if os.getppid() != parent:
-            server.stop(grace=None)
-            return
+    # An engine that was killed cannot stop its plugins.
+    while not stop.wait(1) and os.getppid() == parent:
+        pass
+    server.stop(grace=None)
