@@ -4,13 +4,16 @@ import json
 import re
 from typing import Any, Final, cast
 
-# A string first, so that comment marks and commas inside one are left alone.
-_TOKEN: Final = re.compile(r'"(?:\\.|[^"\\])*"|//[^\n]*|/\*.*?\*/|,(?=(?:\s|//[^\n]*|/\*.*?\*/)*[\]}])', re.DOTALL)
+# A string first, so that comment marks and commas inside one are left alone. Two passes: one pattern for both would take
+# `, /* a */ "b": 1 /* c */ }` for a trailing comma.
+_STRING: Final = r'"(?:\\.|[^"\\])*"'
+_COMMENT: Final = re.compile(rf"{_STRING}|//[^\n]*|/\*.*?\*/", re.DOTALL)
+_TRAILING_COMMA: Final = re.compile(rf"{_STRING}|,(?=\s*[\]}}])", re.DOTALL)
 
 
 def loads(text: str) -> object:
     """Raises ValueError with line and column (as in the text given) when it is not HuJSON."""
-    return json.loads(_TOKEN.sub(_blank, text))
+    return json.loads(_TRAILING_COMMA.sub(_blank, _COMMENT.sub(_blank, text)))
 
 
 def loads_object(text: str) -> dict[str, Any]:
