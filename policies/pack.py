@@ -1,4 +1,4 @@
-"""The rules as Pulumi policies, and `analyze` for those who have the resources and no engine."""
+"""The invariants as Pulumi policies, and `analyze` for those who have the resources and no engine."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,10 +16,10 @@ from pulumi_policy.proxy import (
     UnknownValueError,
 )
 
-from policies.rules import RULES
+from policies.rules import INVARIANTS
 from policies.rules.kinds import Resource
-from policies.rules.rule import Rule
-from policies.rules.values import UNKNOWN, Object, Value, obj
+from policies.rules.rule import Invariant
+from policies.rules.values import UNKNOWN, Value, obj
 
 NAME: Final = "openclaw-tailnet"
 DESCRIPTION: Final = "Refuses what would expose a gateway: public bindings, privileges, tokens, Tailscale's secrets."
@@ -65,23 +65,23 @@ def _plain_at(container: Any, key: str | int) -> Value:
         return UNKNOWN
 
 
-def _policy(rule: Rule) -> ResourceValidationPolicy:
+def policy(invariant: Invariant) -> ResourceValidationPolicy:
+    """An invariant for the engine. Without a level of its own: the pack's counts (mandatory, see __main__.py)."""
+
     def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
-        props: Object = obj(plain(args.props))
-        for message in rule.messages(Resource(args.resource_type, args.name, props)):
+        for message in invariant.messages(Resource(args.resource_type, args.name, obj(plain(args.props)))):
             report(message, None)
 
-    return ResourceValidationPolicy(name=rule.name, description=rule.description, validate=validate)
+    return ResourceValidationPolicy(name=invariant.name, description=invariant.description, validate=validate)
 
 
 def policies() -> list[Policy]:
-    """A policy for each rule, without a level of its own: the pack's counts (mandatory, see __main__.py)."""
-    return [_policy(rule) for rule in RULES]
+    return [policy(invariant) for invariant in INVARIANTS]
 
 
 @dataclass(frozen=True)
 class Violation:
-    rule: str
+    invariant: str
     type: str
     name: str
     message: str
@@ -95,6 +95,6 @@ def analyze(resources: Iterable[tuple[str, str, Mapping[str, Any]]]) -> list[Vio
 def _violations(resources: Iterable[tuple[str, str, Mapping[str, Any]]]) -> Iterator[Violation]:
     for kind, name, props in resources:
         resource = Resource(kind, name, obj(plain(props)))
-        for rule in RULES:
-            for message in rule.messages(resource):
-                yield Violation(rule.name, kind, name, message)
+        for invariant in INVARIANTS:
+            for message in invariant.messages(resource):
+                yield Violation(invariant.id, kind, name, message)

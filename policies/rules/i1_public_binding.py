@@ -18,6 +18,7 @@ _OPEN_TYPES: Final = {
 _PUBLISHING_KINDS: Final[dict[str, frozenset[str] | None]] = {
     "gateway.networking.k8s.io": None,
     "gateway.networking.x-k8s.io": None,
+    "tailscale.com": None,  # the operator's own kinds: into the tailnet past our grants and our sidecar
     "networking.istio.io": frozenset({"Gateway", "VirtualService"}),
     "traefik.io": None,
     "traefik.containo.us": None,

@@ -27,7 +27,8 @@ def volumes(resource: Resource) -> Iterator[Finding]:
         forbidden = _tailnet_volumes(pod)
         for container in _others(pod):
             for path, name in mounts(container):
-                if name in forbidden:
+                # By name too: a StatefulSet's claim templates are volumes that its pod spec does not list.
+                if name in forbidden or _is_tailnet_name(name):
                     yield Finding(f"mounts a volume of Tailscale's in {container.title}", path, _MEND)
 
 
@@ -60,12 +61,14 @@ def _others(pod: Pod) -> Iterator[Container]:
     return (c for c in pod.containers if c.name is not None and c.name not in _TAILNET_SIDE)
 
 
+def _is_tailnet_name(volume: str) -> bool:
+    return volume.startswith(TAILNET_VOLUME_PREFIX) or volume == VOLUME_TUN
+
+
 def _is_tailnet(volume: Object) -> bool:
-    name = text(volume.get("name")) or ""
     claim = text(get(volume, "persistentVolumeClaim", "claimName")) or ""
     return (
-        name.startswith(TAILNET_VOLUME_PREFIX)
-        or name == VOLUME_TUN
+        _is_tailnet_name(text(volume.get("name")) or "")
         or claim.startswith(TAILNET_VOLUME_PREFIX)
         or get(volume, "hostPath", "path") == TUN_DEVICE
     )

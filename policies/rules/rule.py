@@ -1,4 +1,4 @@
-"""The shape of a rule: one function over a resource, which yields what is wrong with it."""
+"""The shape of a rule, one function over a resource that yields what is wrong, and of an invariant, which has several."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,17 +15,25 @@ class Finding:
     mend: str
 
 
-@dataclass(frozen=True)
-class Rule:
-    """`invariant` is the id of the design (I1 ...), `name` what users see and configure by."""
+Rule = Callable[[Resource], Iterator[Finding]]
 
-    invariant: str
+
+@dataclass(frozen=True)
+class Invariant:
+    """One invariant of the design: what users see and configure as one policy.
+
+    One policy for all of its rules, not one for each: the SDK decodes a resource anew for every policy, and that is nearly
+    all of a pack's time.
+    """
+
+    id: str
     name: str
     description: str
-    check: Callable[[Resource], Iterator[Finding]]
+    rules: tuple[Rule, ...]
 
     def messages(self, resource: Resource) -> Iterator[str]:
         for found in resource.objects():
-            for finding in self.check(found):
-                where = f" ({finding.path})" if finding.path else ""
-                yield f'{self.invariant}: {found.kind} "{found.name}" {finding.what}{where}. {finding.mend}'
+            for rule in self.rules:
+                for finding in rule(found):
+                    where = f" ({finding.path})" if finding.path else ""
+                    yield f'{self.id}: {found.kind} "{found.name}" {finding.what}{where}. {finding.mend}'

@@ -31,14 +31,14 @@ def paths(rule: str, kind: str, props: Props) -> list[str]:
     ],
 )
 def test_i1_service_that_opens(spec: Props, path: str) -> None:
-    assert paths("i1-services", "kubernetes:core/v1:Service", {"spec": spec}) == [path]
-    assert paths("i1-services", "kubernetes:core/v1:ServicePatch", {"spec": spec}) == [path]
+    assert paths("I1 services", "kubernetes:core/v1:Service", {"spec": spec}) == [path]
+    assert paths("I1 services", "kubernetes:core/v1:ServicePatch", {"spec": spec}) == [path]
 
 
 def test_i1_services_in_a_list_are_seen() -> None:
     items = {"items": [{"spec": {"type": "ClusterIP"}}, NODE_PORT, UNKNOWN_OBJECT_VALUE]}
-    assert paths("i1-services", "kubernetes:core/v1:ServiceList", items) == ["items[1].spec.type"]
-    assert paths("i1-services", "kubernetes:v1:List", items) == ["items[1].spec.type"]
+    assert paths("I1 services", "kubernetes:core/v1:ServiceList", items) == ["items[1].spec.type"]
+    assert paths("I1 services", "kubernetes:v1:List", items) == ["items[1].spec.type"]
 
 
 @pytest.mark.parametrize(
@@ -52,13 +52,14 @@ def test_i1_services_in_a_list_are_seen() -> None:
             f"gateway.networking.k8s.io/v1:{kind}"
             for kind in ("Gateway", "HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute", "GatewayPatch", "New")
         ),
+        "tailscale.com/v1alpha1:Connector",
         "networking.istio.io/v1:Gateway",
         "traefik.io/v1alpha1:IngressRoute",
         "serving.knative.dev/v1:Service",
     ],
 )
 def test_i1_route_of_any_kind_is_refused(kind: str) -> None:
-    assert len(run("i1-routes", f"kubernetes:{kind}", {})) == 1
+    assert len(run("I1 publishing_kinds", f"kubernetes:{kind}", {})) == 1
 
 
 @pytest.mark.parametrize(
@@ -73,7 +74,7 @@ def test_i1_route_of_any_kind_is_refused(kind: str) -> None:
     ],
 )
 def test_i1_harmless_kinds_pass(kind: str) -> None:
-    assert run("i1-routes", kind, {}) == []
+    assert run("I1 publishing_kinds", kind, {}) == []
 
 
 @pytest.mark.parametrize(
@@ -89,8 +90,10 @@ def test_i1_harmless_kinds_pass(kind: str) -> None:
 def test_i1_publishing_annotation_on_object_or_pods(annotation: str) -> None:
     metadata = {"metadata": {"annotations": {annotation: "x"}}}
     where = f'metadata.annotations["{annotation}"]'
-    assert paths("i1-annotations", "kubernetes:core/v1:Service", metadata) == [where]
-    assert paths("i1-annotations", DEPLOYMENT, {"spec": {"template": metadata}}) == [f"spec.template.{where}"]
+    assert paths("I1 publishing_annotations", "kubernetes:core/v1:Service", metadata) == [where]
+    assert paths("I1 publishing_annotations", DEPLOYMENT, {"spec": {"template": metadata}}) == [
+        f"spec.template.{where}"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -112,12 +115,12 @@ def test_i1_funnel_is_found_wherever_a_serve_config_may_hide_it(config: str) -> 
         ("kubernetes:core/v1:Secret", "stringData", "serve.json", config),
         ("kubernetes:core/v1:Secret", "data", "serve.json", encoded),
     ]:
-        assert len(run("i1-funnel-serve", kind, {field: {name: text}})) == 1, (kind, field)
+        assert len(run("I1 serve_config", kind, {field: {name: text}})) == 1, (kind, field)
 
 
 def test_i1_serve_config_that_nobody_can_read_is_refused() -> None:
     for text in ('{"AllowFunnel": {"a": true}', '{"AllowFunnel": {"a": true}, "AllowFunnel": {}}'):
-        assert run("i1-funnel-serve", CONFIG_MAP, {"data": {"serve.json": text}}) == [
+        assert run("I1 serve_config", CONFIG_MAP, {"data": {"serve.json": text}}) == [
             'I1: ConfigMap "x" holds a Serve config that is no JSON, so that nobody can tell whether it opens Funnel '
             '(data["serve.json"]). Write it as JSON, each key once.'
         ]
@@ -125,8 +128,8 @@ def test_i1_serve_config_that_nobody_can_read_is_refused() -> None:
 
 def test_i1_policy_with_comments_is_read_and_an_unreadable_one_refused() -> None:
     opened = '// "//" is a string\n{"u": "https://x", /* { */ "nodeAttrs": [{"attr": ["funnel",],},],}'
-    assert paths("i1-funnel-policy", "tailscale:index/acl:Acl", {"acl": opened}) == ["acl: nodeAttrs"]
-    assert paths("i1-funnel-policy", "tailscale:index/acl:Acl", {"acl": opened + "}"}) == ["acl"]
+    assert paths("I1 policy_attribute", "tailscale:index/acl:Acl", {"acl": opened}) == ["acl: nodeAttrs"]
+    assert paths("I1 policy_attribute", "tailscale:index/acl:Acl", {"acl": opened + "}"}) == ["acl"]
 
 
 @pytest.mark.parametrize(
@@ -141,15 +144,15 @@ def test_i1_policy_with_comments_is_read_and_an_unreadable_one_refused() -> None
 )
 def test_i1_openclaw_json(gateway: Props, found: list[str]) -> None:
     data = {"data": {"openclaw.json": json.dumps({"gateway": gateway})}}
-    assert paths("i1-loopback-config", CONFIG_MAP, data) == [f'data["openclaw.json"]: {path}' for path in found]
+    assert paths("I1 config_file", CONFIG_MAP, data) == [f'data["openclaw.json"]: {path}' for path in found]
 
 
 def test_i1_openclaw_json_by_another_name_or_unreadable() -> None:
-    assert paths("i1-loopback-config", CONFIG_MAP, {"data": {"a": '{"gateway": {"bind": "lan"}}'}}) == [
+    assert paths("I1 config_file", CONFIG_MAP, {"data": {"a": '{"gateway": {"bind": "lan"}}'}}) == [
         "data.a: gateway.bind"
     ]
-    assert run("i1-loopback-config", CONFIG_MAP, {"data": {"a": '{"gateway": {"other": 1}}'}}) == []
-    assert run("i1-loopback-config", CONFIG_MAP, {"data": {"openclaw.json": "{bind: lan"}}) == [
+    assert run("I1 config_file", CONFIG_MAP, {"data": {"a": '{"gateway": {"other": 1}}'}}) == []
+    assert run("I1 config_file", CONFIG_MAP, {"data": {"openclaw.json": "{bind: lan"}}) == [
         'I1: ConfigMap "x" holds an openclaw.json that is no JSON, so that nobody can tell what it binds '
         '(data["openclaw.json"]). Write it as JSON, each key once.'
     ]
@@ -166,29 +169,30 @@ def test_i1_openclaw_json_by_another_name_or_unreadable() -> None:
     ],
 )
 def test_i1_flag_that_widens_the_bind(words: Props) -> None:
-    assert paths("i1-loopback-flags", DEPLOYMENT, deployment(pod(container(**words)))) == [f"{SPEC}.containers[0]"]
+    assert paths("I1 flags", DEPLOYMENT, deployment(pod(container(**words)))) == [f"{SPEC}.containers[0]"]
 
 
 def test_i1_flags_of_other_programs_are_their_own() -> None:
-    assert run("i1-loopback-flags", DEPLOYMENT, deployment(pod(container("proxy", args=["--bind", "x"])))) == []
+    assert run("I1 flags", DEPLOYMENT, deployment(pod(container("proxy", args=["--bind", "x"])))) == []
 
 
 BAD: list[tuple[str, Props, str]] = [
-    ("i1-host-ports", {"ports": [{"hostPort": 80}]}, "ports[0].hostPort"),
-    ("i2-capabilities", {"securityContext": {"capabilities": {"add": ["SYS_ADMIN"]}}}, "capabilities.add[0]"),
-    ("i2-capabilities", {"securityContext": {"capabilities": {"add": ["NET_ADMIN"]}}}, "capabilities.add[0]"),
-    ("i2-privileges", {"securityContext": {"privileged": True}}, "securityContext.privileged"),
-    ("i2-privileges", {"securityContext": {"allowPrivilegeEscalation": True}}, "allowPrivilegeEscalation"),
-    ("i2-privileges", {"securityContext": {"procMount": "Unmasked"}}, "securityContext.procMount"),
-    ("i2-host-paths", {"volumeMounts": [{"name": "tun"}]}, "volumeMounts[0]"),
-    ("i3-volumes", {"volumeMounts": [{"name": "tun"}]}, "volumeMounts[0]"),
-    ("i3-volumes", {"volumeDevices": [{"name": "tailnet-state"}]}, "volumeDevices[0]"),
-    ("i3-volumes", {"volumeMounts": [{"name": "twin"}]}, "volumeMounts[0]"),
-    ("i3-volumes", {"volumeMounts": [{"name": "bundle"}]}, "volumeMounts[0]"),
-    ("i3-volumes", {"volumeMounts": [{"name": "claim"}]}, "volumeMounts[0]"),
-    ("i3-environment", {"env": [{"name": "TS_AUTHKEY", "value": "x"}]}, "env[0]"),
-    ("i3-environment", {"env": [{"valueFrom": {"secretKeyRef": {"name": "kek-1"}}}]}, "env[0].valueFrom.secretKeyRef"),
-    ("i5-projected", {"volumeMounts": [{"name": "identity"}]}, "volumeMounts[0]"),
+    ("I1 host_ports", {"ports": [{"hostPort": 80}]}, "ports[0].hostPort"),
+    ("I2 capabilities", {"securityContext": {"capabilities": {"add": ["SYS_ADMIN"]}}}, "capabilities.add[0]"),
+    ("I2 capabilities", {"securityContext": {"capabilities": {"add": ["NET_ADMIN"]}}}, "capabilities.add[0]"),
+    ("I2 privileges", {"securityContext": {"privileged": True}}, "securityContext.privileged"),
+    ("I2 privileges", {"securityContext": {"allowPrivilegeEscalation": True}}, "allowPrivilegeEscalation"),
+    ("I2 privileges", {"securityContext": {"procMount": "Unmasked"}}, "securityContext.procMount"),
+    ("I2 host_paths", {"volumeMounts": [{"name": "tun"}]}, "volumeMounts[0]"),
+    ("I3 volumes", {"volumeMounts": [{"name": "tun"}]}, "volumeMounts[0]"),
+    ("I3 volumes", {"volumeDevices": [{"name": "tailnet-state"}]}, "volumeDevices[0]"),
+    ("I3 volumes", {"volumeMounts": [{"name": "tailnet-of-a-claim-template"}]}, "volumeMounts[0]"),
+    ("I3 volumes", {"volumeMounts": [{"name": "twin"}]}, "volumeMounts[0]"),
+    ("I3 volumes", {"volumeMounts": [{"name": "bundle"}]}, "volumeMounts[0]"),
+    ("I3 volumes", {"volumeMounts": [{"name": "claim"}]}, "volumeMounts[0]"),
+    ("I3 environment", {"env": [{"name": "TS_AUTHKEY", "value": "x"}]}, "env[0]"),
+    ("I3 environment", {"env": [{"valueFrom": {"secretKeyRef": {"name": "kek-1"}}}]}, "env[0].valueFrom.secretKeyRef"),
+    ("I5 projected", {"volumeMounts": [{"name": "identity"}]}, "volumeMounts[0]"),
 ]
 VOLUMES: list[Props] = [
     {"name": "tun", "hostPath": {"path": "/dev/net/tun", "type": "CharDevice"}},
@@ -234,16 +238,16 @@ def test_bad_container_is_found_in_any_place(
 @pytest.mark.parametrize(
     ("rule", "fields", "path"),
     [
-        ("i1-host-ports", {"hostNetwork": True}, "hostNetwork"),
-        ("i2-privileges", {"hostPID": True}, "hostPID"),
-        ("i2-privileges", {"hostIPC": True}, "hostIPC"),
+        ("I1 host_ports", {"hostNetwork": True}, "hostNetwork"),
+        ("I2 privileges", {"hostPID": True}, "hostPID"),
+        ("I2 privileges", {"hostIPC": True}, "hostIPC"),
         (
-            "i2-host-paths",
+            "I2 host_paths",
             {"volumes": [{"name": "tun", "hostPath": {"path": "/dev/net/tun"}}]},
             "volumes[0].hostPath.type",
         ),
-        ("i5-automount", {"automountServiceAccountToken": True}, "automountServiceAccountToken"),
-        ("i5-automount", {"automountServiceAccountToken": None}, "automountServiceAccountToken"),
+        ("I5 automount", {"automountServiceAccountToken": True}, "automountServiceAccountToken"),
+        ("I5 automount", {"automountServiceAccountToken": None}, "automountServiceAccountToken"),
     ],
 )
 def test_pod_fields(rule: str, fields: Props, path: str) -> None:
@@ -252,12 +256,12 @@ def test_pod_fields(rule: str, fields: Props, path: str) -> None:
 
 
 def test_i5_patch_that_says_nothing_of_the_token_leaves_it_as_it_is() -> None:
-    assert run("i5-automount", "kubernetes:apps/v1:DeploymentPatch", deployment({"containers": [container()]})) == []
+    assert run("I5 automount", "kubernetes:apps/v1:DeploymentPatch", deployment({"containers": [container()]})) == []
 
 
 def test_i2_persistent_volume_on_a_node_is_refused() -> None:
     volume = {"spec": {"hostPath": {"path": "/x"}}}
-    assert paths("i2-host-paths", "kubernetes:core/v1:PersistentVolume", volume) == ["spec.hostPath"]
+    assert paths("I2 host_paths", "kubernetes:core/v1:PersistentVolume", volume) == ["spec.hostPath"]
 
 
 @pytest.mark.parametrize(
@@ -273,5 +277,5 @@ def test_i2_persistent_volume_on_a_node_is_refused() -> None:
 def test_i5_binding(kind: str, name: str, refused: bool) -> None:
     binding = {"subjects": [UNKNOWN_OBJECT_VALUE, {"kind": kind, "name": name}]}
     for form in ("RoleBinding", "ClusterRoleBinding", "ClusterRoleBindingPatch"):
-        found = run("i5-bindings", f"kubernetes:rbac.authorization.k8s.io/v1:{form}", binding)
+        found = run("I5 bindings", f"kubernetes:rbac.authorization.k8s.io/v1:{form}", binding)
         assert len(found) == int(refused)

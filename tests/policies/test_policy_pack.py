@@ -21,7 +21,7 @@ from pulumi_policy.policy import _PolicyAnalyzerServicer  # pyright: ignore[repo
 from pulumi_policy.proxy import UNKNOWN_STRING_VALUE
 
 from policies import pack
-from policies.rules import RULES
+from policies.rules import INVARIANTS
 
 ROOT = Path(__file__).resolve().parents[2]
 EXECUTABLE = ROOT / "policies" / "pulumi-analyzer-policy-openclaw-tailnet"
@@ -41,9 +41,11 @@ GOOD = request(DEPLOYMENT, deployment(pod(container(image=UNKNOWN_STRING_VALUE))
 
 def check_answers(analyze: Any) -> None:
     (found,) = analyze(NODE_PORT).diagnostics
-    assert (found.policyName, found.policyPackName) == ("i1-services", "openclaw-tailnet")
+    assert (found.policyName, found.policyPackName) == ("i1-no-public-binding", "openclaw-tailnet")
     assert found.enforcementLevel == proto.MANDATORY
-    assert found.message.startswith('A Service opens nothing outside the cluster.\nI1: Service "x" is of type NodePort')
+    assert found.message.startswith(
+        'Nothing reaches a gateway but through its tailnet.\nI1: Service "x" is of type NodePort'
+    )
     assert list(analyze(GOOD).diagnostics) == []
 
 
@@ -76,7 +78,7 @@ def test_answers_as_the_engine_starts_it(form: str, tmp_path: Path) -> None:
     }[form]
     with started(command, tmp_path) as analyzer:
         info = analyzer.GetAnalyzerInfo(empty_pb2.Empty())
-        assert [policy.name for policy in info.policies] == [rule.name for rule in RULES]
+        assert [policy.name for policy in info.policies] == [invariant.name for invariant in INVARIANTS]
         assert {policy.enforcementLevel for policy in info.policies} == {proto.MANDATORY}
         check_answers(analyzer.Analyze)
 
@@ -86,8 +88,8 @@ def test_analyze_reads_recorded_requests() -> None:
     secret = {SIGNATURE: SECRET, "value": {"type": "NodePort"}}
     unknown = {SIGNATURE: "d0e6a833031e9bbcd3f4e8bde6ca49a4"}
     kind = "kubernetes:core/v1:Service"
-    assert [v.rule for v in pack.analyze([(kind, "x", {"spec": secret}), (kind, "y", {"spec": unknown})])] == [
-        "i1-services"
+    assert [v.invariant for v in pack.analyze([(kind, "x", {"spec": secret}), (kind, "y", {"spec": unknown})])] == [
+        "I1"
     ]
 
 

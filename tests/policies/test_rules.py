@@ -6,10 +6,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from policy_cases import DEPLOYMENT, SPEC, Props, container, deployment, pod, run
+from policy_cases import DEPLOYMENT, RULES, SPEC, Props, container, deployment, pod, run
 from pulumi_policy.proxy import UNKNOWN_BOOLEAN_VALUE, UNKNOWN_OBJECT_VALUE, UNKNOWN_STRING_VALUE
-
-from policies.rules import RULES
 
 REMOVE = "Remove it; people reach a gateway through the tailnet."
 TAILNET_SIDE = "Remove it. Only `tailscale` and `unseal` may hold what is Tailscale's."
@@ -45,7 +43,7 @@ def tun_pod(path: str) -> Props:
 
 CASES = [
     Case(
-        "i1-services",
+        "I1 services",
         "kubernetes:core/v1:Service",
         {"spec": {"type": "ClusterIP", "ports": [{"port": 1}]}},
         {"spec": {"type": "NodePort"}},
@@ -53,7 +51,7 @@ CASES = [
         {"spec": {"type": UNKNOWN_STRING_VALUE}},
     ),
     Case(
-        "i1-routes",
+        "I1 publishing_kinds",
         "kubernetes:gateway.networking.k8s.io/v1:HTTPRoute",
         None,
         {"spec": {}},
@@ -61,7 +59,7 @@ CASES = [
         None,
     ),
     Case(
-        "i1-annotations",
+        "I1 publishing_annotations",
         "kubernetes:core/v1:Service",
         {"metadata": {"annotations": {"tailscale.com/expose": "false", "team": "a"}}},
         {"metadata": {"annotations": {"tailscale.com/expose": "true"}}},
@@ -69,7 +67,7 @@ CASES = [
         {"metadata": {"annotations": {"tailscale.com/expose": UNKNOWN_STRING_VALUE}}},
     ),
     Case(
-        "i1-host-ports",
+        "I1 host_ports",
         DEPLOYMENT,
         deployment(pod(container(ports=[{"containerPort": 18789}]))),
         deployment(pod(container(ports=[{"containerPort": 1}, {"hostPort": 8080.0}]))),
@@ -78,7 +76,7 @@ CASES = [
         deployment(pod(container(ports=[{"hostPort": UNKNOWN_STRING_VALUE}]))),
     ),
     Case(
-        "i1-opaque",
+        "I1 opaque_releases",
         "kubernetes:helm.sh/v3:Release",
         None,
         {"chart": "nginx"},
@@ -87,7 +85,7 @@ CASES = [
         None,
     ),
     Case(
-        "i1-funnel-serve",
+        "I1 serve_config",
         "kubernetes:core/v1:ConfigMap",
         {"data": {"serve.json": '{"AllowFunnel": {"${TS_CERT_DOMAIN}:443": false}}'}},
         {"data": {"serve.json": '{"AllowFunnel": {"${TS_CERT_DOMAIN}:443": true}}'}},
@@ -96,7 +94,7 @@ CASES = [
         {"data": {"serve.json": UNKNOWN_STRING_VALUE}},
     ),
     Case(
-        "i1-funnel-policy",
+        "I1 policy_attribute",
         "tailscale:index/acl:Acl",
         {"acl": '{"nodeAttrs": [], /* no funnel */ "grants": [],}'},
         {"acl": '{"nodeAttrs": [{"target": ["tag:x"], "attr": ["funnel"]}]}'},
@@ -105,7 +103,7 @@ CASES = [
         {"acl": UNKNOWN_STRING_VALUE},
     ),
     Case(
-        "i1-funnel-command",
+        "I1 command",
         DEPLOYMENT,
         deployment(pod(container("tailscale", args=["--socket=/tmp/s"]))),
         deployment(pod(container("tailscale", args=["sh", "-c", "tailscale funnel 443"]))),
@@ -114,7 +112,7 @@ CASES = [
         deployment(pod(container("tailscale", args=[UNKNOWN_STRING_VALUE]))),
     ),
     Case(
-        "i1-loopback-config",
+        "I1 config_file",
         "kubernetes:core/v1:ConfigMap",
         {"data": {"openclaw.json": '{"gateway": {"bind": "loopback", "tailscale": {"mode": "off"}}}'}},
         {"data": {"openclaw.json": '{"gateway": {"bind": "lan"}}'}},
@@ -123,7 +121,7 @@ CASES = [
         {"data": {"openclaw.json": UNKNOWN_STRING_VALUE}},
     ),
     Case(
-        "i1-loopback-flags",
+        "I1 flags",
         DEPLOYMENT,
         deployment(pod(container(args=["node", "openclaw.mjs", "gateway", "--bind", "loopback"]))),
         deployment(pod(container(args=["node", "openclaw.mjs", "gateway", "--bind", "lan"]))),
@@ -132,7 +130,7 @@ CASES = [
         deployment(pod(container(args=["--bind", UNKNOWN_STRING_VALUE]))),
     ),
     Case(
-        "i2-capabilities",
+        "I2 capabilities",
         DEPLOYMENT,
         deployment(pod(container("tailscale", securityContext={"capabilities": {"add": ["NET_ADMIN"]}}))),
         deployment(pod(container(securityContext={"capabilities": {"add": ["NET_ADMIN"]}}))),
@@ -142,7 +140,7 @@ CASES = [
         deployment(pod(container(securityContext={"capabilities": {"add": [UNKNOWN_STRING_VALUE]}}))),
     ),
     Case(
-        "i2-privileges",
+        "I2 privileges",
         DEPLOYMENT,
         deployment(pod(container(securityContext={"privileged": False, "allowPrivilegeEscalation": False}))),
         deployment(pod(container(securityContext={"privileged": True}))),
@@ -151,7 +149,7 @@ CASES = [
         deployment(pod(container(securityContext={"privileged": UNKNOWN_BOOLEAN_VALUE}))),
     ),
     Case(
-        "i2-host-paths",
+        "I2 host_paths",
         DEPLOYMENT,
         tun_pod("/dev/net/tun"),
         tun_pod("/var/run"),
@@ -160,7 +158,7 @@ CASES = [
         tun_pod(UNKNOWN_STRING_VALUE),
     ),
     Case(
-        "i3-volumes",
+        "I3 volumes",
         DEPLOYMENT,
         tailnet_pod(volumeMounts=[{"name": "gateway-home", "mountPath": "/home"}]),
         tailnet_pod(volumeMounts=[{"name": "tailnet-sealed", "mountPath": "/s"}]),
@@ -169,7 +167,7 @@ CASES = [
         tailnet_pod(volumeMounts=[{"name": UNKNOWN_STRING_VALUE}]),
     ),
     Case(
-        "i3-environment",
+        "I3 environment",
         DEPLOYMENT,
         tailnet_pod(envFrom=[{"secretRef": {"name": "model-keys"}}]),
         tailnet_pod(envFrom=[{"secretRef": {"name": "sealed-1"}}]),
@@ -178,7 +176,7 @@ CASES = [
         tailnet_pod(envFrom=[{"secretRef": {"name": UNKNOWN_STRING_VALUE}}]),
     ),
     Case(
-        "i3-processes",
+        "I3 processes",
         DEPLOYMENT,
         deployment(pod(container(), shareProcessNamespace=False)),
         deployment(pod(container(), shareProcessNamespace=True)),
@@ -187,7 +185,7 @@ CASES = [
         deployment(pod(container(), shareProcessNamespace=UNKNOWN_BOOLEAN_VALUE)),
     ),
     Case(
-        "i5-automount",
+        "I5 automount",
         DEPLOYMENT,
         deployment(pod(container())),
         deployment({"containers": [container()]}),
@@ -196,7 +194,7 @@ CASES = [
         deployment(pod(container(), automountServiceAccountToken=UNKNOWN_BOOLEAN_VALUE)),
     ),
     Case(
-        "i5-projected",
+        "I5 projected",
         DEPLOYMENT,
         token_pod("tailscale", {"audience": "api.tailscale.com/x"}),
         token_pod("tailscale", {"expirationSeconds": 600}),
@@ -206,7 +204,7 @@ CASES = [
         token_pod("tailscale", {"audience": UNKNOWN_STRING_VALUE}),
     ),
     Case(
-        "i5-token-secrets",
+        "I5 token_secrets",
         "kubernetes:core/v1:Secret",
         {"type": "Opaque"},
         {"type": "kubernetes.io/service-account-token"},
@@ -214,7 +212,7 @@ CASES = [
         {"type": UNKNOWN_STRING_VALUE},
     ),
     Case(
-        "i5-bindings",
+        "I5 bindings",
         "kubernetes:rbac.authorization.k8s.io/v1:RoleBinding",
         {"subjects": [{"kind": "Group", "name": "owners"}]},
         {"subjects": [{"kind": "Group", "name": "owners"}, {"kind": "ServiceAccount", "name": "default"}]},
@@ -226,7 +224,7 @@ CASES = [
 
 
 def test_every_rule_has_a_case() -> None:
-    assert [case.rule for case in CASES] == [rule.name for rule in RULES]
+    assert [case.rule for case in CASES] == list(RULES)
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
