@@ -206,8 +206,12 @@ def serve(factory: Callable[[Host], Provider], name: str) -> None:
     # The engine ends a plugin by SIGINT (which a terminal's Ctrl-C does not reach: plugins have a process group of
     # their own), and waits 5 s for each that does not listen.
     stop = threading.Event()
+
+    def end(number: int, frame: object) -> None:
+        stop.set()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, end)
     engine = sys.argv[1] if len(sys.argv) > 1 else None
     # A waiting Create holds its thread, and the engine runs as many at once as the user allows.
     server = grpc.server(futures.ThreadPoolExecutor(max_workers=256), options=_OPTIONS)

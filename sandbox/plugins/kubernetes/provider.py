@@ -146,13 +146,16 @@ class Kubernetes(Provider):
                 ],
             )
         try:
-            return self.client.apply(kind, new, manager, dry_run=resource.preview, force=force)
+            try:
+                return self.client.apply(kind, new, manager, dry_run=resource.preview, force=force)
+            except ApiError as error:
+                # Before the first real update our fields still count as a create's; that is no conflict.
+                if not (resource.preview and error.causes and all(f'"{manager}"' in cause for cause in error.causes)):
+                    raise
+                return self.client.apply(kind, new, manager, dry_run=True, force=True)
         except ApiError as error:
             if error.reason != "Conflict" or not error.causes:
                 raise self._named(error, "update", new) from error
-            # Before the first real update our fields still count as a create's; that is no conflict.
-            if resource.preview and all(f'"{manager}"' in cause for cause in error.causes):
-                return self.client.apply(kind, new, manager, dry_run=True, force=True)
             raise ProviderError(
                 f"update {_label(new)}: fields belong to another manager: {'; '.join(error.causes)}. Let that manager "
                 'give them up, or set the annotation pulumi.com/patchForce: "true"'

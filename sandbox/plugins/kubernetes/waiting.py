@@ -55,13 +55,16 @@ def _deployment(live: Props) -> Progress:
         return Progress(False, ("the deployment controller has not seen this revision yet",))
     progressing, available = _condition(live, "Progressing"), _condition(live, "Available")
     rolled = progressing.get("status") == "True" and progressing.get("reason") == "NewReplicaSetAvailable"
-    # Without Progressing conditions the count of updated replicas decides.
-    if get(live, "spec", "progressDeadlineSeconds") == 2147483647:
-        rolled = (get(live, "status", "updatedReplicas") or 0) >= (get(live, "spec", "replicas") or 0)
-    if rolled and available.get("status") == "True":
+    # With strategy Recreate the conditions of the old revision stand until the first new pod: count the replicas too.
+    wanted = get(live, "spec", "replicas") or 0
+    total, updated, serving = (
+        get(live, "status", key) or 0 for key in ("replicas", "updatedReplicas", "availableReplicas")
+    )
+    if rolled and available.get("status") == "True" and updated >= wanted and total <= updated <= serving:
         return Progress(True)
     failing = (c for c in (_condition(live, "ReplicaFailure"), progressing, available) if c.get("message"))
-    return Progress(False, tuple(f"{c.get('type')}: {c.get('reason')}: {c['message']}" for c in failing))
+    reasons = tuple(f"{c.get('type')}: {c.get('reason')}: {c['message']}" for c in failing)
+    return Progress(False, (f"{serving} of {wanted} replicas of this revision are available", *reasons))
 
 
 def _claim(client: Client, live: Props) -> Progress:

@@ -1,0 +1,209 @@
+"""One class per Tailscale resource: the calls of the official plugin 0.29, and what each change leads to."""
+
+from typing import Any, ClassVar
+
+from sandbox.plugins import hujson
+from sandbox.plugins.provider import Failure, Live, ProviderError
+from sandbox.plugins.tailscale.client import ApiError, Client
+from sandbox.plugins.values import UNKNOWN, Props, get_map
+
+_MAX_EXPIRY = 7_776_000
+
+
+class Kind:
+    """The common case: nothing computed, no replacement, update as create, nothing to do on delete."""
+
+    computed: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def check(cls, new: Props) -> list[Failure]:
+        return []
+
+    @classmethod
+    def equal(cls, key: str, old: Props, new: Props) -> bool:
+        """Whether a difference of this input means nothing."""
+        return False
+
+    @classmethod
+    def replaces(cls, key: str) -> bool:
+        return False
+
+    @classmethod
+    def must_recreate(cls, state: Props, new: Props) -> bool:
+        return False
+
+    @classmethod
+    def create(cls, client: Client, new: Props) -> tuple[str, Props]:
+        raise NotImplementedError
+
+    @classmethod
+    def read(cls, client: Client, id: str, old: Props, state: Props) -> Live | None:
+        raise NotImplementedError
+
+    @classmethod
+    def update(cls, client: Client, new: Props) -> None:
+        cls.create(client, new)
+
+    @classmethod
+    def delete(cls, client: Client, id: str, state: Props) -> None:
+        pass
+
+
+class Acl(Kind):
+    """The whole policy of the tailnet."""
+
+    @classmethod
+    def check(cls, new: Props) -> list[Failure]:
+        return [] if new.get("acl") else [Failure("acl", "the policy is missing or empty")]
+
+    @classmethod
+    def equal(cls, key: str, old: Props, new: Props) -> bool:
+        first, second = old.get(key), new.get(key)
+        return key == "acl" and isinstance(first, str) and isinstance(second, str) and hujson.same(first, second)
+
+    @classmethod
+    def create(cls, client: Client, new: Props) -> tuple[str, Props]:
+        try:
+            client.set_policy(new["acl"], only_if_default=not new.get("overwriteExistingContent"))
+        except ApiError as error:
+            if error.status != 412:
+                raise
+            raise ProviderError(
+                "! You seem to be trying to overwrite a non-default policy with a tailscale_acl resource. The tailnet's "
+                "policy is protected from being overwritten: import it first (`pulumi import tailscale:index/acl:Acl "
+                f"NAME acl`), or set overwriteExistingContent. {error}"
+            ) from error
+        return "acl", dict(new)
+
+    @classmethod
+    def update(cls, client: Client, new: Props) -> None:
+        client.set_policy(new["acl"], only_if_default=False)
+
+    @classmethod
+    def read(cls, client: Client, id: str, old: Props, state: Props) -> Live | None:
+        text, before = client.policy(), old.get("acl")
+        if isinstance(before, str) and hujson.same(before, text):
+            text = before
+        return Live(id, {**old, "acl": text}, {**state, "acl": text})
+
+    @classmethod
+    def delete(cls, client: Client, id: str, state: Props) -> None:
+        if state.get("resetAclOnDestroy"):
+            client.set_policy("", only_if_default=False)
+
+
+class DnsPreferences(Kind):
+    @classmethod
+    def create(cls, client: Client, new: Props) -> tuple[str, Props]:
+        client.json("POST", "dns/preferences", {"magicDNS": new["magicDns"]})
+        return "dns_preferences", dict(new)
+
+    @classmethod
+    def read(cls, client: Client, id: str, old: Props, state: Props) -> Live | None:
+        found = {"magicDns": bool(get_map(client.json("GET", "dns/preferences")).get("magicDNS"))}
+        return Live(id, found, found)
+
+    @classmethod
+    def delete(cls, client: Client, id: str, state: Props) -> None:
+        client.json("POST", "dns/preferences", {"magicDNS": False})
+
+
+class TailnetSettings(Kind):
+    """Only settings that are given are sent and read; the two about an external editor are always sent, as null."""
+
+    _always = ("aclsExternallyManagedOn", "aclsExternalLink")
+    # Input name -> API name, where they differ.
+    _api_names: ClassVar[dict[str, str]] = {
+        "usersRoleAllowedToJoinExternalTailnet": "usersRoleAllowedToJoinExternalTailnets"
+    }
+
+    @classmethod
+    def create(cls, client: Client, new: Props) -> tuple[str, Props]:
+        body: Props = dict.fromkeys(cls._always)
+        body |= {cls._api_names.get(key, key): value for key, value in new.items()}
+        client.json("PATCH", "settings", body)
+        return "tailnet_settings", dict(new)
+
+    @classmethod
+    def read(cls, client: Client, id: str, old: Props, state: Props) -> Live | None:
+        live = get_map(client.json("GET", "settings"))
+        names = {key: cls._api_names.get(key, key) for key in old or live}
+        found = {key: live.get(name, old.get(key)) for key, name in names.items()}
+        return Live(id, found, found)
+
+
+class TailnetKey(Kind):
+    """An auth key: every input but two makes a new one; the server tells the key itself only once."""
+
+    computed = ("createdAt", "expiresAt", "invalid", "key", "userId")
+    _booleans = ("reusable", "ephemeral", "preauthorized")
+
+    @classmethod
+    def check(cls, new: Props) -> list[Failure]:
+        failures: list[Failure] = []
+        description, expiry = new.get("description"), new.get("expiry")
+        if isinstance(description, str) and len(description) > 50:
+            failures.append(Failure("description", f"has {len(description)} characters, the API allows 50"))
+        if expiry is not UNKNOWN and expiry is not None and not 0 < expiry <= _MAX_EXPIRY:
+            failures.append(Failure("expiry", f"is {expiry} s, the API allows up to {_MAX_EXPIRY} (90 days)"))
+        if new.get("recreateIfInvalid") not in (None, UNKNOWN, "", "always", "never"):
+            failures.append(Failure("recreateIfInvalid", 'is one of "", "always", "never"'))
+        return failures
+
+    @classmethod
+    def replaces(cls, key: str) -> bool:
+        return key not in ("recreateIfInvalid", "userId")
+
+    @classmethod
+    def must_recreate(cls, state: Props, new: Props) -> bool:
+        wanted = new.get("recreateIfInvalid") or ""
+        return state.get("invalid") is True and (wanted == "always" or (wanted == "" and new.get("reusable") is True))
+
+    @classmethod
+    def create(cls, client: Client, new: Props) -> tuple[str, Props]:
+        device: Props = {"reusable": bool(new.get("reusable")), "ephemeral": bool(new.get("ephemeral"))}
+        device |= {"tags": new.get("tags") or [], "preauthorized": bool(new.get("preauthorized"))}
+        body: Props = {
+            "capabilities": {"devices": {"create": device}},
+            "expirySeconds": new.get("expiry", _MAX_EXPIRY),
+            "description": new.get("description", ""),
+        }
+        made = get_map(client.json("POST", "keys", body))
+        given = {**dict.fromkeys(cls._booleans, False), "expiry": _MAX_EXPIRY, **new}
+        return made["id"], {**given, **cls._computed(made), "key": made["key"]}
+
+    @classmethod
+    def update(cls, client: Client, new: Props) -> None:
+        """`recreateIfInvalid` is only ours: the API has nothing to change in a key."""
+
+    @classmethod
+    def read(cls, client: Client, id: str, old: Props, state: Props) -> Live | None:
+        try:
+            found = get_map(client.json("GET", f"keys/{id}"))
+        except ApiError as error:
+            if error.status != 404:
+                raise
+            # A key that was used up or revoked goes away after a while; it stays in the state, as invalid.
+            return Live(id, old, {**state, "invalid": True}) if state else None
+        return Live(id, old or _key_inputs(found), {**state, **cls._computed(found)})
+
+    @classmethod
+    def delete(cls, client: Client, id: str, state: Props) -> None:
+        try:
+            client.json("DELETE", f"keys/{id}")
+        except ApiError as error:
+            if error.status != 404:
+                raise
+
+    @staticmethod
+    def _computed(found: Props) -> Props:
+        computed: Props = {"invalid": bool(found.get("invalid"))}
+        names = {"created": "createdAt", "expires": "expiresAt", "userId": "userId"}
+        return computed | {name: found[key] for key, name in names.items() if found.get(key)}
+
+
+def _key_inputs(found: Props) -> Props:
+    """For an import."""
+    device: dict[str, Any] = get_map(found, "capabilities", "devices", "create")
+    inputs: Props = {key: bool(device.get(key)) for key in ("reusable", "ephemeral", "preauthorized")}
+    return inputs | {"tags": device.get("tags") or [], "description": found.get("description", "")}
