@@ -16,7 +16,8 @@ from sandbox.home import REPO, Home
 from sandbox.processes import Process, belongs, end, start_time
 from sandbox.pulumi_tools import Plugins
 from sandbox.stack_config import PROJECT, StackConfig
-from sandbox.update_lock import locks, pending, runs_engine
+from sandbox.stack_state import outputs, pending
+from sandbox.update_lock import locks, runs_engine
 
 if TYPE_CHECKING:  # 0.3 s to import, so only where an engine is used
     from pulumi import automation as auto
@@ -78,23 +79,22 @@ class Engine:
         return self.work / f"Pulumi.{self.stack}.yaml"
 
     def preview(self, **options: Any) -> Result:
-        return self._run("preview", lambda stack, **common: stack.preview(**self._policies(), **common, **options))
+        return self._run("preview", self._stack(), **self._policies(), **options)
 
     def up(self, **options: Any) -> Result:
         """Applies the program. What an earlier update that was cut off left half done is repaired first."""
         stack = self._stack()
+        self._settle_lock(stack)
         if pending(self.home.state, PROJECT, self.stack):
-            self._run("refresh", lambda s, **common: s.refresh(clear_pending_creates=True, **common), stack)
-        return self._run(
-            "up", lambda s, **common: s.up(show_secrets=False, **self._policies(), **common, **options), stack
-        )
+            self._run("refresh", stack, show_secrets=False, clear_pending_creates=True)
+        return self._run("up", stack, show_secrets=False, **self._policies(), **options)
 
     def refresh(self, **options: Any) -> Result:
         """Compares with the world and takes its values into the state; `changes` tells what had drifted."""
-        return self._run("refresh", lambda stack, **common: stack.refresh(show_secrets=False, **common, **options))
+        return self._run("refresh", self._stack(), show_secrets=False, **options)
 
     def destroy(self, **options: Any) -> Result:
-        return self._run("destroy", lambda stack, **common: stack.destroy(show_secrets=False, **common, **options))
+        return self._run("destroy", self._stack(), show_secrets=False, **options)
 
     def outputs(self) -> dict[str, Any]:
         """The stack's outputs with secrets in plain: for callers that must use them, never to be printed."""
@@ -107,10 +107,9 @@ class Engine:
     def _policies(self) -> dict[str, Any]:
         return {"policy_packs": [str(pack) for pack in self.policy_packs]}
 
-    def _run(self, operation: str, call: Callable[..., Any], stack: "auto.Stack | None" = None) -> Result:
+    def _run(self, operation: str, stack: "auto.Stack", **options: Any) -> Result:
         from pulumi.automation import CommandError
 
-        stack = stack or self._stack()
         self._settle_lock(stack)
         lines: list[str] = []
         events: list[EngineEvent] = []
@@ -120,17 +119,17 @@ class Engine:
             if event.resource_pre_event:
                 self.on_change(event.resource_pre_event.metadata.urn)
 
+        call: Callable[..., object] = getattr(stack, operation)
         try:
-            result = call(stack, on_output=lines.append, on_event=heard, color="never")
+            call(on_output=lines.append, on_event=heard, color="never", **options)
         except CommandError as error:
-            if self._live_lock():
-                self._settle_lock(stack)
-            output = "\n".join(lines) or str(error)
-            raise EngineError(operation, _errors(events), _COLOR.sub("", output), self.log) from None
+            # Two that began at once: the engine refused the later one.
+            self._settle_lock(stack)
+            raise EngineError(operation, _errors(events), _plain(lines) or str(error), self.log) from None
         finally:
             self.home.logs.mkdir(parents=True, exist_ok=True)
-            self.log.write_text(_COLOR.sub("", "\n".join(lines)))
-        return Result(_changes(result), "\n".join(lines), _outputs(result), events)
+            self.log.write_text(_plain(lines))
+        return Result(_changes(events), _plain(lines), outputs(self.home.state, PROJECT, self.stack), events)
 
     def _stack(self) -> "auto.Stack":
         """The stack, made where there is none, with this machine's configuration."""
@@ -189,9 +188,6 @@ class Engine:
             values["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] = "true"
         return values
 
-    def _live_lock(self) -> bool:
-        return bool(locks(self.home.state, PROJECT, self.stack))
-
     def _settle_lock(self, stack: "auto.Stack") -> None:
         """A dead update's lock is removed; a live one is somebody else at work."""
         held = locks(self.home.state, PROJECT, self.stack)
@@ -212,15 +208,13 @@ class Engine:
                 end([Process(lock.pid, started)])
 
 
-def _changes(result: Any) -> dict[str, int]:
-    summary = getattr(result, "change_summary", None) or result.summary.resource_changes or {}
-    return {str(getattr(kind, "value", kind)): int(count) for kind, count in summary.items()}
+def _plain(lines: list[str]) -> str:
+    return _COLOR.sub("", "\n".join(lines))
 
 
-def _outputs(result: Any) -> dict[str, Any]:
-    """Secrets stay out: a result may be printed."""
-    outputs = getattr(result, "outputs", None) or {}
-    return {name: output.value for name, output in outputs.items() if not output.secret}
+def _changes(events: "list[EngineEvent]") -> dict[str, int]:
+    summary = next((event.summary_event for event in events if event.summary_event), None)
+    return {str(kind): int(count) for kind, count in summary.resource_changes.items()} if summary else {}
 
 
 def _errors(events: "list[EngineEvent]") -> list[str]:

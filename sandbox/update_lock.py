@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sandbox.processes import executable
 
@@ -26,7 +27,7 @@ def locks(state: Path, project: str, stack: str) -> list[UpdateLock]:
     found: list[UpdateLock] = []
     for path in directory.glob("*.json") if directory.is_dir() else ():
         try:
-            content = json.loads(path.read_text())
+            content: Any = json.loads(path.read_text())
             found.append(UpdateLock(int(content["pid"]), str(content["hostname"])))
         except FileNotFoundError:
             continue  # released just now
@@ -39,12 +40,3 @@ def runs_engine(pid: int) -> bool:
     """Whether this process is a pulumi CLI."""
     program = executable(pid) if pid else None
     return program is not None and program.name == "pulumi"
-
-
-def pending(state: Path, project: str, stack: str) -> bool:
-    """Whether an update was cut off in the middle of an operation."""
-    path = state / ".pulumi" / "stacks" / project / f"{stack}.json"
-    if not path.exists():
-        return False
-    latest = (json.loads(path.read_text()).get("checkpoint") or {}).get("latest") or {}
-    return bool(latest.get("pending_operations"))

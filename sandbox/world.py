@@ -1,6 +1,5 @@
 """One world: control plane, supervised parts and a tailnet with its people; brought up, looked at, taken down."""
 
-import json
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from sandbox.kube import Api
 from sandbox.processes import Process, end, members, parents
 from sandbox.pulumi_tools import Plugins
 from sandbox.stack_config import PROJECT, Machine, StackConfig
+from sandbox.stack_state import outputs
 from sandbox.supervisor import State, Supervisor
 from sandbox.tailnet import headscale
 from sandbox.tailnet.notes import Credentials
@@ -134,12 +134,7 @@ class World:
 
     def instances(self, stack: str = "sandbox") -> dict[str, dict[str, Any]]:
         """The stack's output of that name, read from the state without starting an engine."""
-        path = self.home.state / ".pulumi" / "stacks" / PROJECT / f"{stack}.json"
-        state: Any = json.loads(path.read_text()) if path.exists() else {}
-        for resource in ((state.get("checkpoint") or {}).get("latest") or {}).get("resources") or []:
-            if resource["type"] == "pulumi:pulumi:Stack":
-                return resource.get("outputs", {}).get("instances", {})
-        return {}
+        return outputs(self.home.state, PROJECT, stack).get("instances", {})
 
     def logs(self) -> dict[str, Path]:
         """Every log by the name of its part."""
