@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from sandbox.errors import SandboxError
 from sandbox.home import Home, exclusive
@@ -80,13 +80,14 @@ def up() -> None:
         cli = pulumi_tools.choose_cli(home, wanted, stages.doing)
         begin = time.monotonic()
         engine = here.engine(cli, plugins)
-        engine.on_change = lambda urn: stages.doing(f"pulumi up: {urn.rpartition('::')[2]}")
+        if console.is_terminal:
+            engine.on_change = lambda urn: stages.doing(f"pulumi up: {urn.rpartition('::')[2]}")
         stages.doing(f"pulumi up with {plugins.description}")
         engine.end_orphaned_update()
         result = engine.up()
         stages.done("pulumi up", summary(result.changes), time.monotonic() - begin)
     show_instances(home, result.outputs.get("instances", {}))
-    console.print(f"{plugins.description}; simulated node (kwok): pods are played, not run.", style="dim")
+    console.print(f"{plugins.description}; simulated node (kwok): pods are played, not run.", style="dim", soft_wrap=True)
     console.print(f"Up in [bold]{stages.total():.1f} s[/]. KUBECONFIG={home.kubeconfig}", soft_wrap=True)
 
 
@@ -172,7 +173,7 @@ def show_instances(home: Home, instances: dict[str, dict[str, Any]]) -> None:
         console.print("No instance is declared.")
         return
     ready = pods_ready(home, [str(instance["namespace"]) for instance in instances.values()])
-    table = Table("instance", "address", "hostname", "namespace", "pod")
+    table = Table("instance", Column("address", overflow="fold"), "hostname", "namespace", "pod")
     for name, instance in sorted(instances.items()):
         state = ready.get(str(instance["namespace"]), "none")
         color = "green" if state == "Ready" else "yellow"
