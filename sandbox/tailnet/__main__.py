@@ -1,6 +1,7 @@
 """`python -m sandbox.tailnet --home DIR --listen 127.0.0.1:PORT`: runs the adapter until it is told to stop."""
 
 import argparse
+import logging
 from pathlib import Path
 
 import uvicorn
@@ -25,6 +26,8 @@ def main() -> None:
     except SandboxError as error:
         parser.exit(1, f"{error}\n")
     tailnet = Tailnet(home, Headscale(place.socket), place.base_domain)
+    # The supervisor asks every few seconds: what people look for in the log would drown.
+    logging.getLogger("uvicorn.access").addFilter(lambda record: "/health" not in record.getMessage())
     uvicorn.run(application(tailnet), host=address, port=int(port), log_level="info", server_header=False)
 
 

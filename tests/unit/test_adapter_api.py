@@ -13,7 +13,7 @@ from sandbox.tailnet.notes import Credentials, Notes
 from sandbox.tailnet.policy import PLACEHOLDER
 
 BASE = "/api/v2/tailnet/-"
-# What the official provider sent (facts of the recorded calls).
+# What the official provider sends (recorded).
 KEY: dict[str, Any] = {
     "capabilities": {
         "devices": {"create": {"reusable": False, "ephemeral": False, "tags": ["tag:gw"], "preauthorized": True}}
