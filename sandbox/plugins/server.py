@@ -224,3 +224,5 @@ def serve(factory: Callable[[Host], Provider], name: str) -> None:
     while not stop.wait(1) and os.getppid() == parent:
         pass
     server.stop(grace=None)
+    # A thread that still waits for an object to get ready must not keep the process.
+    os._exit(0)

@@ -5,12 +5,12 @@ import os
 from collections.abc import Collection, Mapping
 from typing import Any, ClassVar
 
-from sandbox.plugins import hujson
 from sandbox.plugins.changes import Change, changes
 from sandbox.plugins.provider import Diff, Failure, Live, Provider, ProviderError, Resource
 from sandbox.plugins.tailscale import resources
 from sandbox.plugins.tailscale.client import Client, Credentials
 from sandbox.plugins.values import UNKNOWN, Path, Props, get_maps, has_unknown, is_list
+from sandbox.tailnet import hujson
 
 _ENVIRONMENT = {
     "apiKey": "TAILSCALE_API_KEY",
@@ -107,7 +107,7 @@ class Tailscale(Provider):
         if token == "tailscale:index/getAcl:getAcl":
             text = self.client.policy()
             try:
-                plain = json.dumps(json.loads(hujson.standardize(text)))
+                plain = json.dumps(hujson.loads(text))
             except ValueError as error:
                 raise ProviderError(f"the tailnet's policy is not HuJSON: {error}") from error
             return {"id": "acl", "hujson": text, "json": plain}

@@ -1,13 +1,16 @@
 """One class per Tailscale resource: the calls of the official plugin 0.29, and what each change leads to."""
 
+import json
+import re
 from typing import Any, ClassVar
 
-from sandbox.plugins import hujson
 from sandbox.plugins.provider import Failure, Live, ProviderError
 from sandbox.plugins.tailscale.client import ApiError, Client
 from sandbox.plugins.values import UNKNOWN, Props, get_map
+from sandbox.tailnet import hujson
 
 _MAX_EXPIRY = 7_776_000
+_COMMENT = re.compile(r'"(?:\\.|[^"\\])*"|(//[^\n]*|/\*.*?\*/)', re.DOTALL)
 
 
 class Kind:
@@ -59,7 +62,7 @@ class Acl(Kind):
     @classmethod
     def equal(cls, key: str, old: Props, new: Props) -> bool:
         first, second = old.get(key), new.get(key)
-        return key == "acl" and isinstance(first, str) and isinstance(second, str) and hujson.same(first, second)
+        return key == "acl" and isinstance(first, str) and isinstance(second, str) and _same_policy(first, second)
 
     @classmethod
     def create(cls, client: Client, new: Props) -> tuple[str, Props]:
@@ -69,9 +72,8 @@ class Acl(Kind):
             if error.status != 412:
                 raise
             raise ProviderError(
-                "! You seem to be trying to overwrite a non-default policy with a tailscale_acl resource. The tailnet's "
-                "policy is protected from being overwritten: import it first (`pulumi import tailscale:index/acl:Acl "
-                f"NAME acl`), or set overwriteExistingContent. {error}"
+                "the tailnet has a policy already, and it is not the default one: import it (`pulumi import "
+                f"tailscale:index/acl:Acl NAME acl`), or set overwriteExistingContent to lose it. {error}"
             ) from error
         return "acl", dict(new)
 
@@ -82,7 +84,7 @@ class Acl(Kind):
     @classmethod
     def read(cls, client: Client, id: str, old: Props, state: Props) -> Live | None:
         text, before = client.policy(), old.get("acl")
-        if isinstance(before, str) and hujson.same(before, text):
+        if isinstance(before, str) and _same_policy(before, text):
             text = before
         return Live(id, {**old, "acl": text}, {**state, "acl": text})
 
@@ -200,6 +202,16 @@ class TailnetKey(Kind):
         computed: Props = {"invalid": bool(found.get("invalid"))}
         names = {"created": "createdAt", "expires": "expiresAt", "userId": "userId"}
         return computed | {name: found[key] for key, name in names.items() if found.get(key)}
+
+
+def _same_policy(first: str, second: str) -> bool:
+    """Whether only the formatting differs. Order matters, and so do comments."""
+    try:
+        plain = [json.dumps(hujson.loads(text)) for text in (first, second)]
+    except ValueError:
+        return first == second
+    comments = [[found[1].strip() for found in _COMMENT.finditer(text) if found[1]] for text in (first, second)]
+    return plain[0] == plain[1] and comments[0] == comments[1]
 
 
 def _key_inputs(found: Props) -> Props:
