@@ -185,6 +185,7 @@ class Judge:
 
 def _refusal(message: str) -> PolicyRefused:
     """headscale's lines, and failed tests in the hosted API's shape."""
+    message = message.removeprefix("parsing policy: ")  # what follows is, nearly always, the hosted API's wording
     head, _, lines = message.partition("test(s) failed:\n")
     if not lines:
         return PolicyRefused(message)

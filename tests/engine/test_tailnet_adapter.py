@@ -14,14 +14,16 @@ from typing import Any
 import httpx
 import pytest
 
-from sandbox.home import Home
+from sandbox.home import REPO, Home
 from sandbox.tailnet.headscale import HeadscaleConfig, command, connected, device_key, setup
 from sandbox.tailnet.notes import Credentials
-from sandbox.tailnet.policy import PLACEHOLDER
+from sandbox.tailnet.policy import PLACEHOLDER, Judge, Policy, PolicyRefused
 
 ALICE, BOB = "alice@example.com", "bob@example.com"
 # headscale refuses a + in a user's name, not in the address.
 CAROL = "carol+dev@example.com"
+# Answers of the hosted service; not part of this repository (see the README beside them).
+RECORDED = REPO.parent / "shared" / "data" / "tailscale-answers" / "answers.jsonl"
 HOME, LAB = "tag:openclaw-home", "tag:openclaw-lab"
 POLICY: dict[str, Any] = {
     "groups": {"group:home-users": [ALICE]},
@@ -264,3 +266,27 @@ def test_a_restart_keeps_policy_keys_and_credentials(tmp_path: Path, bin_dir: Pa
         assert after.call("GET", "/tailnet/-/acl").text == text
         assert after.call("GET", f"/tailnet/-/keys/{key}").json()["invalid"] is False
         assert after.devices() == {}
+
+
+if RECORDED.exists():
+    CASES: list[dict[str, Any]] = [json.loads(line) for line in RECORDED.read_text().splitlines()]
+    # Same refusal, other words: headscale adds where in the document it stands.
+    REWORDED = {"acl-err06", "grant-j7"}
+
+    def test_policies_are_accepted_and_refused_as_the_hosted_service_does(world: World) -> None:
+        setup(world.home, {user["email"] for case in CASES for user in case["users"]})
+        differing: list[str] = []
+        with connected(world.home) as control:
+            judge = Judge(control)
+            for case in CASES:
+                text = case["policy"] if isinstance(case["policy"], str) else json.dumps(case["policy"])
+                said: str | None = None
+                try:
+                    judge.check(Policy.parse(text), None)
+                except PolicyRefused as error:
+                    said = error.message
+                wanted = case["answer"]["message"] if case["status"] == 400 else None
+                if said != wanted and not (said and wanted and case["id"] in REWORDED):
+                    differing.append(f"{case['id']}: {wanted!r} became {said!r}")
+            assert control.nodes() == []
+        assert differing == []

@@ -140,7 +140,7 @@ def test_autogroups_that_headscale_lacks_are_refused_by_name(api: Api, role: str
     [
         ('{"grants": [}', "policy is not HuJSON: Expecting value: line 1 column 13 (char 12)"),
         ("[]", "policy is not HuJSON: a policy is one object in braces"),
-        ('{"grants": [{"src": ["tag:no"], "dst": ["*"]}]}', 'parsing policy: src=tag not found: "tag:no"'),
+        ('{"grants": [{"src": ["tag:no"], "dst": ["*"]}]}', 'src=tag not found: "tag:no"'),
     ],
 )
 def test_a_policy_that_cannot_be_read_is_400(api: Api, text: str, message: str) -> None:
