@@ -170,3 +170,9 @@ class Graph:
             found.append(urn)
             urn = self.resources[urn].parent if urn in self.resources else ""
         return found
+
+    def comes_after(self, resource: Resource) -> frozenset[str]:
+        """URNs that the engine creates before, and deletes after: a component waits for what it depends on, and its
+        children wait for the component."""
+        chain = [resource, *(self.resources[urn] for urn in self.ancestors(resource) if urn in self.resources)]
+        return frozenset(urn for link in chain for urn in link.dependencies)

@@ -34,7 +34,9 @@ class RecordingMonitor(MockMonitor):
         self._errors: list[str] = []
 
     def features(self) -> set[int]:
-        return set(self.GetDeploymentInfo(empty_pb2.Empty()).supportedFeatures)
+        """The features of the SDK's own mocks."""
+        mocks: Any = super()
+        return set(mocks.GetDeploymentInfo(empty_pb2.Empty()).supportedFeatures)
 
     def check_complete(self) -> None:
         """Raises what happened in registrations, even when the program swallowed it."""
