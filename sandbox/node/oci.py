@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import IO, Any, Final, cast
 
 # The same files give the same bytes, whenever and by whom they were fetched.
 EPOCH: Final = 1_700_000_000
@@ -44,13 +44,14 @@ class Store:
     def has(self, blob: Blob) -> bool:
         return self.path(blob).is_file() and self.path(blob).stat().st_size == blob.size
 
-    def add(self, write: Callable[[BinaryIO], None]) -> Blob:
+    def add(self, write: Callable[[IO[bytes]], None]) -> Blob:
         """Keeps what `write` writes. A crash leaves no half blob under a digest."""
         descriptor, temporary = tempfile.mkstemp(dir=self.directory, prefix=".partial-")
         try:
             with os.fdopen(descriptor, "wb") as file:
                 hashing = _Hashing(file)
-                write(hashing)
+                # Streams of tarfile only ever write.
+                write(cast(IO[bytes], hashing))
             blob = Blob(hashing.digest.hexdigest(), hashing.size)
             Path(temporary).replace(self.path(blob))
             return blob
@@ -59,18 +60,15 @@ class Store:
             raise
 
 
-class _Hashing(io.RawIOBase):
+class _Hashing:
     """Passes writes on, counting and hashing them."""
 
-    def __init__(self, target: BinaryIO) -> None:
+    def __init__(self, target: IO[bytes]) -> None:
         self.target = target
         self.digest = hashlib.sha256()
         self.size = 0
 
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: Any, /) -> int:
+    def write(self, data: bytes, /) -> int:
         self.digest.update(data)
         self.size += len(data)
         return self.target.write(data)
@@ -104,7 +102,7 @@ def layer(store: Store, entries: Iterable[Entry], keep_owners: bool = False) -> 
     Owners are those of the entries, or with `keep_owners` those of the files: a Debian root has set-group-id programs.
     """
 
-    def write(out: BinaryIO) -> None:
+    def write(out: IO[bytes]) -> None:
         with tarfile.open(fileobj=out, mode="w|", format=tarfile.PAX_FORMAT, bufsize=_BLOCK) as archive:
             for entry in sorted(entries, key=lambda item: item.path):
                 _add(archive, entry, keep_owners)
@@ -189,7 +187,7 @@ class Image:
         return f"sha256:{_blob(self.manifest()).digest}"
 
 
-def write_archive(out: BinaryIO, images: Sequence[Image], store: Store) -> None:
+def write_archive(out: IO[bytes], images: Sequence[Image], store: Store) -> None:
     """One OCI archive with all of the images, each blob once, straight from the store."""
     small = {_blob(data).digest: data for image in images for data in (image.config(), image.manifest())}
     layers = {layer.digest: layer for image in images for layer in image.layers}

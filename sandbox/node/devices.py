@@ -1,0 +1,241 @@
+"""Client devices of people: tailscaled in a network namespace of its own, as if on another machine."""
+
+import json
+import os
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from sandbox.errors import SandboxError
+from sandbox.home import MARKER, write_private
+from sandbox.node import machine, network
+from sandbox.node.layout import Layout
+from sandbox.processes import Process, end, start_time
+
+OWNER: Final = "owner-laptop"
+STRANGER: Final = "stranger-laptop"
+NODE_1: Final = "node-1"
+
+# /run hides the machine's D-Bus, through which tailscaled would set up the machine's own DNS; /etc is the device's own,
+# because tailscaled writes the device's resolv.conf there. Both end with the namespace.
+_SETUP: Final = """
+set -e
+mount -t tmpfs tmpfs /run
+mount -t overlay overlay -o "lowerdir=/etc,upperdir=$1/etc,workdir=$1/work" /etc
+rm -f /etc/resolv.conf
+: > /etc/resolv.conf
+echo "$2" > /etc/hostname
+exec sleep infinity
+"""
+
+
+@dataclass(frozen=True)
+class Device:
+    """One device: the process that holds its namespaces and its tailscaled, each by number and start time."""
+
+    layout: Layout
+    name: str
+
+    @property
+    def directory(self) -> Path:
+        """Its state (its identity in the tailnet): kept until `remove` or `down`."""
+        return _directory(self.layout) / self.name
+
+    @property
+    def socket(self) -> Path:
+        return self.directory / "tailscaled.sock"
+
+    @property
+    def log(self) -> Path:
+        return self.layout.home.logs / f"device-{self.name}.log"
+
+    def command(self, *arguments: str) -> list[str]:
+        """The command line that runs `arguments` in the device; for long-running ones and for pipes."""
+        return ["nsenter", "--target", str(self._holder().pid), "--net", "--mount", "--", *arguments]
+
+    def run(self, *arguments: str, seconds: float = 60.0, text: str = "") -> subprocess.CompletedProcess[str]:
+        """Runs a command in the device and returns what it did, also when it failed."""
+        return subprocess.run(
+            self.command(*arguments), input=text, capture_output=True, text=True, timeout=seconds, check=False
+        )
+
+    def tailscale(self, *arguments: str, seconds: float = 60.0) -> subprocess.CompletedProcess[str]:
+        return self.run(str(self.layout.home.bin / "tailscale"), f"--socket={self.socket}", *arguments, seconds=seconds)
+
+    def status(self) -> dict[str, Any]:
+        """`tailscale status --json`; empty when tailscaled does not answer."""
+        result = self.tailscale("status", "--json", seconds=10)
+        return json.loads(result.stdout) if result.stdout.startswith("{") else {}
+
+    def _holder(self) -> Process:
+        process = _recorded(self.directory / "holder.json")
+        if process is None:
+            raise SandboxError(f"the device {self.name} is not running", "Join it first: `python -m sandbox up`")
+        return process
+
+
+def join(
+    node: Layout, name: str, login_server: str, auth_key: str, *, userspace: bool = False, seconds: float = 30.0
+) -> Device:
+    """The device, started and logged in; one that is in the tailnet already stays who it is and needs no key."""
+    device = start(node, name, userspace=userspace)
+    if device.status().get("BackendState") == "Running":
+        return device
+    key = device.directory / "authkey"
+    # As a file: arguments are everybody's to read.
+    write_private(key, auth_key)
+    try:
+        options = (f"--login-server={login_server}", f"--auth-key=file:{key}", f"--hostname={name}")
+        result = device.tailscale("up", *options, f"--timeout={seconds:.0f}s", seconds=seconds + 10)
+    finally:
+        key.unlink()
+    if result.returncode != 0:
+        raise SandboxError(f"{name} did not join the tailnet: {result.stderr.strip()[-300:]}", f"Log: {device.log}")
+    return device
+
+
+def start(node: Layout, name: str, *, userspace: bool = False) -> Device:
+    """The device's namespaces, its cable and its tailscaled; what runs already is left. Nobody is logged in by this."""
+    device = Device(node, name)
+    for directory in (device.directory, device.directory / "etc", device.directory / "work"):
+        directory.mkdir(parents=True, exist_ok=True)
+        directory.chmod(0o755)
+    if _recorded(device.directory / "holder.json") is None:
+        _end(device.directory / "tailscaled.json")
+        _hold(device)
+    if _recorded(device.directory / "tailscaled.json") is None:
+        _run_tailscaled(device, userspace)
+    return device
+
+
+def stop(device: Device) -> None:
+    """Switch it off; its state stays."""
+    _end(device.directory / "tailscaled.json")
+    _end(device.directory / "holder.json")
+    if network.exists(_cable(device)):
+        network.ip("link", "delete", _cable(device))
+
+
+def remove(device: Device) -> None:
+    """Switch it off and forget who it was."""
+    stop(device)
+    machine.remove_tree(device.directory)
+
+
+def running(node: Layout) -> list[Device]:
+    return [
+        Device(node, path.name)
+        for path in sorted(_directory(node).glob("*"))
+        if _recorded(path / "holder.json") is not None
+    ]
+
+
+def down(node: Layout) -> None:
+    """Remove every device of this home."""
+    for path in sorted(_directory(node).glob("*")):
+        remove(Device(node, path.name))
+    machine.remove_tree(_directory(node))
+
+
+def _directory(node: Layout) -> Path:
+    return node.root / "devices"
+
+
+def _number(device: Device) -> int:
+    """A small number of its own, for its address and the name of its cable."""
+    path = device.directory / "number"
+    if not path.exists():
+        taken = {int(other.read_text()) for other in _directory(device.layout).glob("*/number")}
+        write_private(path, str(next(number for number in range(10, 250) if number not in taken)))
+    return int(path.read_text())
+
+
+def _cable(device: Device) -> str:
+    return f"{device.layout.id}v{_number(device)}"
+
+
+def _environment() -> dict[str, str]:
+    # Recorded here, and nobody's children: without the marker they are no crash's leftovers.
+    return {key: value for key, value in os.environ.items() if key != MARKER}
+
+
+def _hold(device: Device) -> None:
+    node = device.layout
+    # `unshare`, not `ip netns add`, which remounts /run/netns under the pods of other runtimes.
+    holder = subprocess.Popen(
+        ["unshare", "--net", "--mount", "--", "sh", "-c", _SETUP, "sh", str(device.directory), device.name],
+        env=_environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    _record(device.directory / "holder.json", holder.pid)
+    deadline = time.monotonic() + 5
+    while Path(f"/proc/{holder.pid}/comm").read_text() != "sleep\n":
+        if holder.poll() is not None or time.monotonic() > deadline:
+            said = holder.stderr.read().decode().strip() if holder.stderr and holder.poll() is not None else ""
+            raise SandboxError(f"no namespace for {device.name}: {said}", "Run `python -m sandbox down`, then up again")
+        time.sleep(0.005)
+    cable, far = _cable(device), f"{node.id}x"
+    if network.exists(cable):
+        network.ip("link", "delete", cable)
+    network.ip("link", "add", cable, "type", "veth", "peer", "name", far, "netns", str(holder.pid))
+    network.ip("link", "set", cable, "master", node.client_bridge, "up")
+    for command in (
+        ("link", "set", "lo", "up"),
+        ("link", "set", far, "name", "eth0"),
+        ("address", "add", f"{node.client_net}.{_number(device)}/24", "dev", "eth0"),
+        ("link", "set", "eth0", "up"),
+        ("route", "add", "default", "via", node.client_gateway),
+    ):
+        network.run(device.command("ip", *command))
+
+
+def _run_tailscaled(device: Device, userspace: bool) -> None:
+    command = [
+        *(str(device.layout.home.bin / "tailscaled"), f"--statedir={device.directory}", f"--socket={device.socket}"),
+        *(f"--state={device.directory / 'tailscaled.state'}", "--port=41641", "--no-logs-no-support"),
+        f"--tun={'userspace-networking' if userspace else 'tailscale0'}",
+        *(("--socks5-server=127.0.0.1:1055", "--outbound-http-proxy-listen=127.0.0.1:1055") if userspace else ()),
+    ]
+    device.log.parent.mkdir(parents=True, exist_ok=True)
+    with device.log.open("a") as out:
+        process = subprocess.Popen(
+            device.command(*command),
+            env=_environment() | {"TS_DEBUG_FIREWALL_MODE": "nftables", "TS_DISABLE_PORTMAPPER": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
+        )
+    _record(device.directory / "tailscaled.json", process.pid)
+    deadline = time.monotonic() + 10
+    while not device.status():
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise SandboxError(f"tailscaled of {device.name} did not start", f"Log: {device.log}")
+        time.sleep(0.05)
+
+
+def _record(path: Path, pid: int) -> None:
+    write_private(path, json.dumps({"pid": pid, "started": start_time(pid)}))
+
+
+def _recorded(path: Path) -> Process | None:
+    if not path.exists():
+        return None
+    process = Process(**json.loads(path.read_text()))
+    return process if process.alive() else None
+
+
+def _end(path: Path) -> None:
+    if process := _recorded(path):
+        end([process])
+    path.unlink(missing_ok=True)
+
+
+def curl(device: Device, *arguments: str, seconds: int = 10) -> subprocess.CompletedProcess[str]:
+    """curl in the device, without proxies of this machine's environment."""
+    return device.run("curl", "--noproxy", "*", "--silent", "--show-error", f"--max-time={seconds}", *arguments)
