@@ -1,7 +1,7 @@
 // Opens the sealed auth key for the sidecar: ciphertext from the Secret, or from the state volume where the Secret is gone.
 // Leaves the plain key in memory only, and a copy of the ciphertext on the state volume.
 import { createDecipheriv } from "node:crypto";
-import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 
 const [subject, kekFile, sealedFile, copyFile, plainFile] = process.argv.slice(1);
 
@@ -18,13 +18,20 @@ function read(file, what) {
   }
 }
 
+function write(file, data) {
+  // Kubernetes may run this again in the same pod, and a run may end half-way: what is there cannot be written over.
+  rmSync(file, { force: true });
+  // The sidecar reads by group; the mode keeps everybody else out.
+  writeFileSync(file, data, { mode: 0o440 });
+}
+
 const source = existsSync(sealedFile) ? sealedFile : copyFile;
 const sealed = read(source, "the sealed auth key");
 const kek = Buffer.from(read(kekFile, "the key-encryption key"), "base64");
 const parts = sealed.split(".");
 let header;
 try {
-  header = JSON.parse(Buffer.from(parts[0], "base64url").toString());
+  header = JSON.parse(Buffer.from(parts[0], "base64url").toString()) ?? {};
 } catch {
   fail("the sealed auth key is damaged: its header cannot be read. Run pulumi up --refresh, or rotate the key.");
 }
@@ -48,10 +55,9 @@ try {
   fail("the sealed auth key does not open: it was changed, or sealed with another key. Run pulumi up --refresh, or rotate the key.");
 }
 try {
-  // The sidecar reads by group; the mode keeps everybody else out.
-  writeFileSync(plainFile, plain, { mode: 0o440 });
+  write(plainFile, plain);
   if (source === sealedFile) {
-    writeFileSync(`${copyFile}.new`, sealed, { mode: 0o440 });
+    write(`${copyFile}.new`, sealed);
     renameSync(`${copyFile}.new`, copyFile);
   }
 } catch (error) {
