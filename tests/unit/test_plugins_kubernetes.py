@@ -136,7 +136,7 @@ def test_the_servers_own_spelling_is_no_drift() -> None:
 
 @pytest.mark.parametrize("secret", ["stringData", "data"])
 def test_an_edit_by_hand_is_drift_in_our_fields_only(secret: str) -> None:
-    declared = manifest("Secret", **{secret: {"a": "YQ==", "b": "Yg=="}}, immutable=True)
+    declared = {**manifest("Secret", immutable=True), secret: {"a": "YQ==", "b": "Yg=="}}
     found = manifest("Secret", data={"a": "WVE9PQ==", "theirs": "eA=="}, immutable=True, type="Opaque")
     expected = {"stringData": {"a": "YQ=="}, "data": {"a": "WVE9PQ=="}}[secret]
     assert live.inputs(found, declared)[secret] == expected

@@ -146,20 +146,24 @@ class Kubernetes(Provider):
                 ],
             )
         try:
-            try:
-                return self.client.apply(kind, new, manager, dry_run=resource.preview, force=force)
-            except ApiError as error:
-                # Before the first real update our fields still count as a create's; that is no conflict.
-                if not (resource.preview and error.causes and all(f'"{manager}"' in cause for cause in error.causes)):
-                    raise
-                return self.client.apply(kind, new, manager, dry_run=True, force=True)
+            return self.client.apply(kind, new, manager, dry_run=resource.preview, force=force)
         except ApiError as error:
+            # Edits by hand (and our own create, before the first update) only wrote the field, so the declaration wins.
+            # A manager that applied it declares it too: that is a conflict for a person to solve.
+            entries = get_maps(existing, "metadata", "managedFields")
+            declared = {entry.get("manager") for entry in entries if entry.get("operation") == "Apply"} - {manager}
+            rivals = [cause for cause in error.causes if any(f'"{name}"' in cause for name in declared)]
             if error.reason != "Conflict" or not error.causes:
                 raise self._named(error, "update", new) from error
-            raise ProviderError(
-                f"update {_label(new)}: fields belong to another manager: {'; '.join(error.causes)}. Let that manager "
-                'give them up, or set the annotation pulumi.com/patchForce: "true"'
-            ) from error
+            if rivals:
+                raise ProviderError(
+                    f"update {_label(new)}: fields are declared by another manager: {'; '.join(rivals)}. Let it give "
+                    'them up, or set the annotation pulumi.com/patchForce: "true"'
+                ) from error
+        try:
+            return self.client.apply(kind, new, manager, dry_run=resource.preview, force=True)
+        except ApiError as error:
+            raise self._named(error, "update", new) from error
 
     def update(self, resource: Resource, id: str, old: Props, state: Props, new: Props) -> Props:
         if resource.preview and has_unknown(new):
