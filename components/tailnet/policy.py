@@ -55,10 +55,15 @@ def _tests(instance: Instance, others: Sequence[Instance]) -> list[dict[str, Any
     accepted: list[dict[str, Any]] = [
         {"src": person, "proto": "tcp", "accept": [f"{tag}:{served}"], "deny": closed} for person in instance.people
     ]
-    strangers = dict.fromkeys(person for other in others for person in other.people if person not in instance.people)
-    # Who is in a group cannot be told from its name: one that is let in may hold a person of another instance.
-    by_name = not any(person.startswith("group:") for person in (*instance.people, *strangers))
-    denied = [*(strangers if by_name else ()), tag, *(tag_of(other) for other in others)]
+    # Who is in a group cannot be told from its name: it may hold somebody of another instance.
+    by_name = not any(person.startswith("group:") for person in instance.people)
+    strangers = dict.fromkeys(
+        person
+        for other in others
+        for person in other.people
+        if by_name and person not in instance.people and not person.startswith("group:")
+    )
+    denied = [*strangers, tag, *(tag_of(other) for other in others)]
     everything = [f"{tag}:{served}", *closed]
     return [*accepted, *({"src": source, "proto": "tcp", "deny": everything} for source in denied)]
 
