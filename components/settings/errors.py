@@ -1,6 +1,7 @@
 """One error for all that is wrong with a configuration: path, value (never a secret's) and mend."""
 
 import difflib
+import re
 import typing
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,6 +9,9 @@ from typing import Any
 
 from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
+
+# What looks like a credential is not repeated: people put one into the wrong field, or a line too high.
+_CREDENTIAL = re.compile(r"\b(sk|tskey|hskey)[-_]|[A-Za-z0-9]{20}")
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,8 @@ def path_of(root: str, location: Iterable[str | int]) -> str:
     """The path of a value as a person writes it: `instances[2].tailscale.hostname`."""
     path = root
     for part in location:
-        path += f"[{part}]" if isinstance(part, int) else f".{part}"
+        # Keys of plain mappings are anybody's words too.
+        path += f"[{part}]" if isinstance(part, int) else "._" if _CREDENTIAL.search(part) else f".{part}"
     return path
 
 
@@ -45,7 +50,10 @@ def problems_of(root: str, model: type[BaseModel], error: ValidationError) -> li
     details = error.errors(include_url=False)
     for detail in details:
         # A list whose items failed is also reported as too short.
-        if detail["type"] == "too_short" and any(other["loc"][:-1] == detail["loc"] for other in details):
+        within = detail["loc"]
+        if detail["type"] == "too_short" and any(
+            other["loc"][: len(within)] == within and other["loc"] != within for other in details
+        ):
             continue
         # A union reports each of its members at a path of its own (`...className.function-after[...]`): one line is enough.
         location = [part for part in detail["loc"] if not (isinstance(part, str) and "[" in part)]
@@ -57,7 +65,7 @@ def problems_of(root: str, model: type[BaseModel], error: ValidationError) -> li
 def _message(model: type[BaseModel], detail: ErrorDetails, location: list[str | int]) -> str:
     kind, context = detail["type"], detail.get("ctx", {})
     owner = _model_at(model, location[:-1])
-    shown = _shown(owner, location, detail["input"])
+    shown = _shown(model, location, detail["input"])
     match kind:
         case "extra_forbidden":
             return _unknown_key(owner, str(location[-1]))
@@ -100,17 +108,23 @@ def _models_in(annotation: Any) -> list[type[BaseModel]]:
     return [found for argument in typing.get_args(annotation) for found in _models_in(argument)]
 
 
-def _shown(owner: type[BaseModel] | None, location: list[str | int], value: object) -> str:
+def _shown(model: type[BaseModel], location: list[str | int], value: object) -> str:
     """`"value" `, for plain values of fields that hold no secret; else nothing."""
-    if owner is None or not isinstance(value, str | int | float | bool):
+    if not isinstance(value, str | int | float | bool) or _CREDENTIAL.search(str(value)):
         return ""
-    names = [part for part in location if isinstance(part, str)]
+    # An item of a list is shown as its field allows.
+    field_at = list(location)
+    while field_at and isinstance(field_at[-1], int):
+        field_at.pop()
+    owner = _model_at(model, field_at[:-1])
+    if owner is None or not field_at:
+        return ""
     fields = {field.alias or name: field for name, field in owner.model_fields.items()}
-    field = fields.get(names[-1]) if names else None
+    field = fields.get(str(field_at[-1]))
     if field is None or SecretStr in _leaves(field.annotation):
         return ""
     # A scalar where an object belongs may well be a secret that was put one level too high.
-    if _models_in(field.annotation) and not isinstance(location[-1], int):
+    if _models_in(field.annotation):
         return ""
     return f'"{value}" '
 
