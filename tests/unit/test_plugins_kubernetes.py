@@ -113,6 +113,14 @@ def test_auto_names_are_kept_over_updates_and_follow_the_seed() -> None:
     assert rules.with_name("conf", first, given, b"seed") == given
 
 
+def test_the_providers_namespace_fills_in_and_unknown_metadata_is_left_alone() -> None:
+    assert rules.with_namespace("home", {"metadata": {"name": "a"}})["metadata"] == {"name": "a", "namespace": "home"}
+    given: Props = {"metadata": {"namespace": "lab"}}
+    assert rules.with_namespace("home", given) == given
+    unknown: Props = {"metadata": UNKNOWN}
+    assert rules.with_namespace("home", rules.with_name("a", {}, unknown, b"seed")) == unknown
+
+
 def test_types_name_api_versions() -> None:
     assert rules.split_type("kubernetes:core/v1:Secret") == ("v1", "Secret")
     assert rules.split_type("kubernetes:networking.k8s.io/v1:NetworkPolicy") == (

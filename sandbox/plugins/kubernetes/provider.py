@@ -86,9 +86,7 @@ class Kubernetes(Provider):
         if is_map(annotations) and "pulumi.com/waitFor" in annotations:
             return new, [Failure("metadata.annotations", "pulumi.com/waitFor is not in the sandbox's stand-in")]
         new = rules.with_name(resource.name, old, new, seed)
-        if self._kind(new).namespaced and not get(new, "metadata", "namespace"):
-            new = {**new, "metadata": {**new["metadata"], "namespace": self._namespace}}
-        return new, []
+        return rules.with_namespace(self._namespace, new) if self._kind(new).namespaced else new, []
 
     def diff(self, resource: Resource, id: str, old: Props, state: Props, new: Props) -> Diff:
         return rules.decide(old, state, new, self._mutable)
@@ -123,7 +121,11 @@ class Kubernetes(Provider):
         managers = {entry.get("manager") for entry in get_maps(existing, "metadata", "managedFields")}
         if self._upsert or manager in managers:
             if not resource.preview:
-                self.host.log("warning", resource.urn, f"{_label(new)} exists already and is taken over")
+                self.host.log(
+                    "info" if self._upsert else "warning",
+                    resource.urn,
+                    f"{_label(new)} exists already and is taken over",
+                )
             return existing
         raise ProviderError(
             f"{_label(new)} already exists and was not made by this resource: {error}. Import it, delete it, "

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from sandbox.plugins.changes import Change, changes
 from sandbox.plugins.provider import Diff
-from sandbox.plugins.values import Path, Props, get, get_map
+from sandbox.plugins.values import UNKNOWN, Path, Props, get, get_map
 
 AUTONAMED = "pulumi.com/autonamed"
 
@@ -70,11 +70,21 @@ def is_autonamed(inputs: Props) -> bool:
 def with_name(name: str, old: Props, new: Props, seed: bytes) -> Props:
     """The inputs with a name: their own, else the one auto-named before, else a fresh one."""
     metadata = get_map(new, "metadata")
-    if metadata.get("name") is not None or metadata.get("generateName") is not None:
+    named = metadata.get("name") is not None or metadata.get("generateName") is not None
+    # In a preview all of it may be unknown still, a name among it.
+    if named or UNKNOWN in (new.get("metadata"), metadata.get("annotations")):
         return new
     kept = get(old, "metadata", "name") if is_autonamed(old) else None
     annotations = {**get_map(metadata, "annotations"), AUTONAMED: "true"}
     return {**new, "metadata": {**metadata, "name": kept or auto_name(name, seed), "annotations": annotations}}
+
+
+def with_namespace(namespace: str, new: Props) -> Props:
+    """The inputs of a namespaced kind with the provider's namespace, where they name none."""
+    metadata = get_map(new, "metadata")
+    if metadata.get("namespace") or new.get("metadata") is UNKNOWN:
+        return new
+    return {**new, "metadata": {**metadata, "namespace": namespace}}
 
 
 def decide(old: Props, state: Props, new: Props, mutable_kinds: frozenset[str]) -> Diff:
