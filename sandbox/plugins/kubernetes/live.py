@@ -5,7 +5,7 @@ import binascii
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from sandbox.plugins.values import Path, Props, get_map, is_list, is_map
+from sandbox.plugins.values import Path, Props, get_map, get_maps, is_list, is_map
 
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 _SERVER_METADATA = ("creationTimestamp", "generation", "managedFields", "resourceVersion", "selfLink", "uid")
@@ -33,6 +33,19 @@ def imported(live: Props) -> Props:
     """Inputs for an object that was not declared before."""
     found = outputs(live, dry_run=True)
     return {**found, "metadata": {k: v for k, v in found["metadata"].items() if k not in _SERVER_METADATA}}
+
+
+def as_applied(existing: Props, manager: str) -> list[Props] | None:
+    """managedFields with our create's fields as applied ones, so that apply can also remove them; None: they are."""
+    fields = get_maps(existing, "metadata", "managedFields")
+    ours = [entry for entry in fields if entry.get("manager") == manager and not entry.get("subresource")]
+    created = [entry for entry in ours if entry.get("operation") == "Update"]
+    if not created:
+        return None
+    others = [entry for entry in fields if entry not in created]
+    if any(entry.get("operation") == "Apply" for entry in ours):
+        return others
+    return [*others, {**created[0], "operation": "Apply"}]
 
 
 def inputs(live: Props, old: Props) -> Props:

@@ -136,7 +136,7 @@ class Kubernetes(Provider):
         """Server-side apply; `existing` is the object as it is now."""
         force = self._force or _annotation(new, "patchForce") == "true"
         namespace, name = get(new, "metadata", "namespace"), new["metadata"]["name"]
-        if not resource.preview and (fields := _as_applied(existing, manager)):
+        if not resource.preview and (fields := live.as_applied(existing, manager)):
             version = existing["metadata"]["resourceVersion"]
             self.client.json_patch(
                 kind,
@@ -286,16 +286,3 @@ def _without_nulls(value: Any) -> Any:
     if is_map(value):
         return {key: _without_nulls(item) for key, item in value.items() if item is not None}
     return [_without_nulls(item) for item in value] if is_list(value) else value
-
-
-def _as_applied(existing: Props, manager: str) -> list[Props] | None:
-    """managedFields with our create's fields as applied ones, so that apply can also remove them; None: they are."""
-    fields = get_maps(existing, "metadata", "managedFields")
-    ours = [entry for entry in fields if entry.get("manager") == manager and not entry.get("subresource")]
-    created = [entry for entry in ours if entry.get("operation") == "Update"]
-    if not created:
-        return None
-    others = [entry for entry in fields if entry not in created]
-    if any(entry.get("operation") == "Apply" for entry in ours):
-        return others
-    return [*others, {**created[0], "operation": "Apply"}]
