@@ -1,0 +1,241 @@
+"""What the engine tests share: a stack of their own, and looks at what is really in the cluster and the tailnet."""
+
+import base64
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import yaml
+from joserfc import jwe
+from joserfc.jwk import OctKey
+
+from sandbox.control_plane import CONTEXT
+from sandbox.engine import Engine, Result
+from sandbox.kube import Api, Object
+from sandbox.pulumi_tools import Plugins
+from sandbox.stack_config import PROJECT, Machine, StackConfig, Values, merged
+from sandbox.world import World
+
+ALICE, BOB = "alice@example.com", "bob@example.com"
+STACK_LABEL = "openclaw-tailnet/stack"
+MakeStack = Callable[..., "Stack"]
+
+
+def instance(name: str, *overlays: Values, **over: Any) -> Values:
+    """A small instance of the stack file; whatever is given is laid over it, object by object."""
+    made: Values = {
+        "id": name,
+        "people": [ALICE],
+        "tailscale": {"reach": "http"},
+        "storage": {"home": {"size": "1Gi"}, "tailnet": {"size": "64Mi"}},
+    }
+    for overlay in (*overlays, over):
+        made = merged(made, overlay)
+    return made
+
+
+def given_key(name: str) -> str:
+    """The auth key that an instance of an `external` tailnet is given."""
+    return f"tskey-auth-given-{name}-0123456789abcdef"
+
+
+@dataclass
+class Stack:
+    """One stack of the test's own. Each operation names the instances, so a test shows what it changes."""
+
+    world: World
+    cli: Path
+    plugins: Plugins
+    name: str
+    owned: bool
+    # Laid over the configuration of all its operations.
+    config: Values = field(default_factory=dict[str, Any])
+    secret: dict[str, str] = field(default_factory=dict[str, str])
+    program: Path | None = None
+    # What the cluster has of it, as far as we did it.
+    applied: tuple[Values, ...] | None = None
+
+    def engine(self, *instances: Values) -> Engine:
+        machine = Machine(self.world.kubeconfig, self.world.api_url, self.world.api_key)
+        tailnet: Values = {"name": "sandbox.internal", "tagOwners": ["admin@example.com"], "protect": False}
+        secret: dict[str, str] = {}
+        if self.owned:
+            tailnet["apiUrl"] = machine.api_url
+            secret |= machine.secret()
+        else:
+            tailnet["ownership"] = "external"
+            for number, one in enumerate(instances):
+                if one.get("tailscale", {}).get("enabled", True):
+                    path = f"{PROJECT}:instances[{number}].tailscale.authKey.value"
+                    secret[path] = given_key(str(one["id"]))
+        config: Values = {
+            f"{PROJECT}:cluster": {"kubeconfig": str(machine.kubeconfig), "context": CONTEXT},
+            f"{PROJECT}:tailnet": tailnet,
+            f"{PROJECT}:instances": list(instances),
+        }
+        source = self.world.home.root / f"{self.name}.yaml"
+        source.write_text(yaml.safe_dump({"config": merged(config, self.config)}, sort_keys=False))
+        engine = Engine(
+            self.world.home, self.cli, self.plugins, StackConfig(source, {}, {**secret, **self.secret}), self.name
+        )
+        if self.program:
+            engine.program = self.program
+        return engine
+
+    def preview(self, *instances: Values) -> Result:
+        return self.engine(*instances).preview()
+
+    def up(self, *instances: Values) -> Result:
+        self.applied = None
+        result = self.engine(*instances).up()
+        self.applied = instances
+        return result
+
+    def at(self, *instances: Values) -> None:
+        """Make sure that this is applied: the state from which a test starts, whatever ran before it."""
+        if self.applied != instances:
+            self.up(*instances)
+
+    def refresh(self, *instances: Values) -> Result:
+        return self.engine(*instances).refresh()
+
+    def destroy(self) -> Result:
+        self.applied = None
+        return self.engine().destroy()
+
+    def resources(self) -> dict[str, Values]:
+        """The resources of the state by name, secrets encrypted."""
+        found: list[Values] = self.engine().export()["deployment"].get("resources", [])
+        return {resource["urn"].rpartition("::")[2]: resource for resource in found}
+
+    @property
+    def state_file(self) -> Path:
+        return self.world.home.state / ".pulumi" / "stacks" / PROJECT / f"{self.name}.json"
+
+
+def steps(result: Result) -> dict[str, str]:
+    """What the engine did, or would do, by resource name; without what stayed the same."""
+    found: dict[str, str] = {}
+    for event in result.events:
+        done = event.resource_pre_event or event.res_outputs_event
+        if done and done.metadata.op.value not in ("same", "read", "refresh"):
+            found[done.metadata.urn.rpartition("::")[2]] = done.metadata.op.value
+    return found
+
+
+class Cluster(Api):
+    """The real API server, with words for what the tests ask of it."""
+
+    LISTS: Final = {
+        "Namespace": "/api/v1/namespaces",
+        "PersistentVolumeClaim": "/api/v1/persistentvolumeclaims",
+        "Secret": "/api/v1/secrets",
+        "ConfigMap": "/api/v1/configmaps",
+        "Service": "/api/v1/services",
+        "Deployment": "/apis/apps/v1/deployments",
+        "NetworkPolicy": "/apis/networking.k8s.io/v1/networkpolicies",
+        "Guard": "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies",
+        "GuardBinding": "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings",
+    }
+
+    def of_stack(self, stack: str) -> Iterator[tuple[str, Object]]:
+        """Everything that carries the stack's label, with its kind."""
+        for kind, path in self.LISTS.items():
+            for found in self.items(f"{path}?labelSelector={STACK_LABEL}%3D{stack}"):
+                yield kind, found
+
+    def inventory(self, stack: str) -> dict[str, str]:
+        """By `Kind namespace/name` what the stack's objects say, and which objects they are."""
+        return {
+            f"{kind} {found['metadata'].get('namespace', '')}/{found['metadata']['name']}": json.dumps(
+                [found["metadata"]["uid"], found["metadata"].get("labels"), found.get("spec"), found.get("data")]
+            )
+            for kind, found in self.of_stack(stack)
+        }
+
+    def strategic(self, path: str, body: Object) -> Object:
+        """A patch that knows lists by their keys, as `kubectl edit` would send it."""
+        headers = {"content-type": "application/strategic-merge-patch+json"}
+        return self._http.patch(path, content=json.dumps(body), headers=headers).raise_for_status().json()
+
+    def names(self, kind: str, namespace: str) -> set[str]:
+        """Names of the objects of one kind in a namespace."""
+        group, _, plural = self.LISTS[kind].rpartition("/")
+        return {found["metadata"]["name"] for found in self.items(f"{group}/namespaces/{namespace}/{plural}")}
+
+    def one(self, kind: str, namespace: str, name: str) -> Object:
+        """An object that must be there."""
+        group, _, plural = self.LISTS[kind].rpartition("/")
+        place = f"namespaces/{namespace}/" if namespace else ""
+        found = self.get(f"{group}/{place}{plural}/{name}")
+        assert found is not None, f"there is no {kind} {namespace}/{name}"
+        return found
+
+    def deployment(self, namespace: str) -> Object:
+        return self.one("Deployment", namespace, "openclaw")
+
+    def claims(self, namespace: str) -> dict[str, str]:
+        """uid of each claim, by name."""
+        path = f"/api/v1/namespaces/{namespace}/persistentvolumeclaims"
+        return {claim["metadata"]["name"]: claim["metadata"]["uid"] for claim in self.items(path)}
+
+    def pod(self, namespace: str) -> Object:
+        """The only pod of the namespace, which must be ready."""
+        pods = self.items(f"/api/v1/namespaces/{namespace}/pods")
+        assert len(pods) == 1, f"{namespace} has {len(pods)} pods: {[pod['metadata']['name'] for pod in pods]}"
+        conditions = {entry["type"]: entry["status"] for entry in pods[0]["status"].get("conditions", [])}
+        assert conditions.get("Ready") == "True", f"the pod of {namespace} is not ready: {conditions}"
+        return pods[0]
+
+    def secret_of(self, namespace: str, part: str) -> Object:
+        """The Secret whose logical name ends in `part`: the rest of its name is the provider's."""
+        found = [name for name in self.names("Secret", namespace) if f"-{part}-" in name]
+        assert len(found) == 1, f"{namespace} has {found or 'no Secret'} for {part}"
+        return self.one("Secret", namespace, found[0])
+
+
+def unsealed(cluster: Cluster, namespace: str, name: str) -> str:
+    """The auth key of an instance, opened as its init container does; by another implementation than ours."""
+    kek = base64.b64decode(base64.b64decode(cluster.secret_of(namespace, "tailnet-kek")["data"]["kek"]))
+    sealed = base64.b64decode(cluster.secret_of(namespace, "tailnet-authkey")["data"]["authkey.jwe"])
+    opened = jwe.decrypt_compact(sealed, OctKey.import_key(kek), algorithms=["dir", "A256GCM"])
+    assert opened.protected["kid"] == f"{namespace}/{name}"
+    assert opened.plaintext is not None
+    return opened.plaintext.decode()
+
+
+def containers(workload: Object) -> dict[str, Object]:
+    """All containers of a pod or of a workload's template, by name."""
+    spec = workload["spec"]["template"]["spec"] if "template" in workload["spec"] else workload["spec"]
+    return {entry["name"]: entry for entry in [*spec.get("initContainers", []), *spec["containers"]]}
+
+
+class Tailnet:
+    """The tailnet's API, as another client of it sees it."""
+
+    def __init__(self, url: str, key: str) -> None:
+        self._http = httpx.Client(base_url=f"{url}/api/v2", auth=(key, ""), timeout=30, trust_env=False)
+
+    def __enter__(self) -> "Tailnet":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+
+    def policy(self) -> str:
+        return self._http.get("/tailnet/-/acl", headers={"accept": "application/hujson"}).raise_for_status().text
+
+    def write_policy(self, text: str) -> None:
+        self._http.post("/tailnet/-/acl", content=text).raise_for_status()
+
+    def reset(self) -> None:
+        """Back to the policy of a tailnet that nobody has written one for."""
+        self.write_policy("")
+
+    def valid_keys(self) -> dict[str, Values]:
+        """The valid auth keys by id."""
+        found = self._http.get("/tailnet/-/keys").raise_for_status().json()["keys"]
+        return {key["id"]: self._http.get(f"/tailnet/-/keys/{key['id']}").json() for key in found}

@@ -1,0 +1,108 @@
+"""What goes wrong around an update: killed half-way, two at once, a configuration that cannot be used."""
+
+import gc
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+from engine_world import Cluster, MakeStack, Stack, given_key, instance, steps
+
+from sandbox.engine import EngineError, Result
+from sandbox.errors import SandboxError
+from sandbox.stack_config import PROJECT
+from sandbox.stack_state import pending
+from sandbox.update_lock import locks
+
+# Of the killed engine's program side, which lives in this process: what the SDK says when it is cut off.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Error in event stream:UserWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+MODEL_KEY = "sk-test-0123456789abcdef"
+
+
+@pytest.fixture(scope="module")
+def deployed(stack: MakeStack) -> Stack:
+    made = stack("faulty")
+    made.at(instance("faulty"))
+    return made
+
+
+def eventually(condition: Callable[[], object], what: str, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
+        time.sleep(0.02)
+
+
+def test_an_update_killed_half_way_is_repaired_by_the_next(stack: MakeStack, cluster: Cluster) -> None:
+    cut = stack("cut")
+    engine = cut.engine(instance("cut"))
+
+    def kill(urn: str) -> None:
+        if urn.endswith("::cut-gateway"):
+            eventually(lambda: '::cut-gateway"' in cut.state_file.read_text(), "the state to say what is under way")
+            [lock] = locks(cut.world.home.state, PROJECT, "cut")
+            os.kill(lock.pid, signal.SIGKILL)
+
+    engine.on_change = kill
+    with pytest.raises(EngineError):
+        engine.up()
+    gc.collect()
+    done = cut.resources()
+    assert "cut-namespace" in done, "it was to be killed in the middle, not at the beginning"
+    assert "cut-gateway" not in done, "it was to be killed in the middle, not at the end"
+    assert pending(cut.world.home.state, PROJECT, "cut")
+
+    cut.up(instance("cut"))
+    assert cluster.pod("openclaw-cut")
+    assert not pending(cut.world.home.state, PROJECT, "cut")
+    after = cut.preview(instance("cut"))
+    assert after.unchanged, steps(after)
+
+
+def test_of_two_updates_at_once_the_second_is_told_and_the_first_ends_well(deployed: Stack, cluster: Cluster) -> None:
+    wanted = instance("faulty", gateway={"resources": {"memoryLimit": "3Gi"}})
+    deployed.applied = None
+    results: list[Result] = []
+    first = threading.Thread(target=lambda: results.append(deployed.engine(wanted).up()))
+    first.start()
+    eventually(lambda: locks(deployed.world.home.state, PROJECT, "faulty"), "the first update to begin")
+    with pytest.raises(SandboxError, match=r"another update of the stack faulty is running \(pid \d+\)"):
+        deployed.engine(wanted).up()
+    first.join()
+    assert [steps(result) for result in results] == [{"faulty-gateway": "update"}]
+    assert cluster.pod("openclaw-faulty")
+
+
+def test_an_unusable_configuration_is_one_clear_error_and_changes_nothing(deployed: Stack, cluster: Cluster) -> None:
+    before, state = cluster.inventory("faulty"), deployed.state_file.read_bytes()
+    wrong = instance(
+        "faulty",
+        gateway={"resources": {"memoryLimit": "64Mi"}},
+        tailscale={"hostnam": "x"},
+        extraEgress=[{"cidr": "x"}],
+    )
+    engine = deployed.engine(wrong, instance("other", namespace="openclaw-faulty"))
+    engine.config.secret[f"{PROJECT}:instances[0].gateway.modelKeys.openai"] = MODEL_KEY
+    with pytest.raises(EngineError) as refused:
+        engine.up()
+
+    assert len(refused.value.diagnostics) == 1, refused.value.diagnostics
+    [message] = refused.value.diagnostics
+    assert "nothing was changed" in message
+    for path in (
+        "instances[0].gateway.modelKeys",
+        "instances[0].tailscale.hostnam is not a known key. Did you mean hostname?",
+        "instances[0].extraEgress[0].cidr",
+        "instances[0].extraEgress[0].ports is missing",
+    ):
+        assert path in message, message
+    assert "Traceback" not in refused.value.output
+    assert not [secret for secret in (MODEL_KEY, given_key("faulty")) if secret in refused.value.output]
+    assert cluster.inventory("faulty") == before
+    assert deployed.state_file.read_bytes() == state

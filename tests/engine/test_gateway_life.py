@@ -1,0 +1,241 @@
+"""One owned stack with two gateways, through everything that its owner does to it: nothing is lost (I10), nothing moves by itself (I11)."""
+
+import base64
+from typing import Any
+
+import pytest
+from engine_world import Cluster, MakeStack, Stack, Tailnet, Values, containers, instance, steps, unsealed
+from plain_text import everything_kept, hidden_in, marked_secret
+
+from sandbox.engine import Result
+from sandbox.stack_config import merged
+from sandbox.stack_state import HIDDEN
+
+NAMESPACE, GUEST = "openclaw-life", "openclaw-guest"
+
+
+class Life:
+    """The stack and its present configuration: each test changes what it needs, from whatever was before."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.stack = stack
+        self.home = instance("life", tailscale={"enabled": True})
+        self.guest: Values | None = instance("guest", people=["bob@example.com"], tailscale={"enabled": False})
+
+    @property
+    def instances(self) -> list[Values]:
+        return [self.home, *([self.guest] if self.guest else [])]
+
+    def change(self, **over: Any) -> Result:
+        """Lay `over` on the first instance and apply it."""
+        self.home = merged(self.home, over)
+        return self.stack.up(*self.instances)
+
+    def settle(self, **over: Any) -> None:
+        """The same, if it is not so already."""
+        self.home = merged(self.home, over)
+        self.stack.at(*self.instances)
+
+
+@pytest.fixture(scope="module")
+def life(stack: MakeStack, tailnet: Tailnet) -> Life:
+    return Life(stack("life", owned=True))
+
+
+def token(cluster: Cluster, namespace: str = NAMESPACE) -> str:
+    return cluster.secret_of(namespace, "gateway-token")["data"]["token"]
+
+
+def test_a_preview_shows_everything_and_creates_nothing(
+    stack: MakeStack, cluster: Cluster, tailnet: Tailnet, life: Life
+) -> None:
+    untouched = tailnet.policy()
+    result = stack("never", owned=True).preview(instance("never"))
+    assert result.changes["create"] == len(steps(result)), result.output
+    assert {"never-gateway", "never-gateway-home", "never-authkey", "guard-pods"} <= steps(result).keys()
+    assert cluster.inventory("never") == {}
+    assert cluster.get("/api/v1/namespaces/openclaw-never") is None
+    assert tailnet.policy() == untouched
+    assert not [key for key in tailnet.valid_keys().values() if "never" in key["description"]]
+
+
+def test_up_brings_a_ready_pod_and_says_where_it_is(cluster: Cluster, life: Life) -> None:
+    life.settle()
+    assert {*containers(cluster.pod(NAMESPACE))} == {"unseal", "tailscale", "gateway"}
+    shown = life.stack.engine(*life.instances).preview().outputs
+    home = shown["instances"]["life"]
+    assert (home["address"], home["hostname"]) == ("http://openclaw-life.sandbox.internal", "openclaw-life")
+    assert (home["namespace"], home["tag"]) == (NAMESPACE, "tag:openclaw-life")
+    assert cluster.secret_of(NAMESPACE, "gateway-token")["metadata"]["name"] in home["tokenCommand"]
+    assert shown["tokens"] == {"life": HIDDEN, "guest": HIDDEN}
+
+
+def test_the_tailnet_lets_each_person_reach_their_gateway_and_nobody_else(tailnet: Tailnet, life: Life) -> None:
+    life.settle(tailscale={"enabled": True})
+    assert '"tag:openclaw-life"' in tailnet.policy()
+    [key] = [key for key in tailnet.valid_keys().values() if "openclaw life" in key["description"]]
+    assert key["capabilities"]["devices"]["create"] == {
+        "reusable": True,
+        "ephemeral": False,
+        "preauthorized": True,
+        "tags": ["tag:openclaw-life"],
+    }
+
+
+def test_i11_a_second_up_and_a_preview_after_it_change_nothing(cluster: Cluster, life: Life) -> None:
+    life.settle()
+    before = cluster.inventory("life")
+    again, after = life.stack.up(*life.instances), life.stack.preview(*life.instances)
+    assert again.unchanged, steps(again)
+    assert after.unchanged, steps(after)
+    assert cluster.inventory("life") == before
+
+
+def test_a_new_limit_updates_the_deployment_in_place_and_nothing_else(cluster: Cluster, life: Life) -> None:
+    life.settle()
+    uid = cluster.deployment(NAMESPACE)["metadata"]["uid"]
+    result = life.change(gateway={"resources": {"memoryLimit": "3Gi"}})
+    assert steps(result) == {"life-gateway": "update"}
+    deployment = cluster.deployment(NAMESPACE)
+    assert deployment["metadata"]["uid"] == uid
+    assert containers(deployment)["gateway"]["resources"]["limits"]["memory"] == "3Gi"
+    assert containers(cluster.pod(NAMESPACE))["gateway"]["resources"]["limits"]["memory"] == "3Gi"
+
+
+def test_i10_disabling_tailscale_removes_what_is_tailscales_and_keeps_data_and_token(
+    cluster: Cluster, tailnet: Tailnet, life: Life
+) -> None:
+    life.settle(tailscale={"enabled": True})
+    claims, secret = cluster.claims(NAMESPACE), token(cluster)
+    life.change(tailscale={"enabled": False})
+    assert {*containers(cluster.pod(NAMESPACE))} == {"gateway"}
+    assert len(cluster.names("Secret", NAMESPACE)) == 1, "the key's two Secrets should be gone"
+    assert not [name for name in cluster.names("ConfigMap", NAMESPACE) if "serve" in name]
+    assert "allow-wireguard" not in cluster.names("NetworkPolicy", NAMESPACE)
+    assert not [key for key in tailnet.valid_keys().values() if "openclaw life" in key["description"]]
+    labels = cluster.one("Namespace", "", NAMESPACE)["metadata"]["labels"]
+    assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
+    assert (cluster.claims(NAMESPACE), token(cluster)) == (claims, secret)
+    assert claims.keys() == {"gateway-home", "tailnet-state"}
+
+
+def test_i10_enabling_tailscale_again_brings_the_sidecar_back_to_the_same_volumes(cluster: Cluster, life: Life) -> None:
+    life.settle(tailscale={"enabled": False})
+    claims, secret = cluster.claims(NAMESPACE), token(cluster)
+    life.change(tailscale={"enabled": True})
+    pod = cluster.pod(NAMESPACE)
+    assert {*containers(pod)} == {"unseal", "tailscale", "gateway"}
+    mounted = {volume["name"]: volume.get("persistentVolumeClaim") for volume in pod["spec"]["volumes"]}
+    assert mounted["tailnet-state"] == {"claimName": "tailnet-state"}
+    assert "allow-wireguard" in cluster.names("NetworkPolicy", NAMESPACE)
+    assert (cluster.claims(NAMESPACE), token(cluster)) == (claims, secret)
+
+
+def test_i10_rotating_the_auth_key_seals_a_new_one_anew_and_rolls_the_pod(
+    cluster: Cluster, tailnet: Tailnet, life: Life
+) -> None:
+    life.settle(tailscale={"enabled": True})
+
+    def now() -> dict[str, str]:
+        return {
+            "ciphertext": cluster.secret_of(NAMESPACE, "tailnet-authkey")["data"]["authkey.jwe"],
+            "kek": cluster.secret_of(NAMESPACE, "tailnet-kek")["data"]["kek"],
+            "key": unsealed(cluster, NAMESPACE, "life"),
+            "pod": cluster.pod(NAMESPACE)["metadata"]["uid"],
+            "id": next(id for id, key in tailnet.valid_keys().items() if "openclaw life" in key["description"]),
+        }
+
+    before, claims, secret = now(), cluster.claims(NAMESPACE), token(cluster)
+    life.change(tailscale={"authKey": {"rotation": "next"}})
+    after = now()
+    assert not {name for name in before if before[name] == after[name]}, "these should be new"
+    assert before["id"] not in tailnet.valid_keys(), "the old key should be revoked"
+    assert (cluster.claims(NAMESPACE), token(cluster)) == (claims, secret)
+
+
+def test_i10_rotating_the_token_makes_a_new_one_and_rolls_the_pod(cluster: Cluster, life: Life) -> None:
+    life.settle()
+    before, pod, claims = token(cluster), cluster.pod(NAMESPACE)["metadata"]["uid"], cluster.claims(NAMESPACE)
+    result = life.change(gateway={"auth": {"rotation": "next"}})
+    assert steps(result).keys() == {"life-token", "life-gateway-token", "life-gateway"}
+    assert token(cluster) != before
+    assert cluster.pod(NAMESPACE)["metadata"]["uid"] != pod
+    assert cluster.claims(NAMESPACE) == claims
+
+
+def test_drift_by_hand_is_found_by_refresh_shown_by_preview_and_healed_by_up(cluster: Cluster, life: Life) -> None:
+    life.settle(tailscale={"enabled": True})
+    secret = cluster.secret_of(NAMESPACE, "gateway-token")
+    where = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/openclaw"
+    limited = [{"name": "gateway", "resources": {"limits": {"memory": "9Gi"}}}]
+    cluster.merge(where, {"metadata": {"labels": {"openclaw-tailnet/instance": "other"}}})
+    cluster.strategic(where, {"spec": {"template": {"spec": {"containers": limited}}}})
+    policies = f"/apis/networking.k8s.io/v1/namespaces/{NAMESPACE}/networkpolicies"
+    cluster.merge(f"{policies}/default-deny", {"spec": {"policyTypes": ["Ingress"]}})
+    cluster.delete(f"/api/v1/namespaces/{NAMESPACE}/secrets/{secret['metadata']['name']}")
+
+    found = life.stack.refresh(*life.instances)
+    drifted = {"life-gateway": "update", "life-default-deny": "update", "life-gateway-token": "delete"}
+    assert steps(found) == drifted, found.output
+    shown = life.stack.preview(*life.instances)
+    mended = {"life-gateway": "update", "life-default-deny": "update", "life-gateway-token": "create"}
+    assert steps(shown) == mended, shown.output
+    assert steps(life.stack.up(*life.instances)) == mended
+
+    deployment = cluster.deployment(NAMESPACE)
+    assert deployment["metadata"]["labels"]["openclaw-tailnet/instance"] == "life"
+    assert containers(deployment)["gateway"]["resources"]["limits"]["memory"] != "9Gi"
+    assert cluster.one("NetworkPolicy", NAMESPACE, "default-deny")["spec"]["policyTypes"] == ["Ingress", "Egress"]
+    assert token(cluster) == secret["data"]["token"]
+    assert cluster.pod(NAMESPACE)
+
+
+def test_i10_an_instance_removed_and_added_again_finds_its_volumes(cluster: Cluster, life: Life) -> None:
+    life.settle()
+    claims, guest = cluster.claims(GUEST), life.guest
+    assert claims.keys() == {"gateway-home", "tailnet-state"}
+
+    life.guest = None
+    life.settle()
+    left = {place for place in cluster.inventory("life") if f" {GUEST}/" in place or place.endswith(f"/{GUEST}")}
+    assert left == {
+        f"Namespace /{GUEST}",
+        f"PersistentVolumeClaim {GUEST}/gateway-home",
+        f"PersistentVolumeClaim {GUEST}/tailnet-state",
+    }
+    assert cluster.claims(GUEST) == claims, "storage.retain is true by default"
+    assert cluster.items(f"/api/v1/namespaces/{GUEST}/pods") == []
+    assert cluster.pod(NAMESPACE), "the other instance should not notice"
+
+    life.guest = guest
+    life.settle()
+    assert cluster.claims(GUEST) == claims
+    assert cluster.pod(GUEST)
+
+
+def test_i4_nothing_secret_is_kept_or_shown_in_plain(cluster: Cluster, life: Life) -> None:
+    life.settle(tailscale={"enabled": True})
+    shown = [life.stack.preview(*life.instances)]
+    home = life.stack.world.home
+    secrets = {
+        "the gateway's token": base64.b64decode(token(cluster)).decode(),
+        "the auth key": unsealed(cluster, NAMESPACE, "life"),
+        "the key-encryption key": base64.b64decode(cluster.secret_of(NAMESPACE, "tailnet-kek")["data"]["kek"]).decode(),
+        "the API key": life.stack.world.api_key,
+        "the passphrase": home.secret("passphrase"),
+    }
+    kept = everything_kept(life.stack.world, cluster, "life", shown)
+    assert {"state/.pulumi/stacks/openclaw-tailnet/life.json", "logs/pulumi-life.log", "events 0"} <= kept.keys()
+    assert hidden_in(kept, secrets) == []
+
+
+def test_i4_the_state_marks_every_secret(life: Life) -> None:
+    life.settle(tailscale={"enabled": True})
+    resources = life.stack.resources()
+    for name in ("life-gateway-token", "life-tailnet-kek", "life-tailnet-authkey"):
+        assert marked_secret(resources[name]["inputs"], "stringData"), name
+        assert marked_secret(resources[name]["outputs"], "stringData", "data"), name
+    assert marked_secret(resources["life-authkey"]["outputs"], "key")
+    assert marked_secret(resources["tailscale"]["inputs"], "apiKey")
+    for name in ("life-token", "life-kek", "life-nonce"):
+        assert marked_secret(resources[name]["outputs"], "base64", "hex"), name
