@@ -35,7 +35,7 @@ class GatewayInstance(pulumi.ComponentResource):
         inputs = {"namespace": own.namespace, "hostname": own.hostname, "people": list(instance.people)}
         super().__init__("openclaw:tailnet:Instance", own.logical(), inputs, opts)
         child = pulumi.ResourceOptions(parent=self)
-        labels = own.labels(pulumi.get_stack())
+        labels = own.labels(names.stack(pulumi.get_stack()))
         fqdn = f"{own.hostname}.{settings.tailnet.name}"
         # A disabled instance is reached by `kubectl port-forward`: browsers then open localhost, which is allowed anyway.
         self.address = sidecar.address(instance.tailscale, fqdn) if instance.tailscale.enabled else None

@@ -1,5 +1,7 @@
 """Every name, tag and label of an instance, from one function (I12)."""
 
+import hashlib
+import re
 from dataclasses import dataclass
 
 from components.constants import LABEL_INSTANCE, LABEL_STACK
@@ -46,6 +48,15 @@ def of(instance_id: str, namespace: str | None = None, hostname: str | None = No
     """The names of the instance `instance_id`; namespace and hostname may be chosen by the stack."""
     default = f"openclaw-{instance_id}"
     return Names(instance_id, namespace or default, hostname or default)
+
+
+def stack(name: str) -> str:
+    """A stack's name as Kubernetes takes it in names and labels; Pulumi allows capitals, `_`, `.` and 100 characters."""
+    if re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?", name):
+        return name
+    # Two stacks never share one: what is lost in spelling comes back as a hash.
+    plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:31].rstrip("-") or "stack"
+    return f"{plain}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
 def guard(stack: str) -> str:

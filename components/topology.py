@@ -7,6 +7,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 import pulumi_random as random
 
+from components import names
 from components.admission import AdmissionGuard
 from components.instance import GatewayInstance
 from components.settings import Instance, Settings
@@ -21,7 +22,7 @@ class Topology(pulumi.ComponentResource):
     """
 
     def __init__(self, settings: Settings) -> None:
-        stack = pulumi.get_stack()
+        stack = names.stack(pulumi.get_stack())
         super().__init__(
             "openclaw:tailnet:Topology", "topology", {"gateways": [instance.id for instance in settings.instances]}
         )

@@ -18,6 +18,7 @@ def check(tailnet: Tailnet | None, images: Images | None, instances: Mapping[int
         yield from _tailnet(tailnet)
     for index, instance in instances.items():
         path = f"instances[{index}]"
+        yield from _namespace(path, instance)
         yield from _combinations(path, instance)
         yield from _resources(f"{path}.gateway.resources", instance.gateway.resources)
         yield from _resources(f"{path}.tailscale.resources", instance.tailscale.resources)
@@ -47,6 +48,15 @@ def _duplicates(instances: Mapping[int, Instance]) -> Iterator[Problem]:
             if value in seen:
                 yield Problem(f"instances[{index}].{field}", f'"{value}" is that of instances[{seen[value]}]. {mend}')
             seen.setdefault(value, index)
+
+
+def _namespace(path: str, instance: Instance) -> Iterator[Problem]:
+    name = instance.namespace
+    if name and (name == "default" or name.startswith("kube-")):
+        yield Problem(
+            f"{path}.namespace",
+            f'"{name}" holds what is not ours: its pods would lose their network. Choose one for this instance alone.',
+        )
 
 
 def _tailnet(tailnet: Tailnet) -> Iterator[Problem]:
