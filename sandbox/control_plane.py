@@ -63,9 +63,13 @@ def kwokctl_config(home: Home) -> Object:
                 # exec and logs find a real node by its address, as there is no DNS for its name.
                 "extraArgs": args(kubelet_preferred_address_types=("InternalIP", False)),
             },
+            # One of each, killed without a farewell: a lease would make its successor wait until it runs out.
+            {"name": "kube-controller-manager", "extraArgs": args(leader_elect=("false", False))},
+            {"name": "kube-scheduler", "extraArgs": args(leader_elect=("false", False))},
             {
                 "name": "kwok-controller",
                 "extraArgs": args(
+                    node_lease_duration_seconds=("0", True),
                     manage_all_nodes=("false", True),
                     manage_nodes_with_annotation_selector=(
                         ",".join(f"{key}={value}" for key, value in SIMULATED_MARK.items()),

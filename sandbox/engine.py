@@ -176,7 +176,9 @@ class Engine:
         self.home.secret("passphrase")
         values = {
             **self.home.environment(),
-            "PULUMI_BACKEND_URL": f"file://{self.home.state}",
+            # metadata=skip: the side file beside each object is not written at once, and a stack whose side file was
+            # cut off by a kill cannot be loaded any more ("failed to load checkpoint: EOF").
+            "PULUMI_BACKEND_URL": f"file://{self.home.state}?metadata=skip",
             "PULUMI_CONFIG_PASSPHRASE_FILE": str(self.home.run / "passphrase"),
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             # The person's own cluster is never touched, whatever a default provider may do.
