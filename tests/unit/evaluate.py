@@ -1,5 +1,6 @@
 """Evaluates NetworkPolicies and tailnet policies, so that tests ask who reaches what instead of comparing texts."""
 
+import functools
 import ipaddress
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,11 +18,12 @@ PRIVATE_ADDRESSES: Final = (
 PUBLIC_ADDRESSES: Final = ("1.1.1.1", "8.8.8.8", "203.0.114.9", "2606:4700::1111", "100.128.0.1", "172.32.0.1")
 
 
+_network = functools.cache(ipaddress.ip_network)
+
+
 def _in_block(address: str, block: Mapping[str, Any]) -> bool:
     wanted = ipaddress.ip_address(address)
-    return wanted in ipaddress.ip_network(block["cidr"]) and not any(
-        wanted in ipaddress.ip_network(hole) for hole in block.get("except", [])
-    )
+    return wanted in _network(block["cidr"]) and not any(wanted in _network(hole) for hole in block.get("except", []))
 
 
 def selects(policy: Resource, labels: Mapping[str, str]) -> bool:

@@ -14,7 +14,6 @@ from pulumi import _types as sdk_types  # pyright: ignore[reportPrivateUsage]  #
 _SCALARS: dict[type, tuple[type, ...]] = {str: (str,), int: (int,), float: (int, float), bool: (bool,)}
 
 
-@functools.cache
 def _class_of(token: str) -> type[pulumi.CustomResource]:
     group, version, kind = token.removeprefix("kubernetes:").replace("/", ":").split(":")
     package = group.removesuffix(".k8s.io").split(".")[0]
@@ -24,9 +23,17 @@ def _class_of(token: str) -> type[pulumi.CustomResource]:
 
 def problems(token: str, inputs: Mapping[str, Any]) -> list[str]:
     """What is wrong with the inputs of a Kubernetes resource, with paths."""
-    resource = _class_of(token)
-    known = {name: kind for name, kind in sdk_types.resource_types(resource).items() if name not in ("id", "urn")}
-    return list(_object("", known, inputs))
+    return list(_object("", _known(token), inputs))
+
+
+@functools.cache
+def _known(token: str) -> dict[str, Any]:
+    return {
+        name: kind for name, kind in sdk_types.resource_types(_class_of(token)).items() if name not in ("id", "urn")
+    }
+
+
+_fields = functools.cache(sdk_types.output_type_types)
 
 
 def _object(path: str, known: Mapping[str, Any], value: Mapping[str, Any]) -> Iterator[str]:
@@ -46,7 +53,7 @@ def _value(path: str, expected: Any, value: Any) -> Iterator[str]:
     origin = typing.get_origin(kind)
     if sdk_types.is_output_type(kind):
         if isinstance(value, Mapping):
-            yield from _object(path, sdk_types.output_type_types(kind), cast(Mapping[str, Any], value))
+            yield from _object(path, _fields(kind), cast(Mapping[str, Any], value))
         else:
             yield f"{path}: {value!r} is not an object"
     elif origin is not None and isinstance(origin, type) and issubclass(origin, Mapping):

@@ -11,6 +11,7 @@ from harness import run_program
 from hypothesis import HealthCheck, Phase, given, settings
 from invariants import Run
 
+from components import names
 from policies.pack import analyze
 
 CONFIGS: dict[str, Raw] = {path.name: read_stack_file(path) for path in STACK_FILES} | SHAPES
@@ -138,7 +139,7 @@ generated = functools.partial(
 
 
 @given(configurations())
-@generated(max_examples=25)
+@generated(max_examples=20)
 def test_i1_to_i10_and_i12_hold_for_generated_settings(config: Raw) -> None:
     run = Run.of(config)
     for invariant in ALL:
@@ -146,18 +147,58 @@ def test_i1_to_i10_and_i12_hold_for_generated_settings(config: Raw) -> None:
 
 
 @given(configurations(most=1))
-@generated(max_examples=5)
+@generated(max_examples=3)
 def test_i11_generated_settings_declare_the_very_same_twice(config: Raw) -> None:
     assert run_program(config) == run_program(config)
 
 
+def test_i10_disabling_changes_neither_volumes_nor_token() -> None:
+    on, off = ran("default").graph, ran("disabled").graph
+    for kind, part in (
+        ("PersistentVolumeClaim", "gateway-home"),
+        ("PersistentVolumeClaim", "tailnet-state"),
+        ("RandomBytes", "token"),
+        ("Secret", "gateway-token"),
+    ):
+        assert on.one(kind, f"home-{part}") == off.one(kind, f"home-{part}")
+
+
+def test_i11_a_new_limit_changes_the_deployment_only() -> None:
+    before = ran("default").graph
+    after = run_program(smallest(gateway={"resources": {"cpuLimit": "3"}}))
+    changed = [urn for urn in before.resources if before.resources[urn] != after.resources[urn]]
+    assert [before.resources[urn].kind for urn in changed] == ["Deployment"]
+
+
+def test_i12_a_second_instance_changes_nothing_of_the_first() -> None:
+    one = run_program(smallest())
+    config = smallest()
+    config["instances"].append({"id": "lab", "people": ["bob@example.com"]})
+    two = run_program(config)
+    shared = {urn for urn in one.resources if one.resources[urn] == two.resources[urn]}
+    assert {urn.rsplit("::", 1)[1] for urn in set(one.resources) - shared} == {"topology", "policy"}
+
+
+STACKS = ["prod", "dev", "Prod", "prod_eu", "prod.eu", "prod-eu", "_", "-", "x" * 100, "x" * 99 + "_", "9", "a" * 40]
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_i12_any_name_of_a_stack_makes_legal_names(stack: str) -> None:
+    made = names.stack(stack)
+    assert held.DNS_LABEL.fullmatch(made)
+    assert len(made) <= 40
+    assert held.LABEL_VALUE.fullmatch(made)
+
+
 def test_i12_two_stacks_in_one_cluster_share_no_cluster_wide_name() -> None:
-    names = [
+    assert len({names.guard(names.stack(stack)) for stack in STACKS}) == len(STACKS)
+    found = [
         {
             (resource.kind, resource.object_name)
             for resource in run_program(smallest(), stack).kubernetes()
-            if "Admission" in resource.kind
+            if resource.namespace is None and resource.kind != "Namespace"
         }
-        for stack in ("prod", "dev")
+        for stack in ("prod_eu", "prod-eu")
     ]
-    assert names[0].isdisjoint(names[1])
+    assert found[0].isdisjoint(found[1])
+    assert len(found[0]) == 6

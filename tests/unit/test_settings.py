@@ -79,6 +79,11 @@ CROSS_CHECKS: dict[str, tuple[Raw, str]] = {
         'instances[1].tailscale.hostname "openclaw-a" is that of instances[0]. '
         "Two devices never share a name: choose another.",
     ),
+    "a namespace of the cluster's own": (
+        smallest(namespace="kube-system"),
+        'instances[0].namespace "kube-system" holds what is not ours: its pods would lose their network. '
+        "Choose one for this instance alone.",
+    ),
     "OAuth client without secret": (
         of_tailnet(oauthClientId="k123"),
         "tailnet.oauthClientSecret is missing: an OAuth client has an id and a secret. Set both.",
