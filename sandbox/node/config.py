@@ -49,6 +49,7 @@ disabled_plugins = [
 
 [{_RUNC}.options]
   BinaryName = "{layout.packages}/usr/sbin/runc"
+  Root = "{layout.run}/runc"
   SystemdCgroup = false
 
 [plugins."io.containerd.grpc.v1.cri".cni]

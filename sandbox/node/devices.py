@@ -238,4 +238,4 @@ def _end(path: Path) -> None:
 
 def curl(device: Device, *arguments: str, seconds: int = 10) -> subprocess.CompletedProcess[str]:
     """curl in the device, without proxies of this machine's environment."""
-    return device.run("curl", "--noproxy", "*", "--silent", "--show-error", f"--max-time={seconds}", *arguments)
+    return device.run("curl", "--noproxy", "*", "--silent", "--show-error", "--max-time", str(seconds), *arguments)

@@ -106,9 +106,13 @@ def openclaw(reference: str, node: str = NODE_VERSION) -> Recipe:
         yield Entry("usr/local/bin/node", source=work / "node_modules" / platform / "bin" / "node")
 
     def make(work: Path) -> Iterator[Entry]:
+        _npm(work / "node", f"{platform}@{node}")
+        programs = work / "node" / "node_modules" / platform / "bin"
+        # On the image's own Node: npm leaves out optional (native) dependencies that this machine's Node is too old for.
         # The gateway runs without its dependencies' install scripts, and nobody else's code runs here as root.
-        _npm(work, f"openclaw@{version}")
-        yield from app(work / "node_modules")
+        _npm(work / "app", f"openclaw@{version}", programs=programs)
+        _finish_installation(work, str((programs / "node").relative_to(work)))
+        yield from app(work / "app" / "node_modules")
         yield Entry("usr/local/bin/openclaw", link="/app/openclaw.mjs")
 
     def finish(name: str, layers: tuple[Blob, ...]) -> Image:
@@ -119,9 +123,28 @@ def openclaw(reference: str, node: str = NODE_VERSION) -> Recipe:
     steps = (
         _base(),
         Step(f"node {node}", _key(platform, node), make_node, 15),
-        Step(f"openclaw {version}", _key(version), make, 90),
+        Step(f"openclaw {version}", _key(version, platform, node), make, 90),
     )
     return Recipe(reference, steps, finish)
+
+
+def _finish_installation(work: Path, node: str) -> None:
+    """Lets the package end its installation, which it does at its first start: on a read-only root it would refuse to.
+
+    As the image's user, without a network, and where the path to it is open to that user.
+    """
+    script = """
+set -e
+chmod 0755 "$1"
+mount --bind "$1" /mnt
+mkdir -p /mnt/home
+chown -R "$3:$3" /mnt
+cd /mnt
+exec setpriv --reuid="$3" --regid="$3" --clear-groups --no-new-privs \
+  env -i HOME=/mnt/home PATH=/usr/bin:/bin "/mnt/$2" app/node_modules/openclaw/openclaw.mjs --version
+"""
+    command = ["unshare", "--net", "--mount", "--", "sh", "-c", script, "sh", str(work), node, str(_NODE_USER)]
+    _run(command, work, "openclaw --version")
 
 
 def app(modules: Path) -> Iterator[Entry]:
@@ -202,16 +225,22 @@ def _add_user(root: Path) -> None:
     os.chown(root / "home" / "node", _NODE_USER, _NODE_USER)
 
 
-def _npm(work: Path, package: str) -> None:
+def _npm(directory: Path, package: str, programs: Path | None = None) -> None:
+    """Install a package into `directory`, with the `node` in `programs`."""
     if shutil.which("npm") is None:
         raise SandboxError("npm is not installed; the gateway's image is assembled from npm packages", "Install Node")
-    (work / "package.json").write_text("{}")
+    directory.mkdir(exist_ok=True)
+    (directory / "package.json").write_text("{}")
     options = ("--ignore-scripts", "--omit=dev", "--no-audit", "--no-fund", "--no-progress")
-    _run(["npm", "install", *options, package], work, f"npm install {package}")
+    path = os.pathsep.join([*([str(programs)] if programs else []), os.environ.get("PATH", os.defpath)])
+    _run(["npm", "install", *options, package], directory, f"npm install {package}", path)
 
 
-def _run(command: Sequence[str], work: Path, what: str) -> None:
-    result = subprocess.run(command, cwd=work, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+def _run(command: Sequence[str], work: Path, what: str, path: str | None = None) -> None:
+    environment = {**os.environ, **({"PATH": path} if path else {})}
+    result = subprocess.run(
+        command, cwd=work, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
     if result.returncode != 0:
         tail = " | ".join([*result.stdout.splitlines(), *result.stderr.splitlines()][-4:])
         raise SandboxError(f"{what} failed: {tail}", "Mend that, then run the command again")

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -26,6 +27,9 @@ _SETTINGS: Final = (
 _NEEDED: Final = {12: "CAP_NET_ADMIN", 21: "CAP_SYS_ADMIN", 7: "CAP_SETUID", 18: "CAP_SYS_CHROOT"}
 _CONTROLLERS: Final = ("cpu", "cpuacct", "cpuset", "memory", "pids")
 _CONTAINER_LOGS: Final = Path("/var/log/containers")
+_CNI_RESULTS: Final = Path("/var/lib/cni/results")
+_SHIM_SOCKETS: Final = Path("/run/containerd/s")
+_PLUGIN_SOCKET: Final = Path("/var/lib/kubelet/device-plugins/kubelet.sock")
 
 
 def available(home: Home) -> str | None:
@@ -47,6 +51,8 @@ def available(home: Home) -> str | None:
         return f"{TUN} is missing and the module tun cannot be loaded"
     if not _filesystem("overlay") and not (_module("overlay") and _filesystem("overlay")):
         return "the kernel has no overlayfs"
+    if _answers(_PLUGIN_SOCKET) and not (home.root / "node" / "run").exists():
+        return "another kubelet runs on this machine, and two would share one plugin socket"
     if _type_of(home.root) == "overlay":
         return f"{home.root} is on an overlayfs, which cannot hold another; set SANDBOX_HOME to a volume"
     return None
@@ -130,14 +136,14 @@ def _inside(group: Path) -> Iterator[int]:
             yield from (int(line) for line in Path(directory, "cgroup.procs").read_text().split())
 
 
-def end_shims(program: Path, socket: Path) -> None:
-    """Kill the shims that were started from `program` for the containerd behind `socket`."""
+def end_shims(program: Path, address: Path) -> None:
+    """Kill the shims that were started from `program` for the containerd behind `address`."""
     found: list[Process] = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and executable(int(entry.name)) == program.resolve():
             with contextlib.suppress(OSError):
                 started = start_time(int(entry.name))
-                if str(socket).encode() in (entry / "cmdline").read_bytes().split(b"\0") and started is not None:
+                if str(address).encode() in (entry / "cmdline").read_bytes().split(b"\0") and started is not None:
                     found.append(Process(int(entry.name), started))
     for process in found:
         process.signal(signal.SIGKILL)
@@ -194,14 +200,33 @@ def remove_tree(directory: Path) -> None:
         shutil.rmtree(directory)
 
 
-def remove_log_links(pod_logs: Path) -> None:
-    """The kubelet keeps links to its pods' logs at a place that cannot be moved."""
+def remove_strays(containerd_state: Path, pod_logs: Path) -> None:
+    """What shims, CNI and the kubelet keep at places that cannot be moved. By our containers' ids: call it while they
+    are still on record in containerd's state directory, and when their processes have ended."""
+    bundles = list(containerd_state.glob("io.containerd.runtime.v2.task/*/*"))
+    for bundle in bundles:
+        with contextlib.suppress(OSError):
+            Path((bundle / "address").read_text().removeprefix("unix://")).unlink()
+    ids = {bundle.name for bundle in bundles}
+    if _CNI_RESULTS.is_dir():
+        for result in _CNI_RESULTS.iterdir():
+            if any(part in ids for part in result.name.split("-")):
+                result.unlink()
     if _CONTAINER_LOGS.is_dir():
         for link in _CONTAINER_LOGS.iterdir():
             if link.is_symlink() and link.readlink().is_relative_to(pod_logs):
                 link.unlink()
-        with contextlib.suppress(OSError):  # others' are in there
-            _CONTAINER_LOGS.rmdir()
+    if _PLUGIN_SOCKET.is_socket() and not _answers(_PLUGIN_SOCKET):
+        _PLUGIN_SOCKET.unlink()
+    for directory in (_SHIM_SOCKETS, _CNI_RESULTS, _PLUGIN_SOCKET.parent, _CONTAINER_LOGS / "-"):
+        for level in (directory, directory.parent):
+            with contextlib.suppress(OSError):  # absent, or others' are in there
+                level.rmdir()
+
+
+def _answers(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(path)) == 0
 
 
 def _unescaped(point: str) -> str:

@@ -155,6 +155,7 @@ def down(home: Home, purge: bool = False) -> None:
     # Shims first: they would report every death, and clean up behind our back.
     machine.end_shims(packages.shim(node), node.socket)
     machine.remove_cgroup(node.cgroup)
+    machine.remove_strays(node.containerd_state, node.pod_logs)
     for directory in (node.containerd_state, node.kubelet_root, node.pod_logs):
         machine.remove_tree(directory)
     if purge:
@@ -162,7 +163,6 @@ def down(home: Home, purge: bool = False) -> None:
     elif node.containerd_root.exists() and (node.run / "containerd.toml").exists():
         _forget_containers(node)
     network.down(node)
-    machine.remove_log_links(node.pod_logs)
     machine.restore_settings(node.root / "settings.json")
     machine.remove_tree(node.run)
     if purge:

@@ -1,0 +1,114 @@
+"""What the node's parts are configured with: own places, nothing open to the outside, nothing leaves."""
+
+import json
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+from sandbox.home import Home
+from sandbox.node import certificates, config, layout, machine, runtime
+from sandbox.node.layout import Layout
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Layout:
+    home = Home(tmp_path, tmp_path / "bin")
+    home.create()
+    return layout.of(home)
+
+
+def test_two_homes_share_no_name_and_no_address(tmp_path: Path) -> None:
+    first = Layout(Home(tmp_path / "a", tmp_path), 0)
+    second = Layout(Home(tmp_path / "b", tmp_path), 1)
+    for what in ("id", "pod_bridge", "client_bridge", "pod_net", "client_net", "cgroup", "socket"):
+        assert getattr(first, what) != getattr(second, what)
+    assert len({first.pod_net, first.client_net, second.pod_net, second.client_net}) == 4
+
+
+def test_interface_names_fit_into_the_kernel(node: Layout) -> None:
+    assert max(len(name) for name in (node.pod_bridge, node.client_bridge, f"{node.id}v249")) <= 15
+
+
+def test_an_address_range_is_chosen_once(node: Layout) -> None:
+    assert layout.of(node.home) == node
+
+
+def test_containerd_keeps_to_its_own_places(node: Layout) -> None:
+    settings = tomllib.loads(config.containerd(node))
+    cri = settings["plugins"]["io.containerd.grpc.v1.cri"]
+    runc = cri["containerd"]["runtimes"]["runc"]["options"]
+    places = [settings["root"], settings["state"], settings["grpc"]["address"], settings["ttrpc"]["address"]]
+    places += [cri["cni"]["conf_dir"], cri["cni"]["bin_dir"], runc["BinaryName"], runc["Root"]]
+    assert [place for place in places if not Path(place).is_relative_to(node.home.root)] == []
+    assert cri["restrict_oom_score_adj"]
+    assert cri["netns_mounts_under_state_dir"]
+
+
+def test_the_kubelet_admits_certificates_only_and_never_evicts(node: Layout) -> None:
+    settings = yaml.safe_load(config.kubelet(node))
+    assert settings["authentication"]["anonymous"] == {"enabled": False}
+    assert settings["authentication"]["x509"]["clientCAFile"] == str(node.pki / "ca.crt")
+    assert settings["address"] == node.address
+    assert set(settings["evictionHard"].values()) == {"0%"}
+    assert settings["imageGCHighThresholdPercent"] == 100
+
+
+def test_pods_ask_the_bridge_for_names(node: Layout) -> None:
+    assert yaml.safe_load(config.kubelet(node))["clusterDNS"] == [node.address]
+    assert f"bind {node.address}" in config.corefile(node, egress=False)
+
+
+def test_nothing_leaves_unless_it_is_asked_for(node: Layout) -> None:
+    closed, opened = config.firewall(node, egress=False), config.firewall(node, egress=True)
+    inside = f'{{ "{node.pod_bridge}", "{node.client_bridge}" }}'
+    assert f"iifname {inside} reject" in closed
+    assert "masquerade" not in closed
+    assert f"iifname {inside} accept" in opened
+    assert "masquerade" in opened
+    assert "NXDOMAIN" in config.corefile(node, egress=False)
+    assert "forward" in config.corefile(node, egress=True)
+
+
+@pytest.mark.parametrize("egress", [False, True])
+def test_the_outside_never_reaches_the_bridges(node: Layout, egress: bool) -> None:
+    rules = config.firewall(node, egress)
+    assert f'iifname != "lo" ip daddr {{ {node.address}, {node.client_gateway} }} drop' in rules
+
+
+def test_pods_get_no_address_that_is_ours(node: Layout) -> None:
+    ipam = json.loads(config.cni(node))["plugins"][0]["ipam"]
+    assert ipam["ranges"] == [[{"subnet": f"{node.pod_net}.0/24", "rangeStart": f"{node.pod_net}.10"}]]
+    assert Path(ipam["dataDir"]).is_relative_to(node.run)
+
+
+def test_the_relay_keeps_its_certificate(node: Layout) -> None:
+    node.derp.mkdir(parents=True)
+    relay = runtime.relay(node)
+    assert relay == runtime.relay(node)
+    assert relay.cert_name.startswith("sha256-raw:")
+    assert relay.host == node.address
+    assert (node.derp / f"{node.address}.key").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_self_signed_certificate_is_for_its_address(tmp_path: Path) -> None:
+    first = certificates.self_signed(tmp_path / "a.crt", "10.0.0.1")
+    assert first != certificates.self_signed(tmp_path / "b.crt", "10.0.0.1")
+
+
+def test_without_root_the_reason_is_one_line(node: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine.os, "geteuid", lambda: 1000)
+    assert machine.available(node.home) == "a real node needs root"
+
+
+def test_mounts_are_listed_deepest_first() -> None:
+    assert Path("/proc") in machine.mounts(Path("/"))
+    assert machine.mounts(Path("/no/such/place")) == []
+
+
+def test_a_directory_without_mounts_is_removed(tmp_path: Path) -> None:
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    machine.remove_tree(tmp_path / "a")
+    machine.remove_tree(tmp_path / "a")
+    assert not (tmp_path / "a").exists()
