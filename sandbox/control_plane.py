@@ -69,7 +69,8 @@ def kwokctl_config(home: Home) -> Object:
             {
                 "name": "kwok-controller",
                 "extraArgs": args(
-                    node_lease_duration_seconds=("0", True),
+                    # The default, 200 s, is how long pods would stay Pending after a crash of kwok.
+                    node_lease_duration_seconds=("10", True),
                     manage_all_nodes=("false", True),
                     manage_nodes_with_annotation_selector=(
                         ",".join(f"{key}={value}" for key, value in SIMULATED_MARK.items()),
