@@ -38,6 +38,11 @@ def smallest(**instance: Any) -> Raw:
     }
 
 
+def with_tailnet(**tailnet: Any) -> Raw:
+    """The smallest configuration, with more about its tailnet."""
+    return {**smallest(), "tailnet": {"name": "example.ts.net", **tailnet}}
+
+
 MODEL_KEYS: Final = {"OPENAI_API_KEY": "sk-model-key-of-home"}
 
 SHAPES: Final[dict[str, Raw]] = {
