@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.table import Column, Table
+from rich.text import Text
 
 from sandbox.errors import SandboxError
 from sandbox.home import Home, exclusive
@@ -24,7 +25,7 @@ def main() -> None:
     try:
         app()
     except SandboxError as error:
-        console.print(f"[bold red]error:[/] {error.what}.", markup=True, soft_wrap=True)
+        console.print(Text.assemble(("error: ", "bold red"), error.what), soft_wrap=True)
         if error.mend:
             console.print(f"  {error.mend}", markup=False, soft_wrap=True)
         sys.exit(1)
@@ -87,8 +88,11 @@ def up() -> None:
         result = engine.up()
         stages.done("pulumi up", summary(result.changes), time.monotonic() - begin)
     show_instances(home, result.outputs.get("instances", {}))
-    console.print(f"{plugins.description}; simulated node (kwok): pods are played, not run.", style="dim", soft_wrap=True)
-    console.print(f"Up in [bold]{stages.total():.1f} s[/]. KUBECONFIG={home.kubeconfig}", soft_wrap=True)
+    console.print(
+        f"{plugins.description}; simulated node (kwok): pods are played, not run.", style="dim", soft_wrap=True
+    )
+    console.print(f"  export KUBECONFIG={home.kubeconfig} PATH={home.bin}:$PATH", soft_wrap=True)
+    console.print(f"Up in [bold]{stages.total():.1f} s[/].")
 
 
 @app.command()
