@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -77,15 +78,21 @@ class Device:
 
 
 def join(
-    node: Layout, name: str, login_server: str, auth_key: str, *, userspace: bool = False, seconds: float = 30.0
+    node: Layout,
+    name: str,
+    login_server: str,
+    auth_key: Callable[[], str],
+    *,
+    userspace: bool = False,
+    seconds: float = 30.0,
 ) -> Device:
-    """The device, started and logged in; one that is in the tailnet already stays who it is and needs no key."""
+    """The device, started and logged in. One that is in the tailnet already stays who it is: no key is asked for."""
     device = start(node, name, userspace=userspace)
-    if device.status().get("BackendState") == "Running":
+    if _settled(device, seconds) == "Running":
         return device
     key = device.directory / "authkey"
     # As a file: arguments are everybody's to read.
-    write_private(key, auth_key)
+    write_private(key, auth_key())
     try:
         options = (f"--login-server={login_server}", f"--auth-key=file:{key}", f"--hostname={name}")
         result = device.tailscale("up", *options, f"--timeout={seconds:.0f}s", seconds=seconds + 10)
@@ -94,6 +101,16 @@ def join(
     if result.returncode != 0:
         raise SandboxError(f"{name} did not join the tailnet: {result.stderr.strip()[-300:]}", f"Log: {device.log}")
     return device
+
+
+def _settled(device: Device, seconds: float) -> str:
+    """The state of its tailscaled once it has read what it knows: one that was logged in is `Starting` for a while."""
+    deadline = time.monotonic() + seconds
+    while (state := str(device.status().get("BackendState"))) in ("NoState", "Starting", "None"):
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.05)
+    return state
 
 
 def start(node: Layout, name: str, *, userspace: bool = False) -> Device:
@@ -132,11 +149,12 @@ def running(node: Layout) -> list[Device]:
     ]
 
 
-def down(node: Layout) -> None:
-    """Remove every device of this home."""
+def down(node: Layout, keep_data: bool) -> None:
+    """Switch off every device of this home; without `keep_data` forget who they were."""
     for path in sorted(_directory(node).glob("*")):
-        remove(Device(node, path.name))
-    machine.remove_tree(_directory(node))
+        stop(Device(node, path.name))
+    if not keep_data:
+        machine.remove_tree(_directory(node))
 
 
 def _directory(node: Layout) -> Path:

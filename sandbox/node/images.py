@@ -17,7 +17,7 @@ from typing import Final
 from components.settings import Images
 from sandbox.errors import SandboxError
 from sandbox.home import Home
-from sandbox.node import oci
+from sandbox.node import machine, oci
 from sandbox.node.oci import Blob, Entry, Image, Store
 
 Report = Callable[[str], None]
@@ -31,6 +31,7 @@ TAILSCALE_BINARIES: Final = ("containerboot", "tailscale", "tailscaled")
 PAUSE: Final = "localhost/openclaw-sandbox/pause:1"
 _PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _NODE_USER: Final = 1000
+_WORK: Final = ".work-"
 # Raised when a recipe below changes, so that cached layers are made anew.
 _RECIPES: Final = 1
 # What differs between two runs of debootstrap, and what no container needs.
@@ -173,6 +174,8 @@ def ensure(home: Home, wanted: Sequence[Recipe], report: Report) -> tuple[list[I
     """Build the layers that are missing; `report` hears what is being done. Safe against a second builder."""
     store = Store(directory(home) / "blobs")
     with _lock(directory(home) / "lock"):
+        for leftover in (*directory(home).glob(f"{_WORK}*"), *store.partial()):
+            machine.remove_tree(leftover) if leftover.is_dir() else leftover.unlink()
         made: list[Image] = []
         for recipe in wanted:
             layers = tuple(_layer(home, store, step, report) for step in recipe.steps)
@@ -188,8 +191,11 @@ def _layer(home: Home, store: Store, step: Step, report: Report) -> Blob:
             return blob
     report(f"image layer {step.name}: assembling, about {step.seconds} s")
     begin = time.monotonic()
-    with tempfile.TemporaryDirectory(dir=directory(home), prefix=".work-") as work:
-        blob = oci.layer(store, step.make(Path(work)), step.keep_owners)
+    work = Path(tempfile.mkdtemp(dir=directory(home), prefix=_WORK))
+    try:
+        blob = oci.layer(store, step.make(work), step.keep_owners)
+    finally:
+        machine.remove_tree(work)  # debootstrap mounts /proc in there: never deleted through
     record.write_text(json.dumps({"digest": blob.digest, "size": blob.size}))
     report(f"image layer {step.name}: {blob.size >> 20} MiB in {time.monotonic() - begin:.0f} s")
     return blob
@@ -199,11 +205,8 @@ def _base() -> Step:
     def make(work: Path) -> Iterator[Entry]:
         root = work / "root"
         options = ("--variant=minbase", f"--include={','.join(PACKAGES)}")
-        try:
-            _run(["debootstrap", *options, SUITE, str(root)], work, "debootstrap (as root)")
-        finally:
-            # It mounts /proc in there; removing the directory must never go through a mount.
-            subprocess.run(["umount", "--recursive", str(root / "proc")], capture_output=True, check=False)
+        _run(["debootstrap", *options, SUITE, str(root)], work, "debootstrap (as root)")
+        machine.unmount(root)
         _add_user(root)
         yield from oci.tree(root, skip=_LEFT_OUT)
         for path, mode in {"dev": 0o755, "proc": 0o555, "sys": 0o555, "run": 0o755, "tmp": 0o1777}.items():

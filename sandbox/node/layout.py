@@ -119,8 +119,8 @@ class Layout:
 
 
 def of(home: Home) -> Layout:
-    """The layout of a home: its address range is chosen once, the first that this machine does not use."""
-    path = home.root / "node" / "layout.json"
+    """The layout of a home: its address range is the first that this machine did not use when it was first asked for."""
+    path = _choice(home)
     if path.exists():
         return Layout(home, json.loads(path.read_text())["index"])
     used = _FIB.read_text() if _FIB.exists() else ""
@@ -131,3 +131,12 @@ def of(home: Home) -> Layout:
             write_private(path, json.dumps({"index": index}))
             return layout
     raise SandboxError("10.244.0.0 to 10.244.199.0 are all in use on this machine", "Take another sandbox down")
+
+
+def release(home: Home) -> None:
+    """Another home may have the address range."""
+    _choice(home).unlink(missing_ok=True)
+
+
+def _choice(home: Home) -> Path:
+    return home.root / "node" / "layout.json"

@@ -17,6 +17,7 @@ _LAYER: Final = "application/vnd.oci.image.layer.v1.tar"
 _CONFIG: Final = "application/vnd.oci.image.config.v1+json"
 _MANIFEST: Final = "application/vnd.oci.image.manifest.v1+json"
 _INDEX: Final = "application/vnd.oci.image.index.v1+json"
+_PARTIAL: Final = ".partial-"
 _BLOCK: Final = 1 << 20
 
 
@@ -44,9 +45,13 @@ class Store:
     def has(self, blob: Blob) -> bool:
         return self.path(blob).is_file() and self.path(blob).stat().st_size == blob.size
 
+    def partial(self) -> list[Path]:
+        """What a killed process left half written; anybody else's current writing too, so hold a lock."""
+        return list(self.directory.glob(f"{_PARTIAL}*"))
+
     def add(self, write: Callable[[IO[bytes]], None]) -> Blob:
         """Keeps what `write` writes. A crash leaves no half blob under a digest."""
-        descriptor, temporary = tempfile.mkstemp(dir=self.directory, prefix=".partial-")
+        descriptor, temporary = tempfile.mkstemp(dir=self.directory, prefix=_PARTIAL)
         try:
             with os.fdopen(descriptor, "wb") as file:
                 hashing = _Hashing(file)

@@ -13,7 +13,7 @@ import httpx
 from sandbox.errors import SandboxError
 from sandbox.home import Home, write_private
 from sandbox.kube import Api
-from sandbox.node import certificates, config, devices, layout, machine, network, packages
+from sandbox.node import certificates, config, devices, images, layout, machine, network, packages
 from sandbox.node.layout import DERP_PORT, NODE, STUN_PORT, Layout
 from sandbox.node.oci import Image, Store, write_archive
 from sandbox.supervisor import Part
@@ -123,10 +123,10 @@ def wait_ready(home: Home, seconds: float = 60.0) -> None:
     raise SandboxError(f"the node is not ready after {seconds:.0f} s: {said}", f"Log: {home.logs / 'kubelet.log'}")
 
 
-def import_all(node: Layout, images: Sequence[Image], store: Store, report: Report) -> list[str]:
+def import_all(node: Layout, wanted: Sequence[Image], store: Store, report: Report) -> list[str]:
     """Give containerd the images that it lacks, in one archive; returns their names. containerd must be running."""
     known = _known(node)
-    new = [image for image in images if known.get(image.reference) != image.digest()]
+    new = [image for image in wanted if known.get(image.reference) != image.digest()]
     if new:
         report(f"importing {', '.join(image.reference for image in new)}")
         command = _ctr(node, "images", "import", "--all-platforms", "-")
@@ -143,15 +143,15 @@ def import_all(node: Layout, images: Sequence[Image], store: Store, report: Repo
     return [image.reference for image in new]
 
 
-def down(home: Home, purge: bool = False) -> None:
+def down(home: Home, keep_data: bool = False, purge: bool = False) -> None:
     """Remove all that the node made on this machine; call it when its parts have ended. Safe to repeat.
 
-    Imported images stay for the next start, unless `purge`.
+    Built and imported images stay for the next start, unless `purge`. With `keep_data` client devices stay who they are.
     """
-    if not (home.root / "node" / "layout.json").exists():
+    if not (home.root / "node").exists():
         return
     node = layout.of(home)
-    devices.down(node)
+    devices.down(node, keep_data)
     # Shims first: they would report every death, and clean up behind our back.
     machine.end_shims(packages.shim(node), node.socket)
     machine.remove_cgroup(node.cgroup)
@@ -165,8 +165,13 @@ def down(home: Home, purge: bool = False) -> None:
     network.down(node)
     machine.restore_settings(node.root / "settings.json")
     machine.remove_tree(node.run)
+    if not keep_data:
+        layout.release(home)
     if purge:
         machine.remove_tree(node.root)
+        if home.bin.parent == home.root:
+            machine.remove_tree(node.packages)
+            machine.remove_tree(images.directory(home))
 
 
 def _forget_containers(node: Layout) -> None:
