@@ -1,11 +1,13 @@
 """One world: control plane, supervised parts and a tailnet with its people; brought up, looked at, taken down."""
 
+import contextlib
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import yaml
 
 from sandbox import parts, tools
@@ -158,7 +160,8 @@ class World:
 def pods_ready(home: Home, namespaces: Iterable[str]) -> dict[str, str]:
     """By namespace, `Ready` or the phase of the first pod that is not."""
     found: dict[str, str] = {}
-    with Api(home.kubeconfig, timeout=5) as api:
+    # An API server that is down is told by the parts' table, not here.
+    with contextlib.suppress(httpx.HTTPError), Api(home.kubeconfig, timeout=5) as api:
         for namespace in namespaces:
             for pod in api.items(f"/api/v1/namespaces/{namespace}/pods"):
                 conditions = pod.get("status", {}).get("conditions", [])
