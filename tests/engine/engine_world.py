@@ -12,6 +12,7 @@ import yaml
 from joserfc import jwe
 from joserfc.jwk import OctKey
 
+from components.constants import LABEL_STACK
 from sandbox.control_plane import CONTEXT
 from sandbox.engine import Engine, Result
 from sandbox.kube import Api, Object
@@ -19,22 +20,19 @@ from sandbox.pulumi_tools import Plugins
 from sandbox.stack_config import PROJECT, Machine, StackConfig, Values, merged
 from sandbox.world import World
 
-ALICE, BOB = "alice@example.com", "bob@example.com"
-STACK_LABEL = "openclaw-tailnet/stack"
+ALICE = "alice@example.com"
 MakeStack = Callable[..., "Stack"]
 
 
-def instance(name: str, *overlays: Values, **over: Any) -> Values:
-    """A small instance of the stack file; whatever is given is laid over it, object by object."""
-    made: Values = {
+def instance(name: str, **over: Any) -> Values:
+    """A small instance of the stack file; what is given is laid over it, object by object."""
+    small: Values = {
         "id": name,
         "people": [ALICE],
         "tailscale": {"reach": "http"},
         "storage": {"home": {"size": "1Gi"}, "tailnet": {"size": "64Mi"}},
     }
-    for overlay in (*overlays, over):
-        made = merged(made, overlay)
-    return made
+    return merged(small, over)
 
 
 def given_key(name: str) -> str:
@@ -108,7 +106,7 @@ class Stack:
 
     def resources(self) -> dict[str, Values]:
         """The resources of the state by name, secrets encrypted."""
-        found: list[Values] = self.engine().export()["deployment"].get("resources", [])
+        found: list[Values] = json.loads(self.state_file.read_text())["checkpoint"]["latest"].get("resources") or []
         return {resource["urn"].rpartition("::")[2]: resource for resource in found}
 
     @property
@@ -144,7 +142,7 @@ class Cluster(Api):
     def of_stack(self, stack: str) -> Iterator[tuple[str, Object]]:
         """Everything that carries the stack's label, with its kind."""
         for kind, path in self.LISTS.items():
-            for found in self.items(f"{path}?labelSelector={STACK_LABEL}%3D{stack}"):
+            for found in self.items(f"{path}?labelSelector={LABEL_STACK}%3D{stack}"):
                 yield kind, found
 
     def inventory(self, stack: str) -> dict[str, str]:
