@@ -59,8 +59,18 @@ class Device:
     def run(self, *arguments: str, seconds: float = 60.0, text: str = "") -> subprocess.CompletedProcess[str]:
         """Runs a command in the device and returns what it did, also when it failed."""
         return subprocess.run(
-            self.command(*arguments), input=text, capture_output=True, text=True, timeout=seconds, check=False
+            self.command(*arguments),
+            env=_environment(),
+            input=text,
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+            check=False,
         )
+
+    def curl(self, *arguments: str, seconds: int = 10) -> subprocess.CompletedProcess[str]:
+        """curl in the device; one in userspace mode also needs `--proxy http://127.0.0.1:1055`."""
+        return self.run("curl", "--silent", "--show-error", "--max-time", str(seconds), *arguments)
 
     def tailscale(self, *arguments: str, seconds: float = 60.0) -> subprocess.CompletedProcess[str]:
         return self.run(str(self.layout.home.bin / "tailscale"), f"--socket={self.socket}", *arguments, seconds=seconds)
@@ -175,8 +185,9 @@ def _cable(device: Device) -> str:
 
 
 def _environment() -> dict[str, str]:
-    # Recorded here, and nobody's children: without the marker they are no crash's leftovers.
-    return {key: value for key, value in os.environ.items() if key != MARKER}
+    """Without the marker: these processes are recorded here and nobody's children, but no crash's leftovers. And without
+    the proxies of this machine, which no device reaches."""
+    return {key: value for key, value in os.environ.items() if key != MARKER and not key.lower().endswith("_proxy")}
 
 
 def _hold(device: Device) -> None:
@@ -252,8 +263,3 @@ def _end(path: Path) -> None:
     if process := _recorded(path):
         end([process])
     path.unlink(missing_ok=True)
-
-
-def curl(device: Device, *arguments: str, seconds: int = 10) -> subprocess.CompletedProcess[str]:
-    """curl in the device, without proxies of this machine's environment."""
-    return device.run("curl", "--noproxy", "*", "--silent", "--show-error", "--max-time", str(seconds), *arguments)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from sandbox.errors import SandboxError
-from sandbox.home import Home, write_private
+from sandbox.home import MARKER, Home, write_private
 from sandbox.processes import Process, executable, start_time
 
 CGROUPS: Final = Path("/sys/fs/cgroup")
@@ -51,11 +51,20 @@ def available(home: Home) -> str | None:
         return f"{TUN} is missing and the module tun cannot be loaded"
     if not _filesystem("overlay") and not (_module("overlay") and _filesystem("overlay")):
         return "the kernel has no overlayfs"
-    if _answers(_PLUGIN_SOCKET) and not (home.root / "node" / "run").exists():
-        return "another kubelet runs on this machine, and two would share one plugin socket"
+    if any(not sandboxed for sandboxed in _kubelets()):
+        return "this machine is a node of a real cluster: two kubelets would share one plugin socket"
     if _type_of(home.root) == "overlay":
         return f"{home.root} is on an overlayfs, which cannot hold another; set SANDBOX_HOME to a volume"
     return None
+
+
+def _kubelets() -> Iterator[bool]:
+    """For each kubelet that runs on this machine, whether it is a sandbox's."""
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                if (entry / "comm").read_text() == "kubelet\n":
+                    yield f"\0{MARKER}=".encode() in b"\0" + (entry / "environ").read_bytes()
 
 
 def _status(field: str) -> str:
@@ -161,10 +170,12 @@ def remember_settings(record: Path) -> None:
 
 
 def restore_settings(record: Path) -> None:
+    """Put them back, unless another sandbox on this machine needs them."""
     if record.exists():
+        needed = any(_kubelets())
         for name, value in json.loads(record.read_text()).items():
             path = Path("/proc/sys", name)
-            if path.read_text().strip() != value:
+            if not needed and path.read_text().strip() != value:
                 path.write_text(value)
         record.unlink()
 

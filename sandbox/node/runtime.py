@@ -14,10 +14,10 @@ from sandbox.errors import SandboxError
 from sandbox.home import Home, write_private
 from sandbox.kube import Api
 from sandbox.node import certificates, config, devices, images, layout, machine, network, packages
-from sandbox.node.layout import DERP_PORT, NODE, STUN_PORT, Layout
+from sandbox.node.layout import DERP_PORT, LOGIN_PORT, NODE, STUN_PORT, Layout
 from sandbox.node.oci import Image, Store, write_archive
 from sandbox.supervisor import Part
-from sandbox.tailnet.headscale import Relay
+from sandbox.tailnet.headscale import HeadscaleConfig, Relay
 
 Report = Callable[[str], None]
 _NAMESPACE = "k8s.io"
@@ -62,16 +62,16 @@ def prepare(home: Home, report: Report) -> Layout:
     return node
 
 
-def relay(node: Layout) -> Relay:
-    """The DERP map's entry of our relay, for headscale's configuration."""
+def headscale_config(node: Layout, base_domain: str) -> HeadscaleConfig:
+    """headscale where pods and devices reach it, with our relay in its DERP map. The bridge must be there (`prepare`)."""
     name = certificates.self_signed(node.derp / f"{node.address}.crt", node.address)
-    return Relay(node.address, DERP_PORT, STUN_PORT, name)
+    relay = Relay(node.address, DERP_PORT, STUN_PORT, name)
+    return HeadscaleConfig(port=LOGIN_PORT, address=node.address, base_domain=base_domain, relay=relay)
 
 
 def parts(node: Layout) -> list[Part]:
     """The node's supervised processes, in order of start."""
     tools, health = node.home.bin, "http://127.0.0.1"
-    relay(node)
     return [
         Part(
             "containerd",

@@ -85,8 +85,8 @@ def test_pods_get_no_address_that_is_ours(node: Layout) -> None:
 
 def test_the_relay_keeps_its_certificate(node: Layout) -> None:
     node.derp.mkdir(parents=True)
-    relay = runtime.relay(node)
-    assert relay == runtime.relay(node)
+    relay = runtime.headscale_config(node, "a.example").relay
+    assert relay == runtime.headscale_config(node, "a.example").relay
     assert relay.cert_name.startswith("sha256-raw:")
     assert relay.host == node.address
     assert (node.derp / f"{node.address}.key").stat().st_mode & 0o777 == 0o600
