@@ -85,7 +85,8 @@ def tailscale(reference: str, binaries: Path) -> Recipe:
 
     def make(_: Path) -> Iterator[Entry]:
         for name in TAILSCALE_BINARIES:
-            yield Entry(f"usr/local/bin/{name}", source=binaries / name)
+            # Resolved: a directory of links to the built tools is as good as one of tools.
+            yield Entry(f"usr/local/bin/{name}", source=(binaries / name).resolve())
 
     def finish(name: str, layers: tuple[Blob, ...]) -> Image:
         return Image(name, layers, ("/usr/local/bin/containerboot",), (), {"PATH": _PATH})

@@ -21,6 +21,12 @@ from sandbox.tailnet.headscale import HeadscaleConfig, Relay
 
 Report = Callable[[str], None]
 _NAMESPACE = "k8s.io"
+# containerd pulls with the machine's network, which no table of ours guards: at a proxy that is not there a pull fails at
+# once, and nothing leaves.
+_NO_REGISTRY = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), "http://127.0.0.1:9") | {
+    "NO_PROXY": "",
+    "no_proxy": "",
+}
 
 
 def egress_allowed() -> bool:
@@ -77,7 +83,7 @@ def parts(node: Layout) -> list[Part]:
             "containerd",
             [str(node.packages / "usr/bin/containerd"), "--config", str(node.run / "containerd.toml")],
             ready_line="containerd successfully booted",
-            environment={"PATH": packages.path(node)},
+            environment={"PATH": packages.path(node), **({} if egress_allowed() else _NO_REGISTRY)},
         ),
         Part(
             "coredns",

@@ -71,6 +71,16 @@ def test_nothing_leaves_unless_it_is_asked_for(node: Layout) -> None:
     assert "forward" in config.corefile(node, egress=True)
 
 
+def test_images_are_pulled_only_when_it_is_asked_for(node: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    def containerd_proxy() -> str | None:
+        return runtime.parts(node)[0].environment.get("HTTPS_PROXY")
+
+    monkeypatch.delenv("SANDBOX_EGRESS", raising=False)
+    assert containerd_proxy() == "http://127.0.0.1:9"
+    monkeypatch.setenv("SANDBOX_EGRESS", "1")
+    assert containerd_proxy() is None
+
+
 @pytest.mark.parametrize("egress", [False, True])
 def test_the_outside_never_reaches_the_bridges(node: Layout, egress: bool) -> None:
     rules = config.firewall(node, egress)

@@ -109,6 +109,15 @@ def test_missing_binaries_are_named(tmp_path: Path) -> None:
         images.tailscale(Images().tailscale, tmp_path)
 
 
+def test_links_to_binaries_put_the_binaries_into_the_image(tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    for name in images.TAILSCALE_BINARIES:
+        (tmp_path / name).write_text(name)
+        (tmp_path / "bin" / name).symlink_to(tmp_path / name)
+    step = images.tailscale(Images().tailscale, tmp_path / "bin").steps[1]
+    assert [entry.source for entry in step.make(tmp_path)] == [tmp_path / name for name in images.TAILSCALE_BINARIES]
+
+
 def test_dependencies_of_the_gateway_stand_beside_it(tmp_path: Path) -> None:
     modules = tmp_path / "node_modules"
     for name in ("openclaw/openclaw.mjs", "openclaw/node_modules/own/x", "shared/y"):
