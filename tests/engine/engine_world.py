@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -112,6 +113,14 @@ class Stack:
     @property
     def state_file(self) -> Path:
         return self.world.home.state / ".pulumi" / "stacks" / PROJECT / f"{self.name}.json"
+
+
+def eventually(condition: Callable[[], object], what: str, seconds: float = 60) -> None:
+    """Wait for what another process is about to bring."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
+        time.sleep(0.02)
 
 
 def steps(result: Result) -> dict[str, str]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
-from engine_world import Cluster, MakeStack, Stack, containers, instance, steps
+from engine_world import Cluster, MakeStack, Stack, containers, eventually, instance, steps
 
 from sandbox.kube import Object
 
@@ -185,6 +185,38 @@ def test_i1_i5_nothing_publishes_a_gateway_or_gives_it_rights(guarded: Stack, cl
     said = attempt(cluster, path, body)
     assert said == "" if allowed else "I1, I5:" in said
     assert attempt(cluster, path, body, namespace="default") == ""
+
+
+ROUTES = "gateway.networking.k8s.io"
+ROUTE_KIND: Object = {
+    "apiVersion": "apiextensions.k8s.io/v1",
+    "kind": "CustomResourceDefinition",
+    "metadata": {
+        "name": f"httproutes.{ROUTES}",
+        "annotations": {"api-approved.kubernetes.io": "unapproved, only for a test"},
+    },
+    "spec": {
+        "group": ROUTES,
+        "scope": "Namespaced",
+        "names": {"plural": "httproutes", "singular": "httproute", "kind": "HTTPRoute"},
+        "versions": [
+            {
+                "name": "v1",
+                "served": True,
+                "storage": True,
+                "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}},
+            }
+        ],
+    },
+}
+
+
+def test_i1_a_route_of_the_gateway_api_is_refused(guarded: Stack, cluster: Cluster) -> None:
+    cluster.create("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", ROUTE_KIND)
+    path = f"/apis/{ROUTES}/v1/namespaces/{{}}/httproutes"
+    body: Object = {"apiVersion": f"{ROUTES}/v1", "kind": "HTTPRoute", "metadata": {"name": "asked"}}
+    eventually(lambda: attempt(cluster, path, body, namespace="default") == "", "the new kind to be served")
+    assert "I1, I5:" in attempt(cluster, path, body)
 
 
 def test_two_stacks_in_one_cluster_do_not_disturb_each_other(

@@ -4,11 +4,9 @@ import multiprocessing
 import os
 import signal
 import threading
-import time
-from collections.abc import Callable
 
 import pytest
-from engine_world import Cluster, MakeStack, Stack, given_key, instance, steps
+from engine_world import Cluster, MakeStack, Stack, eventually, given_key, instance, steps
 
 from sandbox.engine import EngineError, Result
 from sandbox.errors import SandboxError
@@ -25,13 +23,6 @@ def deployed(stack: MakeStack) -> Stack:
     made = stack("faulty")
     made.at(instance("faulty"))
     return made
-
-
-def eventually(condition: Callable[[], object], what: str, seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
-        time.sleep(0.02)
 
 
 def up(stack: Stack, name: str) -> None:

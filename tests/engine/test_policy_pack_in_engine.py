@@ -21,7 +21,7 @@ def exposed(stack: MakeStack) -> Stack:
     """The real program with one more resource for each of the words, tailnet not touched."""
     made = stack("exposed")
     made.program = PROGRAM
-    made.config = {"exposed:by": " ".join(REFUSED)}
+    made.config = {"exposed:by": " ".join(REFUSED), "exposed:namespace": "openclaw-exposed"}
     return made
 
 
@@ -50,8 +50,8 @@ def test_a_refused_preview_creates_nothing(refusal: EngineError, cluster: Cluste
 def test_i1_an_up_without_a_preview_does_not_create_it_either(stack: MakeStack, cluster: Cluster) -> None:
     unseen = stack("unseen")
     unseen.program = PROGRAM
-    unseen.config = {"exposed:by": "node-port"}
+    unseen.config = {"exposed:by": "node-port", "exposed:namespace": "openclaw-unseen"}
     with pytest.raises(EngineError, match='I1: Service "exposed-node-port"'):
-        unseen.up(instance("exposed"))
+        unseen.up(instance("unseen"))
     services = cluster.items("/api/v1/services")
     assert [found["metadata"]["name"] for found in services] == ["kubernetes"]

@@ -1,4 +1,4 @@
-"""The real program, and beside it what the policy pack must refuse: one resource for each word in `exposed:by`."""
+"""The real program, and beside it what the pack must refuse: `exposed:by` lists it, `exposed:namespace` says where."""
 
 import json
 import runpy
@@ -9,8 +9,6 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from components.manifest import register
-
-NAMESPACE = "openclaw-exposed"
 
 
 def pod(**over: Any) -> dict[str, Any]:
@@ -32,7 +30,8 @@ EXPOSED: dict[str, tuple[type[pulumi.CustomResource], dict[str, Any]]] = {
 runpy.run_path(str(Path(__file__).parents[3] / "__main__.py"), run_name="__main__")
 cluster = pulumi.Config("openclaw-tailnet").require_object("cluster")
 provider = k8s.Provider("extra", kubeconfig=cluster["kubeconfig"], cluster_identifier="exposed")
-for word in pulumi.Config("exposed").require("by").split():
+exposed = pulumi.Config("exposed")
+for word in exposed.require("by").split():
     kind, manifest = EXPOSED[word]
-    metadata = {"metadata": {"name": f"exposed-{word}", "namespace": NAMESPACE}}
+    metadata = {"metadata": {"name": f"exposed-{word}", "namespace": exposed.require("namespace")}}
     register(kind, f"exposed-{word}", metadata | manifest, pulumi.ResourceOptions(provider=provider))
