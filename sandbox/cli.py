@@ -74,7 +74,8 @@ def up() -> None:
     home = Home.from_env()
     stages = Stages()
     with exclusive(home, "sandbox up"), stages.shown():
-        here = world.World(home)
+        here, kind = world.World.chosen(home)
+        console.print(f"  {kind}", style="dim", soft_wrap=True)
         here.start(report=stages.done, progress=stages.doing)
         wanted = pulumi_tools.choice()
         plugins = pulumi_tools.choose_plugins(home, wanted)
@@ -88,9 +89,7 @@ def up() -> None:
         result = engine.up()
         stages.done("pulumi up", summary(result.changes), time.monotonic() - begin)
     show_instances(home, result.outputs.get("instances", {}))
-    console.print(
-        f"{plugins.description}; simulated node (kwok): pods are played, not run.", style="dim", soft_wrap=True
-    )
+    console.print(f"  {kind}; {plugins.description}", style="dim", soft_wrap=True)
     console.print(f"  export KUBECONFIG={home.kubeconfig} PATH={home.bin}:$PATH", soft_wrap=True)
     console.print(f"Up in [bold]{stages.total():.1f} s[/].")
 
@@ -151,7 +150,7 @@ def logs(
 
 @app.command()
 def tools(
-    names: Annotated[list[str] | None, typer.Argument(help="Tools to build; none: those that `up` needs.")] = None,
+    names: Annotated[list[str] | None, typer.Argument(help="Tools to build; without a name, all.")] = None,
 ) -> None:
     """Build tools into the cache."""
     from sandbox import tools as toolchain
@@ -159,7 +158,7 @@ def tools(
     home = Home.from_env()
     stages = Stages()
     with stages.shown():
-        seconds = toolchain.ensure(home, names or [*toolchain.SIMULATED, "pulumi"], stages.doing)
+        seconds = toolchain.ensure(home, names or [*toolchain.TOOLS], stages.doing)
     stages.done("tools", "built" if seconds else "cached", seconds)
 
 

@@ -50,6 +50,8 @@ def kwokctl_config(home: Home) -> Object:
         "kubectlBinary": str(home.bin / "kubectl"),
     }
 
+    pki = ControlPlane(home).directory / "pki"
+
     def args(**pairs: tuple[str, bool]) -> list[Object]:
         return [{"key": k.replace("_", "-"), "value": v, "override": o} for k, (v, o) in pairs.items()]
 
@@ -60,8 +62,14 @@ def kwokctl_config(home: Home) -> Object:
         "componentsPatches": [
             {
                 "name": "kube-apiserver",
-                # exec and logs find a real node by its address, as there is no DNS for its name.
-                "extraArgs": args(kubelet_preferred_address_types=("InternalIP", False)),
+                # exec, logs and port-forward find a real node by its address, as there is no DNS for its name, and show
+                # it who they are: the kubelet refuses strangers.
+                "extraArgs": args(
+                    kubelet_preferred_address_types=("InternalIP", False),
+                    kubelet_client_certificate=(str(pki / "admin.crt"), False),
+                    kubelet_client_key=(str(pki / "admin.key"), False),
+                    kubelet_certificate_authority=(str(pki / "ca.crt"), False),
+                ),
             },
             # One of each, killed without a farewell: a lease would make its successor wait until it runs out.
             {"name": "kube-controller-manager", "extraArgs": args(leader_elect=("false", False))},
@@ -130,8 +138,11 @@ class ControlPlane:
         """The components that live. A pid file whose process is another's counts as dead."""
         return {name: pid for name in COMPONENTS if (pid := self._pid(name))}
 
-    def start(self) -> str:
-        """Bring it up from whatever state it is in; says what was done: created, repaired or running."""
+    def start(self, simulated: bool = True) -> str:
+        """Bring it up from whatever state it is in; says what was done: created, repaired or running.
+
+        `simulated`: with a node that kwok plays.
+        """
         if (self.directory / "kwok.yaml").exists() and not self.home.kubeconfig.exists():
             # Killed between creating and finishing: nobody can have used it.
             self.delete()
@@ -147,7 +158,7 @@ class ControlPlane:
             self._forget_strangers()
             self._kwokctl("start", "cluster")
         self._wait_ready(60)
-        self._furnish()
+        self._furnish(simulated)
         return done
 
     def ready(self) -> bool:
@@ -195,10 +206,11 @@ class ControlPlane:
             ],
         }
 
-    def _furnish(self) -> None:
+    def _furnish(self, simulated: bool) -> None:
         with Api(self.home.kubeconfig) as api:
             api.apply(f"/apis/storage.k8s.io/v1/storageclasses/{STORAGE_CLASS}", storage_class())
-            api.create("/api/v1/nodes", simulated_node())
+            if simulated:
+                api.create("/api/v1/nodes", simulated_node())
 
     def _wait_ready(self, seconds: float) -> None:
         deadline = time.monotonic() + seconds

@@ -1,4 +1,4 @@
-"""What runs beside the control plane, in order. A real node's parts join this list."""
+"""What runs beside the control plane, in order; a real node's parts (sandbox/node/runtime.py) join this list."""
 
 import sys
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from sandbox.tailnet import headscale
 
 
 def tailnet_config(home: Home, base_domain: str) -> headscale.HeadscaleConfig:
-    """headscale's settings in this home."""
+    """headscale's settings in a home without a real node: on loopback."""
     return headscale.HeadscaleConfig(port=home.port("headscale"), base_domain=base_domain)
 
 
@@ -23,9 +23,8 @@ def _python(*arguments: str) -> Sequence[str]:
     return [sys.executable, "-P", "-u", "-m", *arguments]
 
 
-def simulated(home: Home, base_domain: str) -> list[Part]:
-    """A world whose node is kwok's."""
-    config = tailnet_config(home, base_domain)
+def common(home: Home, config: headscale.HeadscaleConfig) -> list[Part]:
+    """What every world has, whatever its node."""
     ours = {"PYTHONPATH": str(REPO)}
     return [
         Part("headscale", headscale.command(home.bin, home.tailnet), health_url=config.health_url),

@@ -21,11 +21,16 @@ class Machine:
     kubeconfig: Path
     api_url: str
     api_key: str
+    # Where pods find the control server; None: as in the stack file.
+    login_server: str | None = None
 
     def plain(self) -> Values:
         return {
             f"{PROJECT}:cluster": {"kubeconfig": str(self.kubeconfig), "context": CONTEXT},
-            f"{PROJECT}:tailnet": {"apiUrl": self.api_url},
+            f"{PROJECT}:tailnet": {
+                "apiUrl": self.api_url,
+                **({"loginServer": self.login_server} if self.login_server else {}),
+            },
         }
 
     def secret(self) -> dict[str, str]:

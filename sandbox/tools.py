@@ -97,6 +97,9 @@ SIMULATED: Final = (
     "headscale",
 )
 
+# What a real node adds, and what its images are made of.
+REAL: Final = ("kubelet", "coredns", "derper", "tailscaled", "tailscale", "containerboot")
+
 
 class Progress(Protocol):
     """Told what the builder is at; `left` is the estimate for everything still to do."""

@@ -1,6 +1,7 @@
 """One world: control plane, supervised parts and a tailnet with its people; brought up, looked at, taken down."""
 
 import contextlib
+import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -10,10 +11,14 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import yaml
 
+from components.settings import Images
 from sandbox import parts, tools
 from sandbox.control_plane import COMPONENTS, ControlPlane
+from sandbox.errors import SandboxError
 from sandbox.home import REPO, Home
 from sandbox.kube import Api
+from sandbox.node import images, layout, machine, runtime
+from sandbox.node.oci import Image, Store
 from sandbox.processes import Process, end, members, parents
 from sandbox.pulumi_tools import Plugins
 from sandbox.stack_config import PROJECT, Machine, StackConfig
@@ -61,9 +66,28 @@ def people_of(stack_file: Path) -> People:
 
 @dataclass
 class World:
-    """Usable by the command line and by tests: `World(Home(root, bin)).start()`."""
+    """Usable by the command line and by tests: `World(Home(root, bin)).start()`.
+
+    `real`: pods run, on a node of this machine; else kwok plays them.
+    """
 
     home: Home = field(default_factory=Home.from_env)
+    real: bool = False
+
+    @classmethod
+    def chosen(cls, home: Home) -> tuple["World", str]:
+        """The world of a home, and why its node is what it is. `SANDBOX_NODE=auto|real|simulated` chooses."""
+        wanted = os.environ.get("SANDBOX_NODE", "auto")
+        if wanted not in ("auto", "real", "simulated"):
+            raise SandboxError(f"SANDBOX_NODE is {wanted!r}", "Set it to auto, real or simulated, or unset it")
+        if wanted == "simulated":
+            return cls(home), "simulated node (kwok), as asked for: pods are played, not run"
+        reason = machine.available(home)
+        if reason is None:
+            return cls(home, real=True), "real node: pods run in containerd on this machine"
+        if wanted == "real":
+            raise SandboxError(f"there can be no real node: {reason}", "Mend that, or set SANDBOX_NODE=auto")
+        return cls(home), f"simulated node (kwok), because {reason}: pods are played, not run"
 
     @property
     def kubeconfig(self) -> Path:
@@ -73,6 +97,11 @@ class World:
     def api_url(self) -> str:
         """The Tailscale API."""
         return parts.adapter_url(self.home)
+
+    @property
+    def login_server(self) -> str | None:
+        """The control server, as pods reach it; None where no pod runs."""
+        return layout.of(self.home).login_server if self.real else None
 
     @property
     def api_key(self) -> str:
@@ -89,21 +118,50 @@ class World:
         """Bring everything up from whatever state it is in. `report` hears each stage, what was done, and seconds."""
         people = people or people_of(STACK_FILE)
         self.home.create()
-        seconds = tools.ensure(self.home, [*tools.SIMULATED, *extra_tools], progress)
+        self._settle_kind()
+        seconds = tools.ensure(
+            self.home, [*tools.SIMULATED, *(tools.REAL if self.real else ()), *extra_tools], progress
+        )
         report("tools", "built" if seconds else "cached", seconds)
         end(self.orphans())
+        assembled = self._images(report, progress) if self.real else None
         begin = time.monotonic()
-        report("control plane", ControlPlane(self.home).start(), time.monotonic() - begin)
+        report("control plane", ControlPlane(self.home).start(simulated=not self.real), time.monotonic() - begin)
         begin = time.monotonic()
-        wanted = parts.simulated(self.home, people.domain)
-        parts.tailnet_config(self.home, people.domain).write(self.home.tailnet)
+        if self.real:
+            node = runtime.prepare(self.home, lambda message: progress(message, 0))
+            config = runtime.headscale_config(node, people.domain)
+            wanted = [*parts.common(self.home, config), *runtime.parts(node)]
+        else:
+            node = None
+            config = parts.tailnet_config(self.home, people.domain)
+            wanted = parts.common(self.home, config)
+        config.write(self.home.tailnet)
         supervisor = Supervisor(self.home)
         done = supervisor.start(wanted)
         # The adapter is well only after the setup, which needs headscale.
         supervisor.wait(part for part in wanted if part.name == "headscale")
         headscale.setup(self.home.tailnet, people.logins)
         supervisor.wait(wanted)
-        report("tailnet and storage", done, time.monotonic() - begin)
+        if node and assembled:
+            runtime.import_all(node, *assembled, lambda message: progress(message, 0))
+            runtime.wait_ready(self.home)
+        report("tailnet, storage, node" if self.real else "tailnet and storage", done, time.monotonic() - begin)
+
+    def _settle_kind(self) -> None:
+        """A home keeps its kind of node: the volumes of one are not to be found on the other."""
+        kind, record = "real" if self.real else "simulated", self.home.run / "node-kind"
+        if record.exists() and record.read_text() != kind:
+            raise SandboxError(f"this sandbox has a {record.read_text()} node", "Run `python -m sandbox down` first")
+        record.write_text(kind)
+
+    def _images(self, report: Report, progress: tools.Progress) -> tuple[list[Image], Store]:
+        """The images that the program deploys, assembled where they are not yet."""
+        begin = time.monotonic()
+        made = images.ensure(self.home, images.recipes(Images(), self.home), lambda message: progress(message, 0))
+        seconds = time.monotonic() - begin
+        report("images", "assembled" if seconds > 1 else "cached", seconds)
+        return made
 
     def admit(self, people: Iterable[str]) -> None:
         """Make more people known to the tailnet."""
@@ -117,6 +175,7 @@ class World:
             if (self.home.bin / "kwokctl").exists():
                 control_plane.stop()
             end(members(self.home))
+        runtime.down(self.home, keep_data)
         if not keep_data:
             self.home.remove()
 
@@ -131,8 +190,8 @@ class World:
         """The engine over one stack file, with this world's cluster and tailnet filled in."""
         from sandbox.engine import Engine
 
-        machine = Machine(self.kubeconfig, self.api_url, self.api_key)
-        return Engine(self.home, cli, plugins, StackConfig(stack_file, machine.plain(), machine.secret()), stack)
+        here = Machine(self.kubeconfig, self.api_url, self.api_key, self.login_server)
+        return Engine(self.home, cli, plugins, StackConfig(stack_file, here.plain(), here.secret()), stack)
 
     def instances(self, stack: str = "sandbox") -> dict[str, dict[str, Any]]:
         """The stack's output of that name, read from the state without starting an engine."""

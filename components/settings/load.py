@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import Any, TypeVar, cast
 
-import pulumi
-import pulumi.runtime.config as runtime_config
 from pydantic import BaseModel, ValidationError
 
 from components.constants import PROJECT
@@ -19,6 +17,10 @@ M = TypeVar("M", bound=BaseModel)
 
 def load() -> Settings:
     """The settings of the stack that runs. Raises `SettingsError`."""
+    # Only here: the models are also read where no engine is, and the SDK takes half a second to import.
+    import pulumi
+    import pulumi.runtime.config as runtime_config
+
     given = {**runtime_config.get_config_env(), **runtime_config.CONFIG.get()}
     own = [key.removeprefix(f"{PROJECT}:") for key in given if key.startswith(f"{PROJECT}:")]
     config = pulumi.Config(PROJECT)
