@@ -22,7 +22,7 @@ status: .venv/ready
 logs: .venv/ready
 	@$(VENV)/python -m sandbox logs
 
-## tools: build the pinned tools of the sandbox (once)
+## tools: build all pinned tools, also those that only tests need (once)
 tools: .venv/ready
 	@$(VENV)/python -m sandbox tools
 
