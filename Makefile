@@ -19,6 +19,10 @@ down: .venv/ready
 status: .venv/ready
 	@$(VENV)/python -m sandbox status
 
+## demo: the owner's device reaches its gateway through the tailnet, a stranger's does not
+demo: .venv/ready
+	@$(VENV)/python -m sandbox demo
+
 logs: .venv/ready
 	@$(VENV)/python -m sandbox logs
 

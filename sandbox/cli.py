@@ -90,6 +90,8 @@ def up() -> None:
         stages.done("pulumi up", summary(result.changes), time.monotonic() - begin)
     show_instances(home, result.outputs.get("instances", {}))
     console.print(f"  {kind}; {plugins.description}", style="dim", soft_wrap=True)
+    if here.real:
+        console.print("  See two devices use it: make demo. Join one: python -m sandbox join NAME PERSON")
     console.print(f"  export KUBECONFIG={home.kubeconfig} PATH={home.bin}:$PATH", soft_wrap=True)
     console.print(f"Up in [bold]{stages.total():.1f} s[/].")
 
@@ -160,6 +162,50 @@ def tools(
     with stages.shown():
         seconds = toolchain.ensure(home, names or [*toolchain.TOOLS], stages.doing)
     stages.done("tools", "built" if seconds else "cached", seconds)
+
+
+@app.command()
+def join(
+    name: Annotated[str, typer.Argument(help="Name of the device in the tailnet.")],
+    person: Annotated[str, typer.Argument(help="Whose it is, such as alice@example.com.")],
+) -> None:
+    """Join a client device to the tailnet, in a network namespace of its own."""
+    from sandbox import demo
+
+    device = demo.join(Home.from_env(), name, person)
+    console.print(f"{name} is in the tailnet as {', '.join(device.status()['TailscaleIPs'])}. Run something in it:")
+    console.print(f"  {' '.join(device.command('bash'))}", markup=False, soft_wrap=True)
+
+
+@app.command(name="demo")
+def show() -> None:
+    """Show that the owner's device reaches its gateway through the tailnet, and that a stranger's does not."""
+    from sandbox import demo, world
+    from sandbox.node import devices
+
+    home = Home.from_env()
+    instances = world.World(home).instances()
+    people = world.people_of(world.STACK_FILE).owners
+    if not instances:
+        raise SandboxError("no gateway is declared", "Run `make up` first")
+    stages = Stages()
+    table = Table("device", "asks", "wanted", "seen", Column("ms", justify="right"), "")
+    with stages.shown():
+        instance, person = next(iter(people.items()))
+        stages.doing("joining two devices")
+        owner = demo.join(home, devices.OWNER, person)
+        stranger = demo.join(home, devices.STRANGER, demo.STRANGER)
+        address = str(instances[instance]["address"])
+        demo.wait_answer(owner, address, stages.doing)
+        token = world.World(home).token(instance)
+        seen = list(demo.checks(owner, stranger, address, token))
+    for check in seen:
+        mark = "[green]✓[/]" if check.holds else "[red]✗[/]"
+        table.add_row(check.device, check.request, check.wanted, check.seen, f"{check.seconds * 1000:.0f}", mark)
+    console.print(f"{owner.name} belongs to {person}, {stranger.name} to {demo.STRANGER}; the gateway is {address}")
+    console.print(table)
+    if not all(check.holds for check in seen):
+        raise SandboxError("something is not as it should be", "See the table; `python -m sandbox logs` names the logs")
 
 
 def summary(changes: dict[str, int]) -> str:

@@ -1,5 +1,6 @@
 """One world: control plane, supervised parts and a tailnet with its people; brought up, looked at, taken down."""
 
+import base64
 import contextlib
 import os
 import time
@@ -48,6 +49,8 @@ class People:
 
     domain: str
     logins: tuple[str, ...]
+    # By instance, the first of its people.
+    owners: dict[str, str] = field(default_factory=dict[str, str])
 
 
 def people_of(stack_file: Path) -> People:
@@ -58,10 +61,12 @@ def people_of(stack_file: Path) -> People:
     named: list[str] = list(tailnet.get("tagOwners", []))
     for members_ in tailnet.get("groups", {}).values():
         named += members_
+    owners: dict[str, str] = {}
     for instance in config.get("openclaw-tailnet:instances", []):
         named += instance.get("people", [])
+        owners[instance["id"]] = next(iter(instance["people"]))
     logins = [name for name in named if "@" in name]
-    return People(str(tailnet.get("name", "sandbox.internal")), tuple(dict.fromkeys(logins)))
+    return People(str(tailnet.get("name", "sandbox.internal")), tuple(dict.fromkeys(logins)), owners)
 
 
 @dataclass
@@ -196,6 +201,16 @@ class World:
     def instances(self, stack: str = "sandbox") -> dict[str, dict[str, Any]]:
         """The stack's output of that name, read from the state without starting an engine."""
         return outputs(self.home.state, PROJECT, stack).get("instances", {})
+
+    def token(self, instance: str) -> str:
+        """The gateway's token, from the Secret that its Deployment reads. Never to be printed."""
+        with Api(self.home.kubeconfig, timeout=5) as api:
+            namespace = self.instances()[instance]["namespace"]
+            secrets = api.items(f"/api/v1/namespaces/{namespace}/secrets")
+        found = [secret for secret in secrets if secret["metadata"]["name"].startswith(f"{instance}-gateway-token-")]
+        if len(found) != 1:
+            raise SandboxError(f"there is no token of {instance}", "Run `make up`")
+        return base64.b64decode(found[0]["data"]["token"]).decode()
 
     def logs(self) -> dict[str, Path]:
         """Every log by the name of its part."""
