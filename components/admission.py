@@ -1,10 +1,17 @@
-"""The admission guard: I1, I2 and I5 enforced by the API server against anyone, in the instance namespaces of one stack."""
+"""The admission guard: I1, I2, I3 and I5 enforced by the API server against anyone, in the instance namespaces of one stack."""
 
 import pulumi
 import pulumi_kubernetes as k8s
 
 from components import names
-from components.constants import LABEL_STACK, SIDECAR_CONTAINER, TUN_DEVICE, VOLUME_TUN
+from components.constants import (
+    LABEL_STACK,
+    SIDECAR_CONTAINER,
+    TAILNET_VOLUME_PREFIX,
+    TUN_DEVICE,
+    UNSEAL_CONTAINER,
+    VOLUME_TUN,
+)
 from components.manifest import Manifest, metadata, register
 
 # All containers of a pod; ephemeral ones are how `kubectl debug` gets in.
@@ -36,6 +43,11 @@ POD_RULES: dict[str, str] = {
         f"{_VOLUMES}.all(v, !has(v.hostPath) || (v.name == '{VOLUME_TUN}' && {_TUN})) && "
         f"{_CONTAINERS}.all(c, c.name == '{SIDECAR_CONTAINER}' || !has(c.volumeMounts) || "
         f"c.volumeMounts.all(m, m.name != '{VOLUME_TUN}'))"
+    ),
+    # Also for ephemeral containers: a debug container would otherwise read the device's identity.
+    f"I3: volumes of the tailnet's side are for the containers {SIDECAR_CONTAINER} and {UNSEAL_CONTAINER} only": (
+        f"{_CONTAINERS}.all(c, c.name in ['{SIDECAR_CONTAINER}', '{UNSEAL_CONTAINER}'] || !has(c.volumeMounts) || "
+        f"c.volumeMounts.all(m, !m.name.startsWith('{TAILNET_VOLUME_PREFIX}')))"
     ),
     "I5: no pod gets a service-account token": (
         "has(object.spec.automountServiceAccountToken) && !object.spec.automountServiceAccountToken && "

@@ -60,7 +60,7 @@ class Stages:
             console.print(f"  {message}{rest}", soft_wrap=True)
 
     def done(self, stage: str, what: str, seconds: float) -> None:
-        console.print(f"  [green]✓[/] {stage:<22}{what:<34}{seconds:7.1f} s")
+        console.print(f"  [green]✓[/] {stage:<24}{what:<34}{seconds:7.1f} s")
 
     def total(self) -> float:
         return time.monotonic() - self.begin

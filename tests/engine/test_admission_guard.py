@@ -73,6 +73,10 @@ POD_CHANGES: dict[str, tuple[str, Change]] = {
     "NET_ADMIN in the gateway": ("I2:", cap("gateway:NET_ADMIN")),
     "NET_ADMIN in the init container": ("I2:", cap("unseal:NET_ADMIN")),
     "another capability in the sidecar": ("I2:", cap("tailscale:SYS_ADMIN")),
+    "the auth key in the gateway": (
+        "I3:",
+        lambda spec, of: of["gateway"]["volumeMounts"].append({"name": "tailnet-authkey", "mountPath": "/key"}),
+    ),
     "a directory of the node": ("I2:", volume(hostPath={"path": "/etc"})),
     "the tun device under another name": ("I2:", volume(hostPath=TUN)),
     "the tun device in the gateway": (
@@ -116,13 +120,14 @@ def test_a_namespace_without_the_label_is_not_affected(cluster: Cluster, pod: Ob
 DEBUG: dict[str, tuple[str, Object]] = {
     "NET_ADMIN": ("I2:", {"securityContext": {"capabilities": {"add": ["NET_ADMIN"]}}}),
     "privileged": ("I2:", {"securityContext": {"privileged": True}}),
+    "the device's identity": ("I3:", {"volumeMounts": [{"name": "tailnet-state", "mountPath": "/state"}]}),
     "the tun device": ("I2:", {"volumeMounts": [{"name": "tun", "mountPath": "/dev/net/tun"}]}),
     "nothing": ("", {}),
 }
 
 
 @pytest.mark.parametrize("what", DEBUG)
-def test_i2_an_ephemeral_container_gets_no_privilege(guarded: Stack, cluster: Cluster, what: str) -> None:
+def test_i2_i3_an_ephemeral_container_gets_no_privilege_and_no_key(guarded: Stack, cluster: Cluster, what: str) -> None:
     invariant, extra = DEBUG[what]
     path = f"{PODS.format(NAMESPACE)}/{cluster.pod(NAMESPACE)['metadata']['name']}/ephemeralcontainers"
     added: Object = {"name": "debugger", "image": "debian:12", **extra}
