@@ -7,7 +7,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
-from e2e_world import ALICE, BOB, DOMAIN, MALLORY, Figures, Gateway, join, settle
+from e2e_world import ALICE, MALLORY, PEOPLE, Figures, Gateway, join, settle
 
 from sandbox import pulumi_tools, tools
 from sandbox.golang import find_go
@@ -15,10 +15,9 @@ from sandbox.home import Home
 from sandbox.node import devices, layout, machine, runtime
 from sandbox.node.devices import Device
 from sandbox.stack_config import PROJECT
-from sandbox.world import People, World, building
+from sandbox.world import World, building
 from tests.engine.engine_world import Cluster, Stack
 
-PEOPLE = People(DOMAIN, ("admin@example.com", ALICE, BOB, MALLORY))
 _Rows = list[tuple[str, str, str]]
 _figures = pytest.StashKey[_Rows]()
 

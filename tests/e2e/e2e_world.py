@@ -18,7 +18,7 @@ from sandbox.node.devices import Device
 from sandbox.stack_config import Values, merged
 from sandbox.tailnet import headscale
 from sandbox.tailnet.client import Node
-from sandbox.world import World
+from sandbox.world import People, World
 from tests.engine.engine_world import Cluster, Stack, eventually, instance
 
 ALICE: Final = "alice@example.com"
@@ -26,6 +26,7 @@ BOB: Final = "bob@example.com"
 # In the tailnet, and in nobody's list of people.
 MALLORY: Final = "mallory@example.com"
 DOMAIN: Final = "sandbox.internal"
+PEOPLE: Final = People(DOMAIN, ("admin@example.com", ALICE, BOB, MALLORY))
 # The two instances of the session's stack, as every test finds them. Nothing of the tests' is kept.
 HOME: Final = instance("home", people=[ALICE], storage={"retain": False})
 LAB: Final = instance("lab", people=[BOB], storage={"retain": False})
