@@ -1,0 +1,74 @@
+"""Fixtures of the fault tests: the gateways to break and to watch, and the recorder of what was seen."""
+
+import os
+from collections.abc import Callable, Generator
+
+import pytest
+from e2e_world import HOME, LAB, join
+from fault_report import Row, keep, write
+from fault_world import MALLORY, OWNER, QUICK_GATEWAY, SPARE, STRANGER, Breakable, Parts
+
+from sandbox.home import Home
+from sandbox.node.devices import Device
+from sandbox.world import World
+from tests.engine.engine_world import Cluster, Stack
+
+_rows = pytest.StashKey[dict[str, Row]]()
+Record = Callable[..., None]
+
+
+@pytest.fixture
+def record(request: pytest.FixtureRequest) -> Record:
+    """`record(fault=..., sees=..., sign=..., holds=..., over=...)`: the last thing a fault's test does."""
+
+    def note(*, fault: str, sees: str, sign: str, holds: str, over: str) -> None:
+        request.config.stash.setdefault(_rows, {})[fault] = Row(fault, sees, sign, holds, over)
+
+    return note
+
+
+@pytest.fixture
+def parts(world: World) -> Parts:
+    """The node's and the tailnet's processes."""
+    return Parts(world)
+
+
+@pytest.fixture
+def watched_gateway(world: World, cluster: Cluster, stack: Stack) -> Breakable:
+    """Alice's real gateway: the one whose traffic is watched while something around it breaks."""
+    stack.at(HOME, LAB, SPARE)
+    gateway = Breakable(world, cluster, "home")
+    gateway.wait_ready()
+    return gateway
+
+
+@pytest.fixture
+def spare(world: World, cluster: Cluster, stack: Stack) -> Generator[Breakable]:
+    """An instance to break: real sidecar, keys, volumes and manifest; its gateway only answers probes."""
+    stack.at(HOME, LAB, SPARE)
+    gateway = Breakable(world, cluster, "spare")
+    gateway.play(QUICK_GATEWAY)
+    gateway.wait_ready()
+    yield gateway
+
+
+@pytest.fixture
+def laptop(world: World) -> Device:
+    """Alice's: listed at `home` and at `spare`."""
+    from e2e_world import ALICE
+
+    return join(world, OWNER, ALICE)
+
+
+@pytest.fixture
+def nobody(world: World) -> Device:
+    """Mallory's: in the tailnet, listed nowhere."""
+    return join(world, STRANGER, MALLORY)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    rows = session.config.stash.get(_rows, None)
+    if rows:
+        source = keep(rows, Home.from_env().logs)
+        if os.environ.get("RELIABILITY_UPDATE") == "1":
+            write(source)
