@@ -25,6 +25,15 @@ function write(file, data) {
   writeFileSync(file, data, { mode: 0o440 });
 }
 
+function place(file, put) {
+  try {
+    put();
+  } catch (error) {
+    // The error of a full volume names no path.
+    fail(`cannot write ${file} (${error.code}). Is the volume full or read-only?`);
+  }
+}
+
 const source = existsSync(sealedFile) ? sealedFile : copyFile;
 const sealed = read(source, "the sealed auth key");
 const kek = Buffer.from(read(kekFile, "the key-encryption key"), "base64");
@@ -54,13 +63,11 @@ try {
 } catch {
   fail("the sealed auth key does not open: it was changed, or sealed with another key. Run pulumi up --refresh, or rotate the key.");
 }
-try {
-  write(plainFile, plain);
-  if (source === sealedFile) {
+place(plainFile, () => write(plainFile, plain));
+if (source === sealedFile) {
+  place(copyFile, () => {
     write(`${copyFile}.new`, sealed);
     renameSync(`${copyFile}.new`, copyFile);
-  }
-} catch (error) {
-  fail(`cannot write ${error.path} (${error.code}). Is the volume full or read-only?`);
+  });
 }
 console.log(`unseal: opened the auth key of ${subject} (${source === sealedFile ? "from the Secret" : "from the state volume"})`);
