@@ -1,15 +1,15 @@
 """Fixtures of the fault tests: the gateways to break and to watch, and the recorder of what was seen."""
 
 import os
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 
 import pytest
-from e2e_world import HOME, LAB, join
+from e2e_world import ALICE, HOME, LAB, MALLORY, join
 from fault_report import Row, keep, write
-from fault_world import MALLORY, OWNER, QUICK_GATEWAY, SPARE, STRANGER, Breakable, Parts
+from fault_world import QUICK_GATEWAY, SPARE, Breakable, Parts
 
 from sandbox.home import Home
-from sandbox.node.devices import Device
+from sandbox.node.devices import OWNER, STRANGER, Device
 from sandbox.world import World
 from tests.engine.engine_world import Cluster, Stack
 
@@ -43,20 +43,18 @@ def watched_gateway(world: World, cluster: Cluster, stack: Stack) -> Breakable:
 
 
 @pytest.fixture
-def spare(world: World, cluster: Cluster, stack: Stack) -> Generator[Breakable]:
+def spare(world: World, cluster: Cluster, stack: Stack) -> Breakable:
     """An instance to break: real sidecar, keys, volumes and manifest; its gateway only answers probes."""
     stack.at(HOME, LAB, SPARE)
     gateway = Breakable(world, cluster, "spare")
     gateway.play(QUICK_GATEWAY)
     gateway.wait_ready()
-    yield gateway
+    return gateway
 
 
 @pytest.fixture
 def laptop(world: World) -> Device:
     """Alice's: listed at `home` and at `spare`."""
-    from e2e_world import ALICE
-
     return join(world, OWNER, ALICE)
 
 

@@ -62,7 +62,9 @@ def write(source: Path) -> None:
     lines = [_HEAD, "|---|---|---|---|---|"]
     for fault in (fault for faults in recorded().values() for fault in faults):
         row = rows[fault]
-        lines.append("| " + " | ".join(_cell(text) for text in (row.fault, row.sees, row.sign, row.holds, row.over)) + " |")
+        lines.append(
+            "| " + " | ".join(_cell(text) for text in (row.fault, row.sees, row.sign, row.holds, row.over)) + " |"
+        )
     before, _, rest = DOCUMENT.read_text().partition(BEGIN)
     after = rest.partition(END)[2]
     table = "\n".join(lines)

@@ -165,8 +165,8 @@ class Breakable(Gateway):
         finally:
             self.scale(1)
 
-    def play(self, arguments: list[str]) -> None:
-        """What the gateway's container runs from now on."""
+    def play(self, arguments: list[str], wait: bool = True) -> None:
+        """What the gateway's container runs from now on. `wait`: for the new pod."""
         found = self.cluster.get(self._deployment)
         assert found is not None
         containers: list[Object] = found["spec"]["template"]["spec"]["containers"]
@@ -174,7 +174,8 @@ class Breakable(Gateway):
             containers[0]["args"] = arguments
             before = self.uid()
             self.cluster.merge(self._deployment, {"spec": {"template": {"spec": {"containers": containers}}}})
-            until(lambda: self.uid() not in ("", before), f"{self.id} has its new pod")
+            if wait:
+                until(lambda: self.uid() not in ("", before), f"{self.id} has its new pod")
 
     def restart(self, container: str, number: signal.Signals = signal.SIGTERM) -> float:
         """A signal to the container's first process; seconds until the next one is ready."""
@@ -254,4 +255,3 @@ class Breakable(Gateway):
         used = int((group / "memory.usage_in_bytes").read_text())
         (group / "memory.limit_in_bytes").write_text(str(used + spare * 2**20))
         self.attempt("sh", "-c", "head -c 64m /dev/zero | tail >/dev/null", container=container)
-

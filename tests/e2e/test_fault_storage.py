@@ -1,0 +1,127 @@
+"""Faults of the two volumes: full, unwritable."""
+
+import contextlib
+import time
+from pathlib import Path
+
+from fault_fixtures import Record
+from fault_world import REAL_GATEWAY, Breakable, closed, kill, reached, until
+
+from components.constants import GATEWAY_CONTAINER, SIDECAR_CONTAINER, UNSEAL_CONTAINER
+from sandbox.errors import SandboxError
+from sandbox.node import network
+from sandbox.node.devices import Device
+
+pytest_plugins = ["fault_fixtures"]
+
+
+def fill(volume: Path) -> Path:
+    """Writes until nothing more fits."""
+    file = volume / "fill"
+    with contextlib.suppress(SandboxError):  # dd ends with the error that is wanted
+        network.run(["dd", "if=/dev/zero", f"of={file}", "bs=4k"])
+    return file
+
+
+def test_a_tailnet_volume_that_is_full_or_unwritable_is_named_at_the_next_start(
+    spare: Breakable, laptop: Device, nobody: Device, record: Record
+) -> None:
+    before = spare.identity()
+    with spare.bounded("tailnet-state", 1) as volume:
+        spare.wait()
+        reached(laptop, spare)
+        file = fill(volume)
+        # Whoever runs does not need to write.
+        reached(laptop, spare, 5)
+        restarts = spare.restarts()[SIDECAR_CONTAINER]
+        kill(spare.pid(SIDECAR_CONTAINER))
+        until(lambda: spare.restarts()[SIDECAR_CONTAINER] > restarts + 1, "the sidecar fails")
+        full = "no space left on device"
+        said = next(
+            line for line in spare.said(SIDECAR_CONTAINER).splitlines() if line.startswith("boot:") and full in line
+        )
+        assert "failed to unset serve config" in said
+        assert spare.restarts()[GATEWAY_CONTAINER] == 0
+        closed(nobody, spare)
+        file.unlink()
+        began = time.monotonic()
+        spare.wait(seconds=120)
+        reached(laptop, spare)
+        freed = time.monotonic() - began
+        assert spare.identity() == before
+        record(
+            fault="tailnet volume full",
+            sees="nothing while the sidecar runs; no answer from its next start on",
+            sign="log of the sidecar: `boot: ... failed to unset serve config: ... no space left on device`; of a new pod's "
+            "`unseal`: `cannot write ... (ENOSPC). Is the volume full or read-only?`",
+            holds="state, device, name and address; the gateway is not restarted; stranger without an answer",
+            over=f"by itself {freed:.0f} s after there is room again (the kubelet's back-off)",
+        )
+
+        network.run(["mount", "-o", "remount,ro", str(volume)])
+        try:
+            reached(laptop, spare, 5)
+            spare.replace_pod()
+            sign = "unseal: cannot write /var/lib/ts-state/sealed-authkey.jwe.new (EROFS). Is the volume full or read-only?"
+            until(lambda: sign in spare.said(UNSEAL_CONTAINER), "the unsealer says what is wrong")
+            assert not spare.up()
+            closed(nobody, spare)
+        finally:
+            network.run(["mount", "-o", "remount,rw", str(volume)])
+        # The pod keeps the mount that it was given.
+        began = time.monotonic()
+        spare.replace_pod()
+        spare.wait()
+        reached(laptop, spare)
+        again = time.monotonic() - began
+        assert spare.identity() == before
+        record(
+            fault="tailnet volume unwritable",
+            sees="nothing while the pod runs; its next one does not start",
+            sign=f"log of `unseal`: `{sign}`",
+            holds="state, device, name and address; neither sidecar nor gateway starts; stranger without an answer",
+            over=f"once it is writable, `kubectl delete pod`: {again:.0f} s",
+        )
+    spare.wait()
+    assert spare.identity() == before
+
+
+def test_a_full_gateway_volume_loses_nothing_and_works_again_when_there_is_room(
+    spare: Breakable, laptop: Device, nobody: Device, record: Record
+) -> None:
+    before = spare.identity()
+    spare.scale(0)
+    spare.play(REAL_GATEWAY, wait=False)
+    with spare.bounded("gateway-home", 192) as volume:
+        started = spare.wait(GATEWAY_CONTAINER, 180)
+        reached(laptop, spare)
+        (volume / ".openclaw" / "fault-test").write_text("kept")
+        file = fill(volume)
+        time.sleep(12)  # one period of the readiness probe
+        ready = spare.up(GATEWAY_CONTAINER)
+        health = laptop.curl(f"{spare.url}/healthz").stdout
+        page = laptop.curl("--fail", "--output", "/dev/null", f"{spare.url}/").returncode
+        refused = spare.attempt("sh", "-c", "echo more > /home/node/.openclaw/more").stderr
+        assert "No space left on device" in refused
+        # As upstream has it (openclaw#96084): no probe sees it, so nothing restarts, and the page still comes.
+        assert ready
+        assert '"ok":true' in health
+        assert page == 0
+        assert spare.restarts()[GATEWAY_CONTAINER] == 0
+        closed(nobody, spare)
+        said = [
+            line for line in spare.said(GATEWAY_CONTAINER).splitlines() if "ENOSPC" in line or "SQLITE_FULL" in line
+        ]
+        file.unlink()
+        assert spare.exec("cat", "/home/node/.openclaw/fault-test") == "kept"
+        spare.exec("sh", "-c", "echo more > /home/node/.openclaw/more")
+        reached(laptop, spare, 5)
+        assert spare.identity() == before
+        record(
+            fault="gateway volume full",
+            sees="page and health still answer; what must be stored fails",
+            sign="none in the probes (openclaw#96084): `kubectl exec ... df /home/node` shows 100 %"
+            + (f"; log of the gateway: `{said[-1][-120:]}`" if said else "; nothing in the log of an idle gateway"),
+            holds="data kept, no restart, same device, stranger without an answer",
+            over=f"by itself as soon as there is room (a start of the gateway took {started:.0f} s here)",
+        )
