@@ -11,7 +11,7 @@ from components import names
 from components.admission import AdmissionGuard
 from components.instance import GatewayInstance
 from components.settings import Instance, Settings
-from components.tailnet import OwnedTailnet
+from components.tailnet.tailnet import OwnedTailnet
 
 
 class Topology(pulumi.ComponentResource):

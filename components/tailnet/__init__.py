@@ -1,6 +1,4 @@
-"""The tailnet's side of the stack: who may connect to what, and the keys with which the gateways join."""
+"""The tailnet's side of the stack: who may connect to what, and the keys with which the gateways join.
 
-from components.tailnet.policy import render
-from components.tailnet.tailnet import OwnedTailnet
-
-__all__ = ["OwnedTailnet", "render"]
+Nothing is imported here: the sandbox reads policies with `hujson` and must not load the Pulumi SDK for it.
+"""

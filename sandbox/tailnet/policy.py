@@ -21,7 +21,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
-from sandbox.tailnet import hujson
+from components.tailnet import hujson
 from sandbox.tailnet.client import Control, HeadscaleError, Node
 from sandbox.tailnet.headscale import DENY_ALL
 

@@ -9,7 +9,7 @@ from control_fake import Api, FakeControl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.tailnet import hujson
+from components.tailnet import hujson
 from sandbox.tailnet.headscale import DENY_ALL
 from sandbox.tailnet.policy import PLACEHOLDER
 

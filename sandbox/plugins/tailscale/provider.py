@@ -5,12 +5,12 @@ import os
 from collections.abc import Collection, Mapping
 from typing import Any, ClassVar
 
+from components.tailnet import hujson
 from sandbox.plugins.changes import Change, changes
 from sandbox.plugins.provider import Diff, Failure, Live, Provider, ProviderError, Resource
 from sandbox.plugins.tailscale import resources
 from sandbox.plugins.tailscale.client import Client, Credentials
 from sandbox.plugins.values import UNKNOWN, Path, Props, get_maps, has_unknown, is_list
-from sandbox.tailnet import hujson
 
 _ENVIRONMENT = {
     "apiKey": "TAILSCALE_API_KEY",

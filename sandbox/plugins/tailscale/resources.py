@@ -4,10 +4,10 @@ import json
 import re
 from typing import Any, ClassVar
 
+from components.tailnet import hujson
 from sandbox.plugins.provider import Failure, Live, ProviderError
 from sandbox.plugins.tailscale.client import ApiError, Client
 from sandbox.plugins.values import UNKNOWN, Props, get_map
-from sandbox.tailnet import hujson
 
 _MAX_EXPIRY = 7_776_000
 _COMMENT = re.compile(r'"(?:\\.|[^"\\])*"|(//[^\n]*|/\*.*?\*/)', re.DOTALL)
