@@ -1,0 +1,23 @@
+"""A pure, offline evaluator of tailnet policies: what a control server would refuse, allow and deny, and through which rule."""
+
+from components.tailnet.evaluator.assertions import Outcome, check, run_tests
+from components.tailnet.evaluator.errors import Failure, PolicyError
+from components.tailnet.evaluator.evaluator import Evaluator, Flows, Reach, Verdict
+from components.tailnet.evaluator.network import Device, Network, User
+from components.tailnet.evaluator.policy import Policy
+
+__all__ = [
+    "Device",
+    "Evaluator",
+    "Failure",
+    "Flows",
+    "Network",
+    "Outcome",
+    "Policy",
+    "PolicyError",
+    "Reach",
+    "User",
+    "Verdict",
+    "check",
+    "run_tests",
+]

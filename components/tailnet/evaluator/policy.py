@@ -1,0 +1,141 @@
+"""A tailnet policy read from its HuJSON text, or refused with the message of the hosted service."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from components.tailnet.evaluator import ranges, rules, shape
+from components.tailnet.evaluator.errors import PolicyError
+from components.tailnet.evaluator.ranges import Ranges
+from components.tailnet.evaluator.rules import Rule, Target
+from components.tailnet.evaluator.selectors import Definitions, Selector
+from components.tailnet.evaluator.services import ALL_PORTS, DEFAULT, Service
+
+# Sections that decide nothing about who may send packets to whom.
+_OTHER_SECTIONS: Final = {
+    "ssh",
+    "autoapprovers",
+    "nodeattrs",
+    "postures",
+    "tagowners",
+    "groups",
+    "hosts",
+    "ipsets",
+    "tests",
+    "sshtests",
+    "attrconfig",
+    "derpmap",
+    "disableipv4",
+    "randomizeclientport",
+    "onecgnatroute",
+    "acls",
+    "grants",
+    "defaultsrcposture",
+}
+_ALLOW_ALL: Final = Rule(
+    "no acls and no grants",
+    (Selector("*", "any"),),
+    (Target(Selector("*", "any"), (Service(DEFAULT, *ALL_PORTS),)),),
+)
+
+
+@dataclass(frozen=True)
+class Test:
+    """One entry of `tests`, as written."""
+
+    src: str
+    proto: str
+    accept: tuple[str, ...]
+    deny: tuple[str, ...]
+    unclear: str
+
+    @classmethod
+    def read(cls, place: str, value: object) -> "Test":
+        raw = shape.lowered(shape.mapping(value, place))
+        return cls(
+            # `user` and `allow` are the oldest names of `src` and `accept`.
+            shape.word(raw.get("src", raw.get("user")), f"{place}.src"),
+            shape.word(raw.get("proto"), f"{place}.proto").lower(),
+            shape.words(raw.get("accept", raw.get("allow")), f"{place}.accept"),
+            shape.words(raw.get("deny"), f"{place}.deny"),
+            "it has srcPostureAttrs, which cannot be judged offline" if raw.get("srcpostureattrs") else "",
+        )
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What a policy says. `unclear` names sections that are not understood: they might allow what no rule allows."""
+
+    names: Definitions
+    rules: tuple[Rule, ...]
+    tests: tuple[Test, ...]
+    unclear: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> "Policy":
+        """Raises PolicyError when the control server would refuse the text before it looks at any device or test."""
+        document = shape.document(text)
+        names = Definitions(
+            groups=_groups(document.get("groups")),
+            tags=frozenset(_tags(document.get("tagowners"))),
+            hosts=_hosts(document.get("hosts")),
+            ipsets={
+                name: shape.words(value, f'ipsets["{name}"]')
+                for name, value in shape.mapping(document.get("ipsets"), "ipsets").items()
+            },
+        )
+        # The shape of all rules first: the control server reads the whole document before it looks names up.
+        written = [*rules.acls(document.get("acls")), *rules.grants(document.get("grants"))]
+        tests = [
+            Test.read(f"tests[{index}]", item) for index, item in enumerate(shape.items(document.get("tests"), "tests"))
+        ]
+        made = [rule.rule(names) for rule in written]
+        if "acls" not in document and "grants" not in document:
+            made = [_ALLOW_ALL]
+        if document.get("defaultsrcposture"):
+            reason = "defaultSrcPosture asks for devices that cannot be judged offline"
+            made = [Rule(rule.place, rule.sources, rule.targets, rule.via, rule.unclear or reason) for rule in made]
+        unknown = sorted(document.keys() - _OTHER_SECTIONS)
+        return cls(
+            names, tuple(made), tuple(tests), f"section {', '.join(unknown)} is not understood" if unknown else ""
+        )
+
+
+def _groups(value: object) -> Mapping[str, frozenset[str]]:
+    made: dict[str, frozenset[str]] = {}
+    for name, members in shape.mapping(value, "groups").items():
+        if not name.startswith("group:"):
+            raise PolicyError(f"group must start with 'group:', got: \"{name}\"")
+        people = shape.words(members, f'groups["{name}"]')
+        for person in people:
+            if person.startswith("group:"):
+                raise PolicyError(f'groups["{name}"]: "{person}": group members cannot be recursive')
+        made[name] = frozenset(person.lower() for person in people)
+    return made
+
+
+def _tags(value: object) -> Mapping[str, tuple[str, ...]]:
+    owners = {
+        name: shape.words(list_, f'tagOwners["{name}"]') for name, list_ in shape.mapping(value, "tagOwners").items()
+    }
+    for name in owners:
+        if not name.startswith("tag:"):
+            raise PolicyError(f"tag must start with 'tag:', got: \"{name}\"")
+        if not name[4:5].isalpha():
+            raise PolicyError(f"tagOwners[\"{name}\"]: tag names must start with a letter, after 'tag:'")
+    for listed in owners.values():
+        for owner in listed:
+            if owner.startswith("tag:") and owner not in owners:
+                raise PolicyError(f'tag not found: "{owner}"')
+    return owners
+
+
+def _hosts(value: object) -> Mapping[str, Ranges]:
+    made: dict[str, Ranges] = {}
+    for name, address in shape.mapping(value, "hosts").items():
+        text = shape.word(address, f'hosts["{name}"]')
+        try:
+            made[name] = ranges.parse(text)
+        except ValueError:
+            raise PolicyError(f'hostname "{name}" contains invalid IP address: "{text}"') from None
+    return made
