@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable
 
 import pytest
-from e2e_world import ALICE, HOME, LAB, MALLORY, join
+from e2e_world import ALICE, HOME, MALLORY, join
 from fault_report import Row, keep, write
 from fault_world import QUICK_GATEWAY, SPARE, Breakable, Parts
 
@@ -36,20 +36,28 @@ def parts(world: World) -> Parts:
 @pytest.fixture
 def watched_gateway(world: World, cluster: Cluster, stack: Stack) -> Breakable:
     """Alice's real gateway: the one whose traffic is watched while something around it breaks."""
-    stack.at(HOME, LAB, SPARE)
+    _both(world, cluster, stack)
     gateway = Breakable(world, cluster, "home")
-    gateway.wait_ready()
+    gateway.wait_ready(300)
     return gateway
 
 
 @pytest.fixture
 def spare(world: World, cluster: Cluster, stack: Stack) -> Breakable:
     """An instance to break: real sidecar, keys, volumes and manifest; its gateway only answers probes."""
-    stack.at(HOME, LAB, SPARE)
-    gateway = Breakable(world, cluster, "spare")
-    gateway.play(QUICK_GATEWAY)
+    gateway = _both(world, cluster, stack)
     gateway.wait_ready()
     return gateway
+
+
+def _both(world: World, cluster: Cluster, stack: Stack) -> Breakable:
+    spare = Breakable(world, cluster, "spare")
+    # At once: its real gateway would take the processor from the other one.
+    with spare.quick(lambda: stack.at(HOME, SPARE)) as applied:
+        pass
+    applied.result()
+    spare.play(QUICK_GATEWAY)
+    return spare
 
 
 @pytest.fixture

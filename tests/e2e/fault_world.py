@@ -6,6 +6,7 @@ import json
 import signal
 import time
 from collections.abc import Callable, Generator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
@@ -176,6 +177,18 @@ class Breakable(Gateway):
             self.cluster.merge(self._deployment, {"spec": {"template": {"spec": {"containers": containers}}}})
             if wait:
                 until(lambda: self.uid() not in ("", before), f"{self.id} has its new pod")
+
+    @contextlib.contextmanager
+    def quick(self, operation: Callable[[], object]) -> Generator["Future[object]"]:
+        """While an engine works that waits for the pod, its gateway becomes the quick one as soon as it is declared."""
+        with ThreadPoolExecutor(1) as pool:
+            future = pool.submit(operation)
+            yield future
+            while not future.done():
+                found = self.cluster.get(self._deployment)
+                if found and found["spec"]["template"]["spec"]["containers"][0]["args"] != QUICK_GATEWAY:
+                    self.play(QUICK_GATEWAY, wait=False)
+                time.sleep(0.3)
 
     def restart(self, container: str, number: signal.Signals = signal.SIGTERM) -> float:
         """A signal to the container's first process; seconds until the next one is ready."""

@@ -1,10 +1,9 @@
 """Faults of processes: killed by the kernel for memory, killed outright, restarted under an update, no tun device."""
 
-import threading
 import time
 
 import pytest
-from e2e_world import HOME, LAB, answers, watched, with_
+from e2e_world import HOME, answers, watched, with_
 from fault_fixtures import Record
 from fault_world import SPARE, Breakable, Parts, closed, reached, until
 
@@ -92,34 +91,32 @@ def test_traffic_goes_on_while_a_part_of_the_node_is_killed(
 
 
 def test_an_update_survives_the_restart_of_all_parts_of_the_node(
-    world: World, cluster: Cluster, stack: Stack, parts: Parts, laptop: Device, nobody: Device, record: Record
+    world: World,
+    cluster: Cluster,
+    stack: Stack,
+    parts: Parts,
+    watched_gateway: Breakable,
+    spare: Breakable,
+    laptop: Device,
+    nobody: Device,
+    record: Record,
 ) -> None:
-    stack.at(HOME, LAB, SPARE)
-    home, spare = Breakable(world, cluster, "home"), Breakable(world, cluster, "spare")
+    home = watched_gateway
     before, claims = (home.identity(), spare.identity()), cluster.claims(spare.namespace)
     # A new limit: the pod is replaced under the update.
     changed = with_(SPARE, tailscale={"resources": {"memoryLimit": "192Mi"}})
-    failures: list[str] = []
-
-    def update() -> None:
-        try:
-            stack.up(HOME, LAB, changed)
-        except SandboxError as error:
-            failures.append(error.what)
-
     began = time.monotonic()
-    running = threading.Thread(target=update)
-    running.start()
-    until(lambda: spare.uid() and stack_locked(stack), "the update is under way", 30)
-    for part in ("kubelet", "containerd", "coredns", "headscale", "derper", "tailscale-api", "provisioner"):
-        if part in parts.names():
+    with spare.quick(lambda: stack.up(HOME, changed)) as update:
+        until(lambda: update.done() or under_way(stack), "the update is under way", 30)
+        for part in ("kubelet", "containerd", "coredns", "headscale", "derper", "tailscale-api", "provisioner"):
             parts.kill(part)
-    running.join(timeout=180)
-    assert not running.is_alive()
-    second = ""
-    if failures:
-        stack.up(HOME, LAB, changed)
-        second = f" (it said: {failures[0][:120]})"
+    failure = update.exception()
+    if failure is not None:
+        assert isinstance(failure, SandboxError), failure
+        with spare.quick(lambda: stack.up(HOME, changed)) as update:
+            pass
+        update.result()
+    second = f" (it said: {failure.what[:120]})" if isinstance(failure, SandboxError) else ""
     runtime.wait_ready(world.home)
     took = time.monotonic() - began
     reached(laptop, home, 120)
@@ -128,14 +125,14 @@ def test_an_update_survives_the_restart_of_all_parts_of_the_node(
     assert cluster.claims(spare.namespace) == claims
     record(
         fault="all parts of the node restarted during an update",
-        sees="nothing" if not failures else "the update fails",
+        sees="nothing" if failure is None else "the update fails",
         sign="`make status`: restarts of each part" + second,
         holds="same devices, same volumes; a second `pulumi up` finds nothing half done",
-        over=("by itself" if not failures else "`pulumi up` again") + f": {took:.0f} s for the whole update",
+        over=("by itself" if failure is None else "`pulumi up` again") + f": {took:.0f} s for the whole update",
     )
 
 
-def stack_locked(stack: Stack) -> bool:
+def under_way(stack: Stack) -> bool:
     """Whether an engine is at work."""
     return any((stack.world.home.state / ".pulumi" / "locks").rglob("*.json"))
 
