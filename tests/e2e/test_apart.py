@@ -1,0 +1,58 @@
+"""Two instances are two devices that do not know each other; a device of no instance reaches none (I7, I12)."""
+
+from datetime import UTC, datetime, timedelta
+
+from e2e_world import BOB, Gateway, answers, join, wait_answer
+from test_nobody_else import PORTS, own_ports, scan
+
+from components.constants import SIDECAR_CONTAINER
+from sandbox.node import devices, layout
+from sandbox.node.devices import Device
+from sandbox.tailnet import headscale
+from sandbox.world import World
+
+
+def test_each_person_reaches_their_own_gateway_only_i7(
+    home: Gateway, lab: Gateway, owner: Device, world: World
+) -> None:
+    bob = join(world, "bobs-laptop", BOB)
+    try:
+        wait_answer(owner, f"{home.url}/healthz")
+        wait_answer(bob, f"{lab.url}/healthz")
+        for device, other in ((owner, lab), (bob, home)):
+            assert not answers(device, f"{other.url}/healthz")
+            assert scan(device, other.device().ip_addresses[0], {*PORTS, *own_ports(other)}) == []
+    finally:
+        devices.remove(bob)
+
+
+def test_two_instances_are_two_devices_that_cannot_reach_each_other_i7_i12(home: Gateway, lab: Gateway) -> None:
+    assert home.device().id != lab.device().id
+    assert set(home.device().ip_addresses).isdisjoint(lab.device().ip_addresses)
+    assert home.token() != lab.token()
+    for gateway, other in ((home, lab), (lab, home)):
+        address = other.device().ip_addresses[0]
+        # From the pod's own network, where the tailnet is routed; on the gateway's port and on the sidecar's.
+        for port in (80, 443, 9002, 18789):
+            command = ("wget", "-q", "-O-", "-T", "2", "-t", "1", f"http://{address}:{port}/healthz")
+            assert gateway.attempt(*command, container=SIDECAR_CONTAINER).returncode != 0, port
+        assert other.hostname.partition(".")[0] not in gateway.tailscale("status")
+
+
+def test_a_device_with_a_tag_of_its_own_reaches_no_gateway_i7(home: Gateway, owner: Device, world: World) -> None:
+    """What an execution node is: no rule speaks of its tag, so there is nothing for it yet."""
+    wait_answer(owner, f"{home.url}/healthz")
+    node = layout.of(world.home)
+
+    def key() -> str:
+        soon = datetime.now(UTC) + timedelta(minutes=10)
+        with headscale.connected(world.home.tailnet) as control:
+            made = control.create_auth_key(expiration=soon, reusable=False, ephemeral=True, tags=["tag:execution-node"])
+        return made.key
+
+    device = devices.join(node, devices.NODE_1, node.login_server, key)
+    try:
+        assert scan(device, home.device().ip_addresses[0], {*PORTS, *own_ports(home)}) == []
+        assert not answers(device, f"{home.url}/healthz")
+    finally:
+        devices.remove(device)

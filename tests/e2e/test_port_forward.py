@@ -1,0 +1,55 @@
+"""A gateway whose Tailscale is off is reached by an administrator's port-forward, and has lost nothing (I10)."""
+
+import contextlib
+import subprocess
+from collections.abc import Generator
+
+import httpx
+from e2e_world import HOME, LAB, Figures, Gateway, wait_answer, watched, with_
+
+from components.constants import GATEWAY_CONTAINER
+from sandbox.node.devices import Device
+from tests.engine.engine_world import Stack
+
+
+@contextlib.contextmanager
+def forwarded(gateway: Gateway) -> Generator[str]:
+    """URL of the gateway's port on this machine's loopback."""
+    command = gateway.kubectl_command("port-forward", "deployment/openclaw", "--address=127.0.0.1", ":18789")
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        try:
+            assert process.stdout is not None
+            said = process.stdout.readline()
+            assert "Forwarding from 127.0.0.1:" in said, said
+            yield f"http://127.0.0.1:{said.split(':')[1].split()[0]}"
+        finally:
+            process.terminate()
+
+
+def test_disabled_and_enabled_again_it_is_the_same_device_i10(
+    home: Gateway, owner: Device, stack: Stack, figures: Figures
+) -> None:
+    wait_answer(owner, f"{home.url}/healthz")
+    home.exec("sh", "-c", "echo kept > /home/node/marker")
+    before, token = home.identity(), home.token()
+
+    stack.up(with_(HOME, tailscale={"enabled": False}), LAB)
+    home.wait_ready()
+    assert set(home.statuses()) == {GATEWAY_CONTAINER}
+    assert owner.curl(f"{home.url}/healthz", seconds=3).returncode in (6, 7, 28)
+    with forwarded(home) as url, httpx.Client(base_url=url, trust_env=False, timeout=20) as http:
+        assert http.get("/healthz").json() == {"ok": True, "status": "live"}
+        call = {"tool": "session_status"}
+        assert http.post("/tools/invoke", json=call).status_code == 401
+        authorization = {"authorization": f"Bearer {token}"}
+        assert http.post("/tools/invoke", headers=authorization, json=call).status_code == 200
+    assert home.exec("cat", "/home/node/marker") == "kept\n"
+
+    with watched(owner, f"{home.url}/healthz") as outage:
+        stack.up(HOME, LAB)
+    home.wait_ready()
+    wait_answer(owner, f"{home.url}/healthz")
+    figures("`up` that enables, until the device's first answer", f"{outage.seconds:.1f} s")
+    assert home.identity() == before
+    assert home.token() == token
+    assert home.exec("cat", "/home/node/marker") == "kept\n"

@@ -1,0 +1,55 @@
+"""Bounded load through the tunnel, beside the same load inside the pod. Last, because it takes both processors."""
+
+import re
+from typing import Any
+
+from e2e_world import Figures, Gateway, wait_answer
+from openclaw_client import Client
+
+from components.constants import GATEWAY_CONTAINER, SIDECAR_CONTAINER
+from sandbox.node.devices import Device
+from sandbox.world import World
+
+CLIENTS, RATE, SECONDS, COMPARED_SECONDS = 50, 200, 60, 15
+
+
+def memory(gateway: Gateway, container: str) -> int:
+    """Mebibytes of all processes of a container, resident and not shared with files."""
+    script = "cat /proc/[0-9]*/status 2>/dev/null | grep RssAnon"
+    return (
+        sum(int(kilobytes) for kilobytes in re.findall(r"\d+", gateway.exec("sh", "-c", script, container=container)))
+        >> 10
+    )
+
+
+def test_fifty_clients_and_two_hundred_requests_a_second(
+    world: World, home: Gateway, owner: Device, figures: Figures
+) -> None:
+    wait_answer(owner, f"{home.url}/healthz")
+    token, restarts = home.token(), home.restarts()
+
+    def load(client: Client, url: str, seconds: int) -> Any:
+        client.pair(home, url, token)
+        seen = client.load(url, token, clients=CLIENTS, rate=RATE, seconds=seconds)
+        assert seen["ok"], seen
+        assert seen["errors"] == {}
+        assert seen["closes"] == 0
+        assert seen["http"]["count"] >= RATE * seconds * 0.98
+        assert seen["ws"]["count"] >= CLIENTS * seconds * 0.98
+        return seen
+
+    loopback = load(Client.inside(home, "inside"), "ws://127.0.0.1:18789", COMPARED_SECONDS)
+    before = {name: memory(home, name) for name in (GATEWAY_CONTAINER, SIDECAR_CONTAINER)}
+    tunnel = load(Client.on(world, owner, "load"), f"ws://{home.hostname}", SECONDS)
+    after = {name: memory(home, name) for name in (GATEWAY_CONTAINER, SIDECAR_CONTAINER)}
+
+    for kind in ("http", "ws"):
+        for place, seen in (("pod's loopback", loopback), ("tunnel", tunnel)):
+            numbers = ", ".join(f"{name} {value}" for name, value in seen[kind].items() if name != "count")
+            figures(f"{kind}, ms, {place}", f"{numbers} ({seen[kind]['count']} answers)")
+    for name in before:
+        figures(f"memory of {name}, before and after the minute", f"{before[name]} and {after[name]} MiB")
+    assert home.restarts() == restarts
+    # Warm already by the load inside: what grows by more than a tenth and 64 MiB in a minute is a leak.
+    for name, had in before.items():
+        assert after[name] < had * 1.1 + 64, name
