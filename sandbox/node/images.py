@@ -23,7 +23,7 @@ from sandbox.node.oci import Blob, Entry, Image, Store
 Report = Callable[[str], None]
 
 SUITE: Final = "bookworm"
-PACKAGES: Final = ("ca-certificates", "iptables", "iproute2", "tini", "wget")
+PACKAGES: Final = ("ca-certificates", "curl", "iptables", "iproute2", "tini", "wget")
 # OpenClaw 2026.9 asks for >= 24.16 < 25.
 NODE_VERSION: Final = "24.21.0"
 TAILSCALE_BINARIES: Final = ("containerboot", "tailscale", "tailscaled")
