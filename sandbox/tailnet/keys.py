@@ -120,8 +120,14 @@ def _died(key: AuthKey, note: KeyNote) -> datetime | None:
     """None while it is valid. headscale does not tell when a one-off key was used: its expiry stands for that."""
     if note.revoked is not None:
         return datetime.fromisoformat(note.revoked)
-    expires = datetime.fromisoformat(note.expires)
-    return expires if expires <= _now() or (key.used and not key.reusable) else None
+    expires = _expires(key, note)
+    return expires if expires <= datetime.now(UTC) or (key.used and not key.reusable) else None
+
+
+def _expires(key: AuthKey, note: KeyNote) -> datetime:
+    """As it was made, or earlier where an administrator has ended it in headscale itself."""
+    made = datetime.fromisoformat(note.expires)
+    return min(made, key.expiration) if key.expiration else made
 
 
 def _view(key: AuthKey, note: KeyNote) -> dict[str, Any]:
@@ -129,7 +135,7 @@ def _view(key: AuthKey, note: KeyNote) -> dict[str, Any]:
         "id": f"k{key.id}CNTRL",
         "keyType": "auth",
         "created": _text(key.created_at or _now()),
-        "expires": note.expires,
+        "expires": _text(_expires(key, note)),
         "expirySeconds": note.expiry_seconds,
         "description": note.description,
         "invalid": _died(key, note) is not None,

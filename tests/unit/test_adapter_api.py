@@ -145,6 +145,12 @@ def test_only_a_one_off_key_is_invalid_once_used(api: Api, control: FakeControl,
     assert api.get(f"{BASE}/keys/{key}").json()["invalid"] is invalid
 
 
+def test_a_key_that_was_ended_in_headscale_itself_is_invalid(api: Api, control: FakeControl) -> None:
+    key = api.post(f"{BASE}/keys", json=KEY).json()["id"]
+    control.expire_auth_key(key.removeprefix("k").removesuffix("CNTRL"))
+    assert api.get(f"{BASE}/keys/{key}").json()["invalid"] is True
+
+
 def test_an_expired_key_is_invalid(api: Api, tmp_path: Path) -> None:
     key = api.post(f"{BASE}/keys", json=_key(expirySeconds=60)).json()["id"]
     notes = Notes.read(tmp_path)
