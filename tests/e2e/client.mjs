@@ -1,6 +1,6 @@
 // OpenClaw's own gateway client, as a person's device runs it: from the gateway's image, with an identity of its own.
 // Prints one line of JSON. The token comes from the environment.
-//   node client.mjs call URL METHOD
+//   node client.mjs call URL METHOD [backend]: as a CLI, or as a backend service, which gateways trust more
 //   node client.mjs load URL CLIENTS REQUESTS_PER_SECOND SECONDS
 import crypto from "node:crypto";
 import http from "node:http";
@@ -48,8 +48,9 @@ function identity() {
   };
 }
 
-async function call(url, method) {
-  const { client } = await connect(url);
+async function call(url, method, kind) {
+  const backend = { clientName: "gateway-client", mode: "backend", deviceIdentity: identity() };
+  const { client } = await connect(url, kind === "backend" ? backend : {});
   try {
     return { ok: true, result: await client.request(method, {}) };
   } finally {

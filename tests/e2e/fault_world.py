@@ -263,8 +263,11 @@ class Breakable(Gateway):
                     machine.remove_tree(aside)
 
     def hog(self, container: str, spare: int = 4) -> None:
-        """Leave the container only so many MiB more than it has, and ask for more than that inside it."""
+        """Leave the container only so many MiB more than its processes hold, and ask for more than that inside it."""
         group = self.memory(container)
-        used = int((group / "memory.usage_in_bytes").read_text())
-        (group / "memory.limit_in_bytes").write_text(str(used + spare * 2**20))
+        stat = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
+        # Without the page cache, which the kernel would give up first.
+        used = int(stat["total_rss"] if "total_rss" in stat else stat["anon"])
+        limit = group / ("memory.limit_in_bytes" if "total_rss" in stat else "memory.max")
+        limit.write_text(str(used + spare * 2**20))
         self.attempt("sh", "-c", "head -c 64m /dev/zero | tail >/dev/null", container=container)

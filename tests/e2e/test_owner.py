@@ -1,6 +1,6 @@
 """The owner's device opens their gateway through the tailnet: page, API, and a session of the real client."""
 
-from e2e_world import HOME, LAB, Figures, Gateway, wait_answer, with_
+from e2e_world import HOME, LAB, Figures, Gateway, as_json, wait_answer, with_
 from openclaw_client import Client
 
 from sandbox.node.devices import Device
@@ -52,6 +52,7 @@ def test_a_client_works_once_it_is_approved_and_not_before(
     assert client.call(url, "status", "0" * 64)["ok"] is False
     other = Client.on(world, owner, "second-laptop")
     assert other.call(url, "status", token)["code"] == "PAIRING_REQUIRED"
+    assert other.call_as_backend(url, "config.get", token)["code"] == "PAIRING_REQUIRED"
     figures("paired clients", "work; unpaired and wrong token refused")
 
 
@@ -69,7 +70,7 @@ def test_without_an_identity_the_token_opens_nothing_but_health(world: World, ho
         }
 
 
-def test_reach_tcp_serves_the_gateway_s_own_port_and_still_asks_to_pair(
+def test_reach_tcp_lets_a_backend_client_in_without_pairing(
     world: World, home: Gateway, owner: Device, stack: Stack, figures: Figures
 ) -> None:
     stack.up(with_(HOME, tailscale={"reach": "tcp"}), LAB)
@@ -82,6 +83,9 @@ def test_reach_tcp_serves_the_gateway_s_own_port_and_still_asks_to_pair(
     # What the gateway sees is a loopback client without proxy headers: only `autoApproveLocal: false` makes it ask.
     refused = client.call(url, "status", token)
     assert refused["code"] == "PAIRING_REQUIRED", refused
+    # And not everybody: whoever calls itself a backend is in, with all rights, by the token alone (docs/security.md).
+    answer = client.call_as_backend(url, "config.get", token)
+    assert answer["ok"], answer
     request = status(owner, *TOOL, "--header", f"Authorization: Bearer {token}", f"{page}/tools/invoke")
     assert request == "200"
     # The full answer is for loopback only; the raw forward makes everybody loopback.
@@ -90,3 +94,21 @@ def test_reach_tcp_serves_the_gateway_s_own_port_and_still_asks_to_pair(
     assert '"eventLoop"' in details
     client.pair(home, url, token)
     assert client.call(url, "status", token)["ok"]
+
+
+def test_reach_https_is_served_as_declared_up_to_the_certificate(
+    home: Gateway, owner: Device, stack: Stack, figures: Figures
+) -> None:
+    """headscale issues no certificates: everything but the handshake's end is shown here."""
+    stack.up(with_(HOME, tailscale={"reach": "https"}), LAB)
+    home.wait_ready()
+    served = as_json(home.tailscale("serve", "status", "--json"))
+    assert served["TCP"] == {"443": {"HTTPS": True}}
+    assert served["Web"] == {f"{home.hostname}:443": {"Handlers": {"/": {"Proxy": "http://127.0.0.1:18789"}}}}
+    assert not served.get("AllowFunnel")
+    # The port is open to the owner alone, and tailscaled looks for a certificate of this name.
+    refused = owner.curl("--insecure", f"https://{home.hostname}/healthz", seconds=20)
+    assert refused.returncode == 35, refused.stderr
+    assert owner.curl(f"{home.url}/healthz", seconds=3).returncode in (7, 28)
+    sign = next(line for line in home.logs("tailscale").splitlines() if "TLS handshake error" in line)
+    figures("reach https without certificates: the sidecar says", sign.partition("TLS")[2][:110])
