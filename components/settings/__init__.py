@@ -3,6 +3,7 @@
 from components.settings.errors import Problem, SettingsError
 from components.settings.load import KEYS, load
 from components.settings.models import (
+    AuthKey,
     Cluster,
     EgressPort,
     EgressRule,
@@ -20,6 +21,7 @@ from components.settings.models import (
 
 __all__ = [
     "KEYS",
+    "AuthKey",
     "Cluster",
     "EgressPort",
     "EgressRule",

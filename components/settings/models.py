@@ -141,8 +141,18 @@ class AuthKey(Model):
         default=True,
         description="A reusable key lets an instance whose state volume was lost join again without a `pulumi up`.",
     )
+    ephemeral: bool = Field(
+        default=False,
+        description="The tailnet forgets the device soon after it goes away: for instances that keep nothing.",
+    )
     expiry_days: int = Field(default=90, ge=1, le=90, description="Life of a minted key; devices outlive it.")
-    rotation: RotationWord = Field(default="", description="Any new word mints a new key.")
+    rotation: RotationWord = Field(default="", description="Any new word mints a new key, and revokes the old one.")
+    rotate_days: int | None = Field(
+        default=None,
+        ge=1,
+        le=89,
+        description="The first `pulumi up` of each period of so many days mints a new key (default: never).",
+    )
 
 
 class Sidecar(Model):

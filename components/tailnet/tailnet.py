@@ -5,9 +5,8 @@ import pulumi_tailscale as tailscale
 
 from components import names
 from components.settings import Instance, Settings, Tailnet
+from components.tailnet.credentials import Device, auth_key
 from components.tailnet.policy import render, tag_of
-
-SECONDS_PER_DAY = 86400
 
 
 def provider(name: str, settings: Tailnet, opts: pulumi.ResourceOptions) -> tailscale.Provider:
@@ -54,27 +53,14 @@ class OwnedTailnet(pulumi.ComponentResource):
         )
         self.register_outputs({})
 
+    @property
+    def credential_opts(self) -> pulumi.ResourceOptions:
+        """For what is minted in this tailnet: the tag must be owned before a credential may carry it."""
+        return pulumi.ResourceOptions(parent=self, provider=self._provider, depends_on=[self.policy])
+
     def auth_key(self, instance: Instance) -> pulumi.Output[str]:
-        """A pre-authorized key that carries the instance's tag; replaced when it has expired or was revoked."""
-        own = names.of(instance.id)
-        key = instance.tailscale.auth_key
-        made = tailscale.TailnetKey(
-            own.logical("authkey"),
-            # A change of any input mints a new key, so a new rotation word does. 50 characters at most.
-            description=f"openclaw {instance.id[:30]} {key.rotation}".strip(),
-            tags=[tag_of(instance)],
-            preauthorized=True,
-            reusable=key.reusable,
-            ephemeral=False,
-            expiry=key.expiry_days * SECONDS_PER_DAY,
-            # A used one-off key reads as invalid: recreating it would change something at every `up` (I11).
-            recreate_if_invalid="always" if key.reusable else "never",
-            # The tag must be owned before a key may carry it.
-            opts=pulumi.ResourceOptions(
-                parent=self,
-                provider=self._provider,
-                depends_on=[self.policy],
-                additional_secret_outputs=["key"],
-            ),
+        """The auth key of a gateway, a secret."""
+        device = Device(tag_of(instance), instance.id)
+        return auth_key(
+            names.of(instance.id).logical("authkey"), device, instance.tailscale.auth_key, self.credential_opts
         )
-        return pulumi.Output.secret(made.key)

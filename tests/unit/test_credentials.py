@@ -1,0 +1,75 @@
+"""What devices join with: keys by their settings and by the calendar."""
+
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from configs import IDS, smallest
+from graph import Resource
+from harness import run_program
+
+from components.settings import AuthKey
+from components.tailnet import credentials
+
+MONDAY = date(2026, 11, 2)
+
+
+def minted(**auth_key: Any) -> Resource:
+    return run_program(smallest(tailscale={"authKey": auth_key})).one("TailnetKey", "home-authkey")
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ({}, {"reusable": True, "ephemeral": False, "expiry": 7776000, "recreateIfInvalid": "always"}),
+        # A used one-off key reads as invalid: recreating it would change something at each `up`.
+        ({"reusable": False, "expiryDays": 1}, {"reusable": False, "expiry": 86400, "recreateIfInvalid": "never"}),
+    ],
+)
+def test_i11_a_key_is_what_the_settings_say(given: dict[str, Any], wanted: dict[str, Any]) -> None:
+    key = minted(**given)
+    assert wanted.items() <= key.plain.items()
+    assert (key.plain["preauthorized"], key.plain["tags"]) == (True, ["tag:openclaw-home"])
+
+
+def on(day: date, monkeypatch: pytest.MonkeyPatch, **auth_key: Any) -> Resource:
+    monkeypatch.setattr(credentials, "today", lambda: day)
+    return minted(**auth_key)
+
+
+def test_i11_a_key_with_a_schedule_changes_once_a_period(monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = [on(MONDAY + timedelta(days=n), monkeypatch, rotateDays=30).plain for n in range(61)]
+    changes = [n for n in range(1, 61) if keys[n] != keys[n - 1]]
+    assert len(changes) == 2
+    assert changes[1] - changes[0] == 30
+    # Of all that a key is made of, its words: the API mints another key for other words.
+    assert {key for key in keys[0] if keys[0][key] != keys[-1][key]} == {"description"}
+
+
+def test_i11_a_key_without_a_schedule_never_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert on(MONDAY, monkeypatch).plain == on(MONDAY + timedelta(days=1000), monkeypatch).plain
+
+
+@pytest.mark.parametrize("days", [1, 7, 60, 89])
+def test_a_period_holds_the_day_and_starts_with_its_own_first_day(days: int) -> None:
+    for number in range(200):
+        day = MONDAY + timedelta(days=number)
+        first = credentials.period("home", days, day)
+        assert timedelta(0) <= day - first < timedelta(days=days)
+        assert credentials.period("home", days, first) == first
+
+
+def test_i10_not_all_gateways_restart_on_one_day() -> None:
+    titles = [f"gateway-{number}" for number in range(20)]
+    assert len({credentials.period(title, 60, MONDAY) for title in titles}) > 10
+
+
+@pytest.mark.parametrize("title", IDS)
+@pytest.mark.parametrize("word", ["", "x" * 16])
+@pytest.mark.parametrize("days", [None, 60])
+def test_the_words_of_a_key_fit_and_tell_rotations_apart(title: str, word: str, days: int | None) -> None:
+    settings = AuthKey.model_validate({"rotation": word, "rotateDays": days})
+    words = credentials.description(title, settings, MONDAY)
+    assert len(words) <= 50  # the API's limit
+    assert words.startswith(f"openclaw {title}"[:20])
+    assert words.endswith(" ".join([word, credentials.period(title, 60, MONDAY).isoformat() if days else ""]).strip())
