@@ -8,8 +8,10 @@ from components.constants import (
     LABEL_STACK,
     SIDECAR_CONTAINER,
     TAILNET_VOLUME_PREFIX,
+    TOKEN_AUDIENCE_PREFIX,
     TUN_DEVICE,
     UNSEAL_CONTAINER,
+    VOLUME_TOKEN,
     VOLUME_TUN,
 )
 from components.manifest import Manifest, metadata, register
@@ -49,10 +51,15 @@ POD_RULES: dict[str, str] = {
         f"{_CONTAINERS}.all(c, c.name in ['{SIDECAR_CONTAINER}', '{UNSEAL_CONTAINER}'] || !has(c.volumeMounts) || "
         f"c.volumeMounts.all(m, !m.name.startsWith('{TAILNET_VOLUME_PREFIX}')))"
     ),
-    "I5: no pod gets a service-account token": (
+    "I5: no pod gets a service-account token that the Kubernetes API accepts": (
         "has(object.spec.automountServiceAccountToken) && !object.spec.automountServiceAccountToken && "
         f"{_VOLUMES}.all(v, !has(v.projected) || !has(v.projected.sources) || "
-        "v.projected.sources.all(s, !has(s.serviceAccountToken)))"
+        f"v.projected.sources.all(s, !has(s.serviceAccountToken) || (v.name == '{VOLUME_TOKEN}' && "
+        f"has(s.serviceAccountToken.audience) && s.serviceAccountToken.audience.startsWith('{TOKEN_AUDIENCE_PREFIX}'))))"
+    ),
+    f"I5: a service-account token for the tailnet is for the container {SIDECAR_CONTAINER} only": (
+        f"{_CONTAINERS}.all(c, c.name == '{SIDECAR_CONTAINER}' || !has(c.volumeMounts) || "
+        f"c.volumeMounts.all(m, m.name != '{VOLUME_TOKEN}'))"
     ),
 }
 

@@ -23,6 +23,7 @@ VOLUME_TAILNET_TMP: Final = "tailnet-tmp"
 VOLUME_AUTH_KEY: Final = "tailnet-authkey"  # memory only, plain
 VOLUME_SEALED_KEY: Final = "tailnet-sealed"  # ciphertext
 VOLUME_KEK: Final = "tailnet-kek"
+VOLUME_TOKEN: Final = "tailnet-token"  # a service-account token for the tailnet alone (I5)
 VOLUME_SERVE: Final = "tailnet-serve"
 TAILNET_VOLUME_PREFIX: Final = "tailnet-"
 
@@ -30,6 +31,9 @@ TAILNET_VOLUME_PREFIX: Final = "tailnet-"
 VOLUME_HOME: Final = "gateway-home"
 VOLUME_CONFIG: Final = "gateway-config"
 VOLUME_TMP: Final = "gateway-tmp"
+
+# The audience of every federated identity of Tailscale is this and its client id; no Kubernetes API has such a one (I5).
+TOKEN_AUDIENCE_PREFIX: Final = "api.tailscale.com/"
 
 TUN_DEVICE: Final = "/dev/net/tun"
 

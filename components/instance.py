@@ -1,10 +1,13 @@
 """One gateway, from its namespace to its address."""
 
+import dataclasses
+
 import pulumi
 import pulumi_kubernetes as k8s
 
 from components import gateway, names, sidecar, workload
 from components.admission import AdmissionGuard
+from components.credential import Credential
 from components.manifest import metadata, register
 from components.names import Names
 from components.network import InstanceNetwork
@@ -26,7 +29,7 @@ class GatewayInstance(pulumi.ComponentResource):
         self,
         instance: Instance,
         settings: Settings,
-        auth_key: pulumi.Input[str] | None,
+        credential: Credential | None,
         keeper: k8s.Provider,
         guard: AdmissionGuard,
         opts: pulumi.ResourceOptions,
@@ -48,14 +51,14 @@ class GatewayInstance(pulumi.ComponentResource):
             own, labels, "config", gateway.CONFIG_KEY, gateway.openclaw_json(instance, self.address), inside
         )
         sources = workload.Sources(config, secrets.token_secret, secrets.model_secrets)
-        if auth_key is not None:
-            sealed = SealedKey(own.logical("sealed-key"), own, labels, auth_key, inside)
+        if credential is not None:
             serve = _config_map(
                 own, labels, "serve", sidecar.SERVE_KEY, sidecar.serve_json(instance.tailscale, fqdn), inside
             )
-            sources = workload.Sources(
-                config, secrets.token_secret, secrets.model_secrets, serve, sealed.kek_secret, sealed.sealed_secret
-            )
+            sources = dataclasses.replace(sources, serve=serve, federated=credential.federated)
+            if credential.secret is not None:
+                sealed = SealedKey(own.logical("sealed-key"), own, labels, credential.secret, inside)
+                sources = dataclasses.replace(sources, kek=sealed.kek_secret, sealed_key=sealed.sealed_secret)
         register(
             k8s.apps.v1.Deployment,
             own.logical("gateway"),

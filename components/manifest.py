@@ -36,8 +36,8 @@ def metadata(
     return made
 
 
-def env(values: Mapping[str, str]) -> list[Manifest]:
-    """Container environment from plain values."""
+def env(values: Mapping[str, pulumi.Input[str]]) -> list[Manifest]:
+    """Container environment from plain values or Outputs."""
     return [{"name": name, "value": value} for name, value in values.items()]
 
 

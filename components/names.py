@@ -30,6 +30,11 @@ class Names:
         """What a sealed key is bound to: a ciphertext of another instance must not open here."""
         return f"{self.namespace}/{self.id}"
 
+    @property
+    def token_subject(self) -> str:
+        """Whom a service-account token of the instance's pod names: the pod runs as the namespace's default account."""
+        return f"system:serviceaccount:{self.namespace}:default"
+
     def logical(self, part: str = "") -> str:
         """The Pulumi name of one of the instance's resources."""
         return f"{self.id}-{part}" if part else self.id

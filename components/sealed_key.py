@@ -15,12 +15,13 @@ import pulumi_random as random
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from components.constants import UNSEAL_CONTAINER, VOLUME_AUTH_KEY, VOLUME_KEK, VOLUME_SEALED_KEY, VOLUME_TAILNET_STATE
+from components.credential import AUTH_KEY_FILE, AUTH_KEY_PATH
 from components.gateway import USER, limits
 from components.manifest import Manifest, locked_down
 from components.names import Names
 from components.secrets import secret
 from components.settings import Resources
-from components.sidecar import AUTH_KEY_FILE, AUTH_KEY_PATH, STATE_PATH
+from components.sidecar import STATE_PATH
 
 KEK_PATH = "/run/tailnet-kek"
 SEALED_PATH = "/run/tailnet-sealed"

@@ -3,12 +3,14 @@
 import json
 from typing import Any
 
+import pulumi
+
+from components import credential
 from components.constants import (
     GATEWAY_PORT,
     SIDECAR_CONTAINER,
     SIDECAR_HEALTH_PORT,
     TUN_DEVICE,
-    VOLUME_AUTH_KEY,
     VOLUME_SERVE,
     VOLUME_TAILNET_RUN,
     VOLUME_TAILNET_STATE,
@@ -17,14 +19,13 @@ from components.constants import (
 )
 from components.gateway import USER, limits
 from components.manifest import Manifest, env, locked_down
+from components.names import Names
 from components.settings import Sidecar, Tailnet
 
 SERVE_KEY = "serve.json"
 SERVE_PATH = "/etc/tailnet-serve"
 # Not a directory called `tailscale`: tailscaled would chmod it, which fails as non-root and leaves the state in memory.
 STATE_PATH = "/var/lib/ts-state"
-AUTH_KEY_PATH = "/run/tailnet-authkey"
-AUTH_KEY_FILE = f"{AUTH_KEY_PATH}/authkey"
 
 SERVED_PORTS = {"https": 443, "http": 80, "tcp": GATEWAY_PORT}
 
@@ -54,20 +55,24 @@ def serve_json(sidecar: Sidecar, fqdn: str) -> str:
     )
 
 
-def container(sidecar: Sidecar, tailnet: Tailnet, hostname: str, image: str) -> Manifest:
-    """The sidecar, as an init container that stays: it starts before the gateway and outlives its drain."""
+def container(
+    names: Names, sidecar: Sidecar, tailnet: Tailnet, image: str, client_id: pulumi.Input[str] | None = None
+) -> Manifest:
+    """The sidecar, as an init container that stays: it starts before the gateway and outlives its drain.
+
+    `client_id` is that of the federated identity, for the credential `workloadIdentity`.
+    """
     tun = sidecar.mode == "tun"
     listen = f"$(POD_IP):{SIDECAR_HEALTH_PORT}" if sidecar.metrics else f"127.0.0.1:{SIDECAR_HEALTH_PORT}"
-    values = {
+    values: dict[str, pulumi.Input[str]] = {
         "TS_USERSPACE": "false" if tun else "true",
         # Explicitly empty: unset means a Secret called `tailscale`, a service-account token and RBAC (I5).
         "TS_KUBE_SECRET": "",
         "TS_STATE_DIR": STATE_PATH,
         # Only an unregistered device uses the key: a healthy one would be logged out by an expired key (tailscale#16987).
         "TS_AUTH_ONCE": "true",
-        # As a file, so that the key is in no argument list and no environment.
-        "TS_AUTHKEY": f"file:{AUTH_KEY_FILE}",
-        "TS_HOSTNAME": hostname,
+        **credential.variables(sidecar.credential, client_id),
+        "TS_HOSTNAME": names.hostname,
         "TS_ACCEPT_DNS": "false",
         # A TPM would tie the state to one machine (tailscale#17654).
         "TS_TAILSCALED_EXTRA_ARGS": "--encrypt-state=false",
@@ -81,8 +86,10 @@ def container(sidecar: Sidecar, tailnet: Tailnet, hostname: str, image: str) -> 
         # Where nf_tables exists no legacy lock file and no NET_RAW is needed; elsewhere iptables is found.
         "TS_DEBUG_FIREWALL_MODE": "auto",
     }
-    if tailnet.login_server:
-        values["TS_EXTRA_ARGS"] = f"--login-server={tailnet.login_server}"
+    up = [f"--login-server={tailnet.login_server}"] if tailnet.login_server else []
+    up += credential.arguments(sidecar.credential, names.tag)
+    if up:
+        values["TS_EXTRA_ARGS"] = " ".join(up)
     return {
         "name": SIDECAR_CONTAINER,
         "image": image,
@@ -98,7 +105,7 @@ def container(sidecar: Sidecar, tailnet: Tailnet, hostname: str, image: str) -> 
         "securityContext": locked_down(0, add=["NET_ADMIN"]) if tun else locked_down(USER),
         "volumeMounts": [
             {"name": VOLUME_TAILNET_STATE, "mountPath": STATE_PATH},
-            {"name": VOLUME_AUTH_KEY, "mountPath": AUTH_KEY_PATH, "readOnly": True},
+            credential.mount(sidecar.credential),
             # A directory, never a subPath: only then do edits arrive.
             {"name": VOLUME_SERVE, "mountPath": SERVE_PATH, "readOnly": True},
             {"name": VOLUME_TAILNET_RUN, "mountPath": "/var/run/tailscale"},
@@ -118,7 +125,7 @@ def _probe(sidecar: Sidecar, period: int, failures: int) -> Manifest:
 
 
 def volumes(sidecar: Sidecar, serve_config_map: Any, tailnet_claim: str) -> list[Manifest]:
-    """The pod volumes of the sidecar's side, but for those of the sealed key."""
+    """The pod volumes of the sidecar's side, but for those of its credential."""
     tun: list[Manifest] = [{"name": VOLUME_TUN, "hostPath": {"path": TUN_DEVICE, "type": "CharDevice"}}]
     return [
         {"name": VOLUME_TAILNET_STATE, "persistentVolumeClaim": {"claimName": tailnet_claim}},

@@ -9,8 +9,10 @@ import pulumi_random as random
 
 from components import names
 from components.admission import AdmissionGuard
+from components.credential import Credential
 from components.instance import GatewayInstance
 from components.settings import Instance, Settings
+from components.tailnet import credentials
 from components.tailnet.tailnet import OwnedTailnet
 
 
@@ -35,7 +37,9 @@ class Topology(pulumi.ComponentResource):
         guard = AdmissionGuard("guard", stack, child)
         tailnet = OwnedTailnet("tailnet", settings, child) if settings.tailnet.ownership == "owned" else None
         gateways = {
-            instance.id: GatewayInstance(instance, settings, _auth_key(instance, tailnet), keeper, guard, child)
+            instance.id: GatewayInstance(
+                instance, settings, _credential(instance, settings, tailnet), keeper, guard, child
+            )
             for instance in settings.instances
         }
         self.instances: dict[str, dict[str, pulumi.Input[str]]] = {
@@ -59,14 +63,13 @@ class Topology(pulumi.ComponentResource):
         )
 
 
-def _auth_key(instance: Instance, tailnet: OwnedTailnet | None) -> pulumi.Input[str] | None:
-    """The key with which the sidecar joins: given, or minted; None while Tailscale is off."""
+def _credential(instance: Instance, settings: Settings, tailnet: OwnedTailnet | None) -> Credential | None:
+    """What the sidecar joins with: given, or made; None while Tailscale is off."""
     if not instance.tailscale.enabled:
         return None
-    if instance.tailscale.auth_key.value is not None:
-        return instance.tailscale.auth_key.value.get_secret_value()
-    # Checked with the settings: without a tailnet of our own, the key is given.
-    return tailnet.auth_key(instance) if tailnet else None
+    found = credentials.given(instance, settings)
+    # Checked with the settings: without a tailnet of our own, it is given.
+    return credentials.made(instance, settings, tailnet.credential_opts) if found is None and tailnet else found
 
 
 def warnings(settings: Settings) -> Iterator[str]:
@@ -79,6 +82,11 @@ def warnings(settings: Settings) -> Iterator[str]:
             yield (
                 f"{instance.id}: reach https needs a control server that issues certificates; headscale does not. "
                 "Use reach http with it."
+            )
+        if sidecar.enabled and sidecar.credential == "workloadIdentity" and settings.tailnet.login_server:
+            yield (
+                f"{instance.id}: workloadIdentity needs a control server that exchanges tokens; headscale does not. "
+                "Use authKey with it."
             )
         if instance.gateway.auth.mode == "identity":
             yield f"{instance.id}: with identity, any process in the pod can pretend to be an allowed user."

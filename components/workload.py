@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import pulumi
 
-from components import gateway, sealed_key, sidecar
+from components import credential, gateway, sealed_key, sidecar
 from components.constants import LABEL_INSTANCE, LABEL_SIDECAR
 from components.manifest import Manifest, metadata
 from components.names import Names
@@ -22,6 +22,7 @@ class Sources:
     serve: pulumi.Input[str] | None = None
     kek: pulumi.Input[str] | None = None
     sealed_key: pulumi.Input[str] | None = None
+    federated: credential.Federated | None = None
 
 
 def deployment(
@@ -54,12 +55,15 @@ def pod(names: Names, instance: Instance, tailnet: Tailnet, images: Images, sour
     volumes = gateway.volumes(sources.config, names.home_claim)
     if instance.tailscale.enabled:
         sidecar_image = instance.tailscale.image or images.tailscale
-        init_containers = [
-            sealed_key.container(image, names.seal_subject),
-            sidecar.container(instance.tailscale, tailnet, names.hostname, sidecar_image),
-        ]
         volumes += sidecar.volumes(instance.tailscale, sources.serve, names.tailnet_claim)
-        volumes += sealed_key.volumes(sources.kek, sources.sealed_key)
+        client_id = None
+        if sources.federated:
+            client_id = sources.federated.client_id
+            volumes.append(credential.token_volume(sources.federated.audience))
+        else:
+            init_containers.append(sealed_key.container(image, names.seal_subject))
+            volumes += sealed_key.volumes(sources.kek, sources.sealed_key)
+        init_containers.append(sidecar.container(names, instance.tailscale, tailnet, sidecar_image, client_id))
     spec: Manifest = {
         "automountServiceAccountToken": False,
         # The variables would tell the agent's tools what else runs in the namespace.

@@ -3,15 +3,18 @@
 from collections.abc import Iterator, Mapping
 
 from components import names
+from components.settings.credential_checks import credentials
 from components.settings.errors import Problem
-from components.settings.models import Images, Instance, Resources, Sidecar, Tailnet
+from components.settings.models import Cluster, Images, Instance, Resources, Tailnet
 from components.settings.types import cpu_millis, quantity_bytes
 
 # A gateway with 512Mi was killed while it started; with 768Mi it ran.
 MEMORY_MINIMUM = "768Mi"
 
 
-def check(tailnet: Tailnet | None, images: Images | None, instances: Mapping[int, Instance]) -> Iterator[Problem]:
+def check(
+    tailnet: Tailnet | None, cluster: Cluster | None, images: Images | None, instances: Mapping[int, Instance]
+) -> Iterator[Problem]:
     """Problems between values. Parts that did not validate on their own are None or left out."""
     yield from _duplicates(instances)
     if tailnet:
@@ -30,7 +33,7 @@ def check(tailnet: Tailnet | None, images: Images | None, instances: Mapping[int
             )
         if tailnet:
             yield from _people(path, instance, tailnet)
-            yield from _credential(path, instance.tailscale, tailnet)
+        yield from credentials(path, instance, tailnet, cluster)
         if images and images.require_digest:
             yield from _digests(path, instance, images)
 
@@ -75,19 +78,6 @@ def _people(path: str, instance: Instance, tailnet: Tailnet) -> Iterator[Problem
     for number, person in enumerate(instance.people):
         if person.startswith("group:") and tailnet.ownership == "owned" and person not in tailnet.groups:
             yield Problem(f"{path}.people[{number}]", f'"{person}" is not a group of tailnet.groups. Add it there.')
-
-
-def _credential(path: str, sidecar: Sidecar, tailnet: Tailnet) -> Iterator[Problem]:
-    if sidecar.enabled and tailnet.ownership == "external" and sidecar.auth_key.value is None:
-        yield Problem(
-            f"{path}.tailscale.authKey.value",
-            'is missing: with tailnet.ownership "external" no key is minted. Set it: '
-            f"pulumi config set --secret --path '{path}.tailscale.authKey.value'.",
-        )
-    if sidecar.auth_key.value is not None:
-        given = sidecar.auth_key.value.get_secret_value()
-        if not given.strip():
-            yield Problem(f"{path}.tailscale.authKey.value", "is empty. Give the key, or remove it to have one minted.")
 
 
 def _combinations(path: str, instance: Instance) -> Iterator[Problem]:

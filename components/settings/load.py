@@ -44,7 +44,7 @@ def parse(raw: Mapping[str, Any]) -> Settings:
                 instances[index] = instance
     else:
         problems.append(Problem("instances", "must be a list. Add one entry for each gateway, with id and people."))
-    problems += check(tailnet, images, instances)
+    problems += check(tailnet, cluster, images, instances)
     if problems or tailnet is None or cluster is None or images is None:
         raise SettingsError(problems)
     return Settings.model_construct(

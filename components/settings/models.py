@@ -8,6 +8,7 @@ from pydantic.alias_generators import to_camel
 from components.settings.types import (
     BaseUrl,
     Cidr,
+    ClientId,
     Cpu,
     DnsLabel,
     DnsName,
@@ -15,6 +16,7 @@ from components.settings.types import (
     Group,
     ImageRef,
     InstanceId,
+    IssuerUrl,
     Login,
     ObjectName,
     Person,
@@ -25,6 +27,7 @@ from components.settings.types import (
 
 Reach = Literal["https", "http", "tcp"]
 Mode = Literal["tun", "userspace"]
+CredentialForm = Literal["authKey", "oauth", "workloadIdentity"]
 
 
 class Model(BaseModel):
@@ -65,6 +68,10 @@ class Cluster(Model):
         default=None,
         description="Name of the cluster (default: the stack's). Only a change of it means another cluster: "
         "everything is then replaced.",
+    )
+    issuer: IssuerUrl | None = Field(
+        default=None,
+        description="Public URL of the cluster's token issuer; only for `credential: workloadIdentity`.",
     )
     dns_namespace: DnsLabel = Field(default="kube-system", description="Namespace of the cluster's DNS pods.")
     dns_labels: dict[str, str] = Field(default={"k8s-app": "kube-dns"}, description="Labels of the cluster's DNS pods.")
@@ -155,6 +162,27 @@ class AuthKey(Model):
     )
 
 
+class OAuthClient(Model):
+    """An OAuth client that mints a one-off key at each login. In the cluster its secret exists only sealed."""
+
+    client_secret: SecretStr | None = Field(
+        default=None,
+        description="Secret of a client of yours, with the scope `auth_keys` and the instance's tag (default: the stack "
+        "makes a client).",
+    )
+    rotation: RotationWord = Field(default="", description="Any new word makes a new client, and deletes the old one.")
+
+
+class WorkloadIdentity(Model):
+    """A federated identity that trusts the pod's own token: nothing is stored."""
+
+    client_id: ClientId | None = Field(
+        default=None,
+        description="Client id of an identity of yours, for the subject `system:serviceaccount:<namespace>:default` "
+        "(default: the stack makes one).",
+    )
+
+
 class Sidecar(Model):
     """The Tailscale sidecar of one instance."""
 
@@ -162,7 +190,12 @@ class Sidecar(Model):
     hostname: DnsLabel | None = Field(default=None, description="Name in the tailnet (default `openclaw-<id>`).")
     mode: Mode = Field(default="tun", description="`userspace`: for clusters that refuse NET_ADMIN.")
     reach: Reach = Field(default="https", description="What is served: HTTPS on 443, HTTP on 80, or raw TCP on 18789.")
+    credential: CredentialForm = Field(
+        default="authKey", description="How the sidecar proves itself when it joins; see docs/credentials.md."
+    )
     auth_key: AuthKey = AuthKey()
+    oauth: OAuthClient = OAuthClient()
+    workload_identity: WorkloadIdentity = WorkloadIdentity()
     metrics: bool = Field(
         default=False, description="Serve metrics on the pod address, to the monitoring namespace only."
     )

@@ -135,6 +135,21 @@ def _word(value: str) -> str:
     return value
 
 
+def _issuer(value: str) -> str:
+    if not re.fullmatch(r"https://[^\s/?#]+(/[^\s?#]*)?", value):
+        raise ValueError(
+            "is not an issuer's URL. Copy the issuer of `kubectl get --raw /.well-known/openid-configuration`: it must be "
+            "https and public"
+        )
+    return value
+
+
+def _client_id(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][-A-Za-z0-9]*", value):
+        raise ValueError("is not a client id. Copy it from the tailnet's trust credentials, without any ?..")
+    return value
+
+
 def _url(value: str) -> str:
     if not re.fullmatch(r"https?://[^\s/]+(:\d+)?", value):
         raise ValueError("is not a base URL. Write it without a path, such as https://headscale.example.com")
@@ -155,4 +170,6 @@ EnvName = Annotated[str, AfterValidator(_env_name)]
 Quantity = Annotated[str, AfterValidator(_quantity)]
 Cpu = Annotated[str, AfterValidator(_cpu)]
 RotationWord = Annotated[str, AfterValidator(_word)]
+IssuerUrl = Annotated[str, AfterValidator(_issuer)]
+ClientId = Annotated[str, AfterValidator(_client_id)]
 BaseUrl = Annotated[str, AfterValidator(_url)]

@@ -6,7 +6,10 @@ from datetime import UTC, date, datetime, timedelta
 import pulumi
 import pulumi_tailscale as tailscale
 
-from components.settings import AuthKey
+from components import names
+from components.constants import TOKEN_AUDIENCE_PREFIX
+from components.credential import Credential, Federated, client_secret
+from components.settings import AuthKey, Instance, OAuthClient, Settings
 
 SECONDS_PER_DAY = 86400
 # The API's limit for the description of a key.
@@ -63,3 +66,69 @@ def period(title: str, days: int, day: date) -> date:
     another day for each title: a new key restarts its gateway, and not all gateways should restart on one day.
     """
     return day - timedelta(days=(day.toordinal() + sum(title.encode())) % days)
+
+
+def _title(device: Device) -> str:
+    return f"openclaw {device.title}"[:DESCRIPTION_MAX]
+
+
+def oauth_client(name: str, device: Device, settings: OAuthClient, opts: pulumi.ResourceOptions) -> pulumi.Output[str]:
+    """The secret of an OAuth client that mints keys for the device's tag and can do nothing else. `opts` as above."""
+    made = tailscale.OauthClient(
+        # In the name: its description can change without a new secret, and a rotation word must make one.
+        f"{name}-{settings.rotation}" if settings.rotation else name,
+        description=_title(device),
+        scopes=["auth_keys"],
+        tags=[device.tag],
+        opts=opts,
+    )
+    return pulumi.Output.secret(made.key)
+
+
+def federated_identity(name: str, device: Device, issuer: str, subject: str, opts: pulumi.ResourceOptions) -> Federated:
+    """An identity that lets tokens of `issuer` for exactly `subject` mint keys for the device's tag. `opts` as above."""
+    made = tailscale.FederatedIdentity(
+        name,
+        description=_title(device),
+        issuer=issuer,
+        subject=subject,
+        scopes=["auth_keys"],
+        tags=[device.tag],
+        opts=opts,
+    )
+    # The tailnet makes up the audience: with its client id in it, a token is of no use to another tailnet.
+    return Federated(made.id, made.audience)
+
+
+def given(instance: Instance, settings: Settings) -> Credential | None:
+    """What the stack's owner has given a gateway's sidecar to join with."""
+    sidecar = instance.tailscale
+    match sidecar.credential:
+        case "authKey" if sidecar.auth_key.value:
+            return Credential(sidecar.auth_key.value.get_secret_value())
+        case "oauth" if sidecar.oauth.client_secret:
+            secret = sidecar.oauth.client_secret.get_secret_value()
+            return Credential(client_secret(secret, settings.tailnet.api_url))
+        case "workloadIdentity" if sidecar.workload_identity.client_id:
+            client_id = sidecar.workload_identity.client_id
+            return Credential(federated=Federated(client_id, TOKEN_AUDIENCE_PREFIX + client_id))
+        case _:
+            return None
+
+
+def made(instance: Instance, settings: Settings, opts: pulumi.ResourceOptions) -> Credential:
+    """What the stack makes for a gateway's sidecar to join with. `opts` as above."""
+    sidecar, own = instance.tailscale, names.of(instance.id, instance.namespace)
+    device = Device(own.tag, own.id)
+    match sidecar.credential:
+        case "authKey":
+            return Credential(auth_key(own.logical("authkey"), device, sidecar.auth_key, opts))
+        case "oauth":
+            secret = oauth_client(own.logical("oauth"), device, sidecar.oauth, opts)
+            return Credential(secret.apply(lambda text: client_secret(text, settings.tailnet.api_url)))
+        case "workloadIdentity":
+            # Without an issuer the settings were refused.
+            issuer = settings.cluster.issuer or ""
+            return Credential(
+                federated=federated_identity(own.logical("identity"), device, issuer, own.token_subject, opts)
+            )

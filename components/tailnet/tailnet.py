@@ -3,10 +3,8 @@
 import pulumi
 import pulumi_tailscale as tailscale
 
-from components import names
-from components.settings import Instance, Settings, Tailnet
-from components.tailnet.credentials import Device, auth_key
-from components.tailnet.policy import render, tag_of
+from components.settings import Settings, Tailnet
+from components.tailnet.policy import render
 
 
 def provider(name: str, settings: Tailnet, opts: pulumi.ResourceOptions) -> tailscale.Provider:
@@ -57,10 +55,3 @@ class OwnedTailnet(pulumi.ComponentResource):
     def credential_opts(self) -> pulumi.ResourceOptions:
         """For what is minted in this tailnet: the tag must be owned before a credential may carry it."""
         return pulumi.ResourceOptions(parent=self, provider=self._provider, depends_on=[self.policy])
-
-    def auth_key(self, instance: Instance) -> pulumi.Output[str]:
-        """The auth key of a gateway, a secret."""
-        device = Device(tag_of(instance), instance.id)
-        return auth_key(
-            names.of(instance.id).logical("authkey"), device, instance.tailscale.auth_key, self.credential_opts
-        )

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from typing import Final
 
-from components.constants import SIDECAR_CONTAINER
+from components.constants import SIDECAR_CONTAINER, TOKEN_AUDIENCE_PREFIX
 from policies.rules.kinds import Pod, Resource, mounts
 from policies.rules.rule import Finding
-from policies.rules.values import Unknown, get, items, present, text
+from policies.rules.values import Unknown, get, items, text
 
 _TOKEN_SECRET: Final = "kubernetes.io/service-account-token"
 _BINDINGS: Final = ("RoleBinding", "ClusterRoleBinding")
@@ -29,20 +29,20 @@ def automount(resource: Resource) -> Iterator[Finding]:
 
 
 def projected(resource: Resource) -> Iterator[Finding]:
-    """No volume projects a token, but one with its own audience that the sidecar alone mounts (workload identity)."""
+    """No volume projects a token, but one for the tailnet that the sidecar alone mounts (workload identity)."""
     for pod in resource.pods():
         for path, volume in pod.volumes():
             for at, source in items(get(volume, "projected", "sources"), f"{path}.projected.sources"):
                 token = get(source, "serviceAccountToken")
                 if token is None or isinstance(token, Unknown):
                     continue
-                # Without an audience the token is one for the API server.
+                # Without an audience the token is one for the API server; which others that accepts is its own choice.
                 audience = get(token, "audience")
-                if not (present(audience) or isinstance(audience, Unknown)):
+                if not (isinstance(audience, Unknown) or (text(audience) or "").startswith(TOKEN_AUDIENCE_PREFIX)):
                     yield Finding(
-                        "projects a token that the Kubernetes API accepts",
+                        "projects a token that is not for the tailnet alone",
                         f"{at}.serviceAccountToken.audience",
-                        "Remove the source, or name the audience it is for.",
+                        f"Remove the source, or name an audience of Tailscale's: {TOKEN_AUDIENCE_PREFIX}<client id>.",
                     )
                 yield from _token_mounts(pod, text(volume.get("name")))
 

@@ -14,6 +14,7 @@ NAMESPACE = "openclaw-guarded"
 PODS = "/api/v1/namespaces/{}/pods"
 TUN: Object = {"path": "/dev/net/tun", "type": "CharDevice"}
 TOKEN: Object = {"serviceAccountToken": {"path": "token"}}
+IDENTITY = "api.tailscale.com/k1CNTRL"
 PORT: Object = {"ports": [{"port": 80}]}
 
 Change = Callable[[Object, dict[str, Object]], object]
@@ -52,6 +53,17 @@ def volume(**source: Any) -> Change:
     return lambda spec, of: spec["volumes"].append({"name": "extra", **source})
 
 
+def token(audience: str, name: str = "tailnet-token", container: str = "tailscale") -> Change:
+    """A token of the pod's own account, mounted in a container."""
+
+    def change(spec: Object, of: dict[str, Object]) -> None:
+        source = {"serviceAccountToken": {"path": "token", "audience": audience}}
+        spec["volumes"].append({"name": name, "projected": {"sources": [source]}})
+        of[container]["volumeMounts"].append({"name": name, "mountPath": "/run/tailnet-token"})
+
+    return change
+
+
 def privileged(spec: Object, of: dict[str, Object]) -> None:
     of["gateway"]["securityContext"] = {"privileged": True}
 
@@ -86,12 +98,18 @@ POD_CHANGES: dict[str, tuple[str, Change]] = {
     "a token by default": ("I5:", lambda spec, of: spec.pop("automountServiceAccountToken")),
     "a token": ("I5:", lambda spec, of: spec.update(automountServiceAccountToken=True)),
     "a projected token": ("I5:", volume(projected={"sources": [TOKEN]})),
+    "a token of the Kubernetes API for the sidecar": ("I5:", token("https://kubernetes.default.svc.cluster.local")),
+    "a token of no known audience for the sidecar": ("I5:", token("vault")),
+    "the tailnet's token under another name": ("I5:", token(IDENTITY, name="extra")),
+    "the tailnet's token in the gateway": ("I5:", token(IDENTITY, container="gateway")),
+    "the tailnet's token in the init container": ("I5:", token(IDENTITY, container="unseal")),
 }
 POD_COUNTERPARTS: dict[str, Change] = {
     "the gateway as declared": lambda spec, of: None,
     "a container port": lambda spec, of: of["gateway"].update(ports=[{"containerPort": 1}]),
     "an empty directory": volume(emptyDir={}),
     "a projected ConfigMap": volume(projected={"sources": [{"configMap": {"name": "extra"}}]}),
+    "the tailnet's token in the sidecar": token(IDENTITY),
     "no capability dropped": lambda spec, of: of["gateway"]["securityContext"].update(capabilities={}),
 }
 

@@ -202,7 +202,7 @@ VOLUMES: list[Props] = [
     {"name": "twin", "secret": {"secretName": "kek-1"}},
     {"name": "bundle", "projected": {"sources": [{"secret": {"name": "kek-1"}}]}},
     {"name": "claim", "persistentVolumeClaim": {"claimName": "tailnet-state"}},
-    {"name": "identity", "projected": {"sources": [{"serviceAccountToken": {"audience": "tailscale"}}]}},
+    {"name": "identity", "projected": {"sources": [{"serviceAccountToken": {"audience": "api.tailscale.com/k1"}}]}},
 ]
 OTHERS: list[Any] = [
     container("unseal", volumeMounts=[{"name": "tailnet-kek"}]),
@@ -253,6 +253,14 @@ def test_bad_container_is_found_in_any_place(
 def test_pod_fields(rule: str, fields: Props, path: str) -> None:
     spec = pod(container(UNKNOWN_STRING_VALUE), **fields)
     assert paths(rule, DEPLOYMENT, deployment(spec)) == [f"{SPEC}.{path}"]
+
+
+@pytest.mark.parametrize("audience", ["", "https://kubernetes.default.svc", "k3s", "tailscale", "x api.tailscale.com/"])
+def test_i5_audience_of_somebody_else(audience: str) -> None:
+    volume = {"name": "tailnet-token", "projected": {"sources": [{"serviceAccountToken": {"audience": audience}}]}}
+    props = deployment(pod(container("tailscale"), volumes=[volume]))
+    (found,) = run("I5 projected", "kubernetes:apps/v1:Deployment", props)
+    assert "projects a token that is not for the tailnet alone" in found
 
 
 def test_i5_patch_that_says_nothing_of_the_token_leaves_it_as_it_is() -> None:

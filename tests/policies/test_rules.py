@@ -198,9 +198,9 @@ CASES = [
         DEPLOYMENT,
         token_pod("tailscale", {"audience": "api.tailscale.com/x"}),
         token_pod("tailscale", {"expirationSeconds": 600}),
-        'I5: Deployment "x" projects a token that the Kubernetes API accepts '
+        'I5: Deployment "x" projects a token that is not for the tailnet alone '
         f"({SPEC}.volumes[0].projected.sources[0].serviceAccountToken.audience). "
-        "Remove the source, or name the audience it is for.",
+        "Remove the source, or name an audience of Tailscale's: api.tailscale.com/<client id>.",
         token_pod("tailscale", {"audience": UNKNOWN_STRING_VALUE}),
     ),
     Case(

@@ -56,6 +56,11 @@ SHAPES: Final[dict[str, Raw]] = {
     "metrics": smallest(
         tailscale={"metrics": True}, extraEgress=[{"cidr": "10.1.2.3/32", "ports": [{"port": 53, "protocol": "UDP"}]}]
     ),
+    "oauth": smallest(tailscale={"credential": "oauth"}),
+    "workload-identity": {
+        **smallest(tailscale={"credential": "workloadIdentity"}),
+        "cluster": {"issuer": "https://oidc.example.com/id/1"},
+    },
     "external": {
         "tailnet": {"name": "example.ts.net", "ownership": "external", "loginServer": "https://headscale.example.com"},
         "instances": [
@@ -97,6 +102,24 @@ _volume = _optional(size=st.sampled_from(["1Gi", "512Mi"]), className=st.sampled
 
 
 @st.composite
+def _credential(draw: st.DrawFn, given: bool) -> Raw:
+    """A sidecar's credential: each form, given or made."""
+    given = given or draw(st.integers(0, 3)) == 0
+    match draw(st.sampled_from(["authKey", "authKey", "oauth", "workloadIdentity"])):
+        case "oauth":
+            own = {"clientSecret": draw(_secret("tskey-client"))} if given else {"rotation": "again"}
+            return {"credential": "oauth", "oauth": own}
+        case "workloadIdentity":
+            return {"credential": "workloadIdentity", **({"workloadIdentity": {"clientId": "k1"}} if given else {})}
+        case _:
+            made = _optional(
+                expiryDays=st.integers(60, 90), rotation=st.sampled_from(["", "2026-11"]), rotateDays=st.integers(1, 59)
+            )
+            key: Raw = {"value": draw(_secret("auth"))} if given else draw(made)
+            return {"authKey": key | draw(_optional(reusable=st.booleans()))}
+
+
+@st.composite
 def instances(draw: st.DrawFn, instance_id: str, given_key: bool) -> Raw:
     """One valid instance."""
     identity = draw(st.integers(0, 4)) == 0
@@ -113,11 +136,7 @@ def instances(draw: st.DrawFn, instance_id: str, given_key: bool) -> Raw:
         )
     )
     sidecar["enabled"] = enabled
-    key: Raw = draw(
-        _optional(reusable=st.booleans(), expiryDays=st.integers(1, 90), rotation=st.sampled_from(["", "2026-11"]))
-    )
-    if given_key or draw(st.integers(0, 3)) == 0:
-        key["value"] = draw(_secret("auth"))
+    sidecar |= draw(_credential(given_key))
     auth: Raw = {"rotation": draw(st.sampled_from(["", "again"]))}
     auth["mode"] = "identity" if identity else draw(st.sampled_from(["token", "password"]))
     if identity and (any(person.startswith("group:") for person in people) or draw(st.booleans())):
@@ -141,7 +160,7 @@ def instances(draw: st.DrawFn, instance_id: str, given_key: bool) -> Raw:
         "id": instance_id,
         "people": people,
         "gateway": {**gateway, "auth": auth},
-        "tailscale": {**sidecar, "authKey": key},
+        "tailscale": sidecar,
         "storage": storage,
         "extraEgress": draw(st.lists(_egress, max_size=2)),
         **draw(_optional(namespace=st.just(f"own-{instance_id}"))),
@@ -160,6 +179,8 @@ def configurations(draw: st.DrawFn, most: int = 2) -> Raw:
         )
     )
     tailnet |= {"name": "example.ts.net", "groups": GROUPS}
+    if "loginServer" in tailnet:
+        tailnet["apiUrl"] = "https://api.example.com"
     if external:
         tailnet["ownership"] = "external"
     elif draw(st.booleans()):
@@ -172,7 +193,7 @@ def configurations(draw: st.DrawFn, most: int = 2) -> Raw:
         "instances": [draw(instances(instance_id, external)) for instance_id in ids],
     }
     cluster = draw(_optional(context=st.just("some"), monitoringNamespace=st.just("watch"), identifier=st.just("one")))
-    return {**config, "cluster": cluster} if cluster else config
+    return {**config, "cluster": {"issuer": "https://oidc.example.com", **cluster}}
 
 
 def secrets_of(value: Any) -> set[str]:
@@ -182,7 +203,7 @@ def secrets_of(value: Any) -> set[str]:
         for key, item in cast(dict[str, Any], value).items():
             if key == "modelKeys":
                 found |= set(cast(dict[str, str], item).values())
-            elif key in ("apiKey", "oauthClientSecret") or (key == "value" and isinstance(item, str)):
+            elif key in ("apiKey", "oauthClientSecret", "clientSecret") or (key == "value" and isinstance(item, str)):
                 found.add(item)
             else:
                 found |= secrets_of(item)

@@ -19,7 +19,7 @@ DECLARED_KINDS = CLUSTER_SCOPED | {"ConfigMap", "Secret", "PersistentVolumeClaim
 KEPT_KINDS = {"Namespace", "PersistentVolumeClaim"}
 TAILNET_MOUNTS = {
     *("tun", "tailnet-state", "tailnet-run", "tailnet-tmp", "tailnet-serve"),
-    *("tailnet-authkey", "tailnet-sealed", "tailnet-kek"),
+    *("tailnet-authkey", "tailnet-sealed", "tailnet-kek", "tailnet-token"),
 }
 DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 OBJECT_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
@@ -143,8 +143,9 @@ def i4_no_secret_in_plain_text(run: Run) -> None:
 
 def _auth_key_is_sealed(run: Run, values: dict[str, str]) -> None:
     """Not even within Secrets: the plain auth key is in none of the objects that the cluster gets."""
-    given = [instance.tailscale.auth_key.value for instance in run.settings.instances]
-    keys = {value for value, what in values.items() if "authkey.key" in what}
+    sidecars = [instance.tailscale for instance in run.settings.instances]
+    given = [sidecar.auth_key.value or sidecar.oauth.client_secret for sidecar in sidecars]
+    keys = {value for value, what in values.items() if re.search(r"-(authkey|oauth)[^.]*\.key$", what)}
     keys |= {value.get_secret_value() for value in given if value}
     for resource in run.graph.kubernetes():
         for path, leaf in resource.inputs.leaves():
@@ -163,7 +164,27 @@ def i5_no_service_account_token(run: Run) -> None:
         assert pod["automountServiceAccountToken"] is False
         assert pod["enableServiceLinks"] is False
         assert "serviceAccountName" not in pod
-        assert not [volume for volume in pod["volumes"] if "projected" in volume]
+    for instance, pod in run.pods():
+        projected = [volume for volume in pod["volumes"] if "projected" in volume]
+        own = instance.tailscale.enabled and instance.tailscale.credential == "workloadIdentity"
+        assert bool(projected) is own
+        for volume in projected:
+            (source,) = volume["projected"]["sources"]
+            token = source["serviceAccountToken"]
+            assert set(source) == {"serviceAccountToken"}
+            assert token["audience"].startswith("api.tailscale.com/k") or "-id" in token["audience"]
+            assert token["expirationSeconds"] == 600
+        mounts = [
+            container["name"]
+            for container in [*pod["containers"], *pod.get("initContainers", [])]
+            for mount in container["volumeMounts"]
+            if mount["name"] == "tailnet-token"
+        ]
+        assert mounts == ["tailscale"] * own, "the tailnet's token is the sidecar's alone"
+        # Nothing is stored for it: no sealed secret, and nobody to open one.
+        assert ("unseal" in {container["name"] for container in pod.get("initContainers", [])}) is (
+            instance.tailscale.enabled and not own
+        )
     for _, container in run.containers():
         names = {variable["name"]: variable.get("value") for variable in container.get("env", [])}
         if container["name"] == "tailscale":

@@ -131,20 +131,23 @@ def the_graph_is_complete(run: Run) -> None:
         for resource in graph.kubernetes():
             if resource.namespace == namespace:
                 assert own.urn in graph.comes_after(resource), f"{resource.name} may come before its namespace"
-    for key in graph.of("TailnetKey"):
-        assert graph.of("Acl")[0].urn in key.dependencies, "a tag must be owned before a key carries it"
+    for kind in ("TailnetKey", "OauthClient", "FederatedIdentity"):
+        for made in graph.of(kind):
+            assert graph.of("Acl")[0].urn in made.dependencies, "a tag must be owned before a credential carries it"
 
 
 def a_disabled_instance_keeps_what_it_needs_to_come_back(run: Run) -> None:
     for instance, namespace, deployment in run.instances():
         pod = deployment.plain["spec"]["template"]["spec"]
         sidecars = [container["name"] for container in pod.get("initContainers", [])]
-        assert sidecars == (["unseal", "tailscale"] if instance.tailscale.enabled else [])
+        sealed = instance.tailscale.enabled and instance.tailscale.credential != "workloadIdentity"
+        assert sidecars == ["unseal"] * sealed + ["tailscale"] * instance.tailscale.enabled
         names = {resource.name for resource in run.graph.all() if resource.custom}
         kept = {"gateway-home", "tailnet-state", "token", "gateway-token"}
         assert {f"{instance.id}-{part}" for part in kept} <= names
-        tailnet = {f"{instance.id}-{part}" for part in ("serve", "kek", "tailnet-kek", "tailnet-authkey")}
-        assert tailnet <= names if instance.tailscale.enabled else not tailnet & names
+        secrets = {f"{instance.id}-{part}" for part in ("kek", "tailnet-kek", "tailnet-authkey")}
+        assert secrets <= names if sealed else not secrets & names
+        assert (f"{instance.id}-serve" in names) is instance.tailscale.enabled
         assert ("tailnet-" in json.dumps(pod)) is instance.tailscale.enabled
         assert {claim.object_name for claim in run.graph.of("PersistentVolumeClaim", namespace)} == {
             "gateway-home",

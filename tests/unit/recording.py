@@ -118,5 +118,9 @@ def _provide(request: Any, urn: str, outputs: struct_pb2.Struct, preview: bool) 
         made = hashlib.shake_256(seed).digest(int(request.object.fields["length"].number_value))
         outputs.fields["base64"].string_value = UNKNOWN if preview else base64.b64encode(made).decode()
         outputs.fields["hex"].string_value = UNKNOWN if preview else made.hex()
+    elif request.type == "tailscale:index/oauthClient:OauthClient":
+        outputs.fields["key"].string_value = UNKNOWN if preview else f"tskey-client-{seed.hex()}"
+    elif request.type == "tailscale:index/federatedIdentity:FederatedIdentity":
+        outputs.fields["audience"].string_value = UNKNOWN if preview else f"api.tailscale.com/{request.name}-id"
     elif request.type == "tailscale:index/tailnetKey:TailnetKey":
         outputs.fields["key"].string_value = UNKNOWN if preview else f"tskey-auth-{seed.hex()}"

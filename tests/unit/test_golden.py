@@ -59,8 +59,8 @@ def documents(shape: str) -> dict[str, Any]:
         found[f"{resource.kind} {resource.name}"] = manifest
     for resource in graph.of("Acl"):
         found["tailnet policy"] = resource.plain["acl"]
-    for resource in graph.of("TailnetKey"):
-        found[f"TailnetKey {resource.name}"] = resource.plain
+    for kind in ("TailnetKey", "OauthClient", "FederatedIdentity"):
+        found |= {f"{kind} {resource.name}": resource.plain for resource in graph.of(kind)}
     found["exports"] = graph.exports.plain["instances"]
     return readable(found)
 

@@ -24,6 +24,13 @@ SECRET_PLACES: dict[str, Callable[[str], Raw]] = {
     "authKey.value as an object": lambda secret: smallest(tailscale={"authKey": {"value": {"secure": secret}}}),
     "authKey in a list": lambda secret: smallest(tailscale={"authKey": [secret]}),
     "authKey.rotation": lambda secret: smallest(tailscale={"authKey": {"rotation": secret}}),
+    "oauth": lambda secret: smallest(tailscale={"oauth": secret}),
+    "oauth.clientSecret as an object": lambda secret: smallest(tailscale={"oauth": {"clientSecret": {"a": secret}}}),
+    "oauth.clientSecret": lambda secret: smallest(tailscale={"credential": "oauth", "oauth": {"clientSecret": secret}}),
+    "oauth.rotation": lambda secret: smallest(tailscale={"credential": "oauth", "oauth": {"rotation": secret}}),
+    "workloadIdentity.clientId": lambda secret: smallest(
+        tailscale={"credential": "workloadIdentity", "workloadIdentity": {"clientId": secret + "?"}}
+    ),
     "modelKeys": lambda secret: smallest(gateway={"modelKeys": secret}),
     "modelKeys in a list": lambda secret: smallest(gateway={"modelKeys": [secret]}),
     "modelKeys nested": lambda secret: smallest(gateway={"modelKeys": {"A": {"B": secret}}}),

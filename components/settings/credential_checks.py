@@ -1,0 +1,111 @@
+"""Whether what an instance is to join with can work, and whether every setting of it has an effect."""
+
+from collections.abc import Iterator
+
+from components.settings.errors import Problem
+from components.settings.models import Cluster, Instance, OAuthClient, Tailnet, WorkloadIdentity
+
+CLIENT_PREFIX = "tskey-client-"
+_FORMS = {"auth_key": "authKey", "oauth": "oauth", "workload_identity": "workloadIdentity"}
+
+
+def credentials(path: str, instance: Instance, tailnet: Tailnet | None, cluster: Cluster | None) -> Iterator[Problem]:
+    """Problems of one instance's credential. Parts that did not validate on their own are None."""
+    sidecar, where = instance.tailscale, f"{path}.tailscale"
+    for field, form in _FORMS.items():
+        if field in sidecar.model_fields_set and form != sidecar.credential:
+            yield Problem(
+                f"{where}.{form}",
+                f'has no effect with credential "{sidecar.credential}". Remove it, or choose "{form}".',
+            )
+    external = tailnet is not None and tailnet.ownership == "external"
+    if sidecar.credential == "authKey":
+        yield from _auth_key(f"{where}.authKey", instance, external)
+    elif sidecar.credential == "oauth":
+        yield from _oauth(f"{where}.oauth", sidecar.oauth, external and sidecar.enabled)
+        if sidecar.enabled and tailnet and tailnet.login_server and not tailnet.api_url:
+            yield Problem(
+                f"{where}.credential",
+                '"oauth" would ask Tailscale for a key of another control server. Set tailnet.apiUrl to the API that '
+                'belongs to tailnet.loginServer, or use "authKey".',
+            )
+    elif sidecar.enabled:
+        yield from _identity(f"{where}.workloadIdentity", sidecar.workload_identity, external, cluster)
+
+
+def _auth_key(where: str, instance: Instance, external: bool) -> Iterator[Problem]:
+    key = instance.tailscale.auth_key
+    if key.value is None:
+        if external and instance.tailscale.enabled:
+            yield Problem(
+                f"{where}.value",
+                'is missing: with tailnet.ownership "external" no key is minted. Set it: '
+                f"pulumi config set --secret --path '{where}.value'.",
+            )
+        if key.rotate_days and key.rotate_days >= key.expiry_days:
+            yield Problem(
+                f"{where}.rotateDays",
+                f'"{key.rotate_days}" is not before the key\'s end after {key.expiry_days} days. Lower it, and leave time '
+                "for a `pulumi up` in between.",
+            )
+    else:
+        given = key.value.get_secret_value()
+        if not given.strip():
+            yield Problem(f"{where}.value", "is empty. Give the key, or remove it to have one minted.")
+        if given.startswith(CLIENT_PREFIX):
+            yield Problem(
+                f"{where}.value", 'is an OAuth client\'s secret. Use credential "oauth" and oauth.clientSecret.'
+            )
+        for field, alias in (("expiry_days", "expiryDays"), ("rotation", "rotation"), ("rotate_days", "rotateDays")):
+            if field in key.model_fields_set:
+                yield Problem(
+                    f"{where}.{alias}", "is for minted keys; a key of yours is rotated by a new value. Remove it."
+                )
+    if key.ephemeral and instance.storage.retain:
+        yield Problem(
+            f"{where}.ephemeral",
+            "forgets the device that the kept state volume remembers. Remove it, or set storage.retain to false.",
+        )
+    if key.ephemeral and not key.reusable:
+        yield Problem(
+            f"{where}.ephemeral",
+            "needs a reusable key: the device joins anew after each absence. Remove one of the two.",
+        )
+
+
+def _oauth(where: str, client: OAuthClient, must_be_given: bool) -> Iterator[Problem]:
+    if client.client_secret is None:
+        if must_be_given:
+            yield Problem(
+                f"{where}.clientSecret",
+                'is missing: with tailnet.ownership "external" no client is made. Set it: '
+                f"pulumi config set --secret --path '{where}.clientSecret'.",
+            )
+        return
+    given = client.client_secret.get_secret_value()
+    if not given.startswith(CLIENT_PREFIX) or "?" in given:
+        # Anything else would be taken for an auth key (tailscale feature/oauthkey).
+        yield Problem(
+            f"{where}.clientSecret",
+            f"is not the secret of an OAuth client. It begins with {CLIENT_PREFIX} and has no ?.",
+        )
+    if client.rotation:
+        yield Problem(
+            f"{where}.rotation",
+            "is for clients that the stack makes; one of yours is rotated by a new secret. Remove it.",
+        )
+
+
+def _identity(where: str, identity: WorkloadIdentity, external: bool, cluster: Cluster | None) -> Iterator[Problem]:
+    if identity.client_id is not None:
+        return
+    if external:
+        yield Problem(
+            f"{where}.clientId",
+            'is missing: with tailnet.ownership "external" no identity is made. Make one and set it.',
+        )
+    elif cluster and cluster.issuer is None:
+        yield Problem(
+            "cluster.issuer",
+            f"is missing: {where} needs it. Copy the issuer of `kubectl get --raw /.well-known/openid-configuration`.",
+        )
