@@ -57,11 +57,13 @@ def _tests(instance: Instance, others: Sequence[Instance]) -> list[dict[str, Any
     ]
     # Who is in a group cannot be told from its name: it may hold somebody of another instance.
     by_name = not any(person.startswith("group:") for person in instance.people)
+    # The control server takes logins in any case.
+    listed = {person.lower() for person in instance.people}
     strangers = dict.fromkeys(
         person
         for other in others
         for person in other.people
-        if by_name and person not in instance.people and not person.startswith("group:")
+        if by_name and person.lower() not in listed and not person.startswith("group:")
     )
     denied = [*strangers, tag, *(tag_of(other) for other in others)]
     everything = [f"{tag}:{served}", *closed]

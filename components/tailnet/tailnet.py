@@ -4,6 +4,7 @@ import pulumi
 import pulumi_tailscale as tailscale
 
 from components.settings import Settings, Tailnet
+from components.tailnet import proof
 from components.tailnet.policy import render
 
 
@@ -24,6 +25,10 @@ class OwnedTailnet(pulumi.ComponentResource):
 
     def __init__(self, name: str, settings: Settings, opts: pulumi.ResourceOptions) -> None:
         super().__init__("openclaw:tailnet:Tailnet", name, {"name": settings.tailnet.name}, opts)
+        text = render(settings)
+        # Before anything is registered: an unsafe policy changes nothing, not even in a preview.
+        if found := proof.problems(text, settings):
+            raise pulumi.RunError(proof.message(found))
         self._provider = provider("tailscale", settings.tailnet, pulumi.ResourceOptions(parent=self))
         # Deleting the policy would leave the tailnet without rules of its own, or with everything allowed: it stays.
         kept = pulumi.ResourceOptions(
@@ -32,7 +37,7 @@ class OwnedTailnet(pulumi.ComponentResource):
         # Refuses to overwrite a policy that is not the hosted default: it must be imported first.
         self.policy = tailscale.Acl(
             "policy",
-            acl=render(settings),
+            acl=text,
             overwrite_existing_content=False,
             reset_acl_on_destroy=False,
             opts=kept,

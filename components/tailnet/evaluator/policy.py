@@ -1,6 +1,6 @@
 """A tailnet policy read from its HuJSON text, or refused with the message of the hosted service."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -75,9 +75,10 @@ class Policy:
     def parse(cls, text: str) -> "Policy":
         """Raises PolicyError when the control server would refuse the text before it looks at any device or test."""
         document = shape.document(text)
+        groups = _groups(document.get("groups"))
         names = Definitions(
-            groups=_groups(document.get("groups")),
-            tags=frozenset(_tags(document.get("tagowners"))),
+            groups=groups,
+            tags=frozenset(_tags(document.get("tagowners"), groups)),
             hosts=_hosts(document.get("hosts")),
             ipsets={
                 name: shape.words(value, f'ipsets["{name}"]')
@@ -114,7 +115,7 @@ def _groups(value: object) -> Mapping[str, frozenset[str]]:
     return made
 
 
-def _tags(value: object) -> Mapping[str, tuple[str, ...]]:
+def _tags(value: object, groups: Collection[str]) -> Mapping[str, tuple[str, ...]]:
     owners = {
         name: shape.words(list_, f'tagOwners["{name}"]') for name, list_ in shape.mapping(value, "tagOwners").items()
     }
@@ -123,10 +124,11 @@ def _tags(value: object) -> Mapping[str, tuple[str, ...]]:
             raise PolicyError(f"tag must start with 'tag:', got: \"{name}\"")
         if not name[4:5].isalpha():
             raise PolicyError(f"tagOwners[\"{name}\"]: tag names must start with a letter, after 'tag:'")
-    for listed in owners.values():
-        for owner in listed:
-            if owner.startswith("tag:") and owner not in owners:
-                raise PolicyError(f'tag not found: "{owner}"')
+    for owner in (owner for listed in owners.values() for owner in listed):
+        if owner.startswith("tag:") and owner not in owners:
+            raise PolicyError(f'tag not found: "{owner}"')
+        if owner.startswith("group:") and owner not in groups:
+            raise PolicyError(f'group not defined in policy: "{owner}"')
     return owners
 
 

@@ -1,0 +1,78 @@
+"""Holds the policy that a stack is about to send to the access it must give, before anything is sent (I7)."""
+
+from collections.abc import Iterator, Sequence
+
+from components.settings import Instance, Settings
+from components.sidecar import served_port
+from components.tailnet.evaluator import Evaluator, Network, Policy, PolicyError, Reach, run_tests
+from components.tailnet.evaluator.services import TCP, Service
+from components.tailnet.policy import tag_of
+
+# A wrong grant can break every instance in the same way: the first few say it.
+SHOWN = 5
+
+
+def problems(text: str, settings: Settings) -> list[str]:
+    """One line for each thing that the policy gets wrong; empty when exactly the listed people reach each gateway."""
+    try:
+        evaluator = Evaluator(Policy.parse(text), Network())
+    except PolicyError as error:
+        return [f"the control server would refuse it: {error.message}. {_mend(error.message)}"]
+    return [
+        *(
+            problem
+            for index, instance in enumerate(settings.instances)
+            for problem in _reached(f"instances[{index}]", instance, evaluator.reaches(tag_of(instance)))
+        ),
+        *_tests(evaluator),
+    ]
+
+
+def message(found: Sequence[str]) -> str:
+    """The problems as one error for people."""
+    lines = [f"The tailnet policy of this configuration would be wrong; nothing was changed ({len(found)} found):"]
+    lines += [f"  {problem}" for problem in found[:SHOWN]]
+    if len(found) > SHOWN:
+        lines.append(f"  and {len(found) - SHOWN} more of the kind.")
+    return "\n".join(lines)
+
+
+def _reached(path: str, instance: Instance, reaches: Sequence[Reach]) -> Iterator[str]:
+    tag, port = tag_of(instance), served_port(instance.tailscale)
+    wanted = Service(frozenset({TCP}), port, port)
+    people = instance.people if instance.tailscale.enabled else ()
+    listed = {person.lower() for person in people}
+    served: set[str] = set()
+    for reach in reaches:
+        if reach.reason:
+            yield f"{tag}: it cannot be told who reaches it, {reach.reason}. Remove {reach.by}, or name tags and people."
+        elif reach.source.lower() not in listed:
+            yield (
+                f"{reach.by} lets {reach.source} reach {tag} on {', '.join(map(str, reach.services))}. Remove it, or add "
+                f"{reach.source} to {path}.people."
+            )
+        elif reach.services != (wanted,):
+            yield (
+                f"{reach.by} lets {reach.source} reach {tag} on {', '.join(map(str, reach.services))}, where only "
+                f"{wanted} is served. Narrow it to that."
+            )
+        else:
+            served.add(reach.source.lower())
+    for person in people:
+        if person.lower() not in served:
+            yield f"no grant lets {person} reach {tag} on {wanted}. Add one, or remove {person} from {path}.people."
+
+
+def _tests(evaluator: Evaluator) -> Iterator[str]:
+    for index, outcome in enumerate(run_tests(evaluator)):
+        for said in (*outcome.failed, *outcome.undecided):
+            yield f"its own tests[{index}] ({outcome.test.src}) would fail: {said}. {_mend(said)}"
+
+
+def _mend(said: str) -> str:
+    """Where in the configuration to look."""
+    if "names nobody" in said:
+        return "Add somebody to that group in tailnet.groups, or remove it from people."
+    if "tag not found" in said or "group not defined" in said:
+        return "Correct tailnet.tagOwners or tailnet.groups."
+    return "Correct people in instances, or tailnet.groups."
