@@ -1,21 +1,24 @@
-"""The tailnet policy of a stack that owns it, generated from the list of instances (I7)."""
+"""The tailnet policy that a stack asks for, generated from the list of instances (I7)."""
 
-import json
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from components import names
 from components.constants import GATEWAY_PORT, SIDECAR_HEALTH_PORT
 from components.settings import Instance, Settings
 from components.sidecar import SERVED_PORTS, served_port
+from components.tailnet.model import Grant, PolicyTest, PolicyText
 
 # Ports that must never answer on a gateway's tailnet address, besides the other reaches' ports.
 CLOSED_PORTS = (22, SIDECAR_HEALTH_PORT, GATEWAY_PORT, *SERVED_PORTS.values())
 
-
 # How many other instances' people and tags an instance's tests try in vain: complete up to nine instances, and linear beyond,
 # because the control server runs every test at every write.
 OTHERS = 8
+
+HEADING = (
+    "Access to OpenClaw gateways, written by openclaw-tailnet from the stack's list of instances.",
+    "Change that list: an edit made here is found, and refused, by the next preview.",
+)
 
 
 def tag_of(instance: Instance) -> str:
@@ -23,24 +26,28 @@ def tag_of(instance: Instance) -> str:
     return names.of(instance.id).tag
 
 
-def policy(settings: Settings) -> dict[str, Any]:
-    """The policy as data: tag owners for every instance, a grant and tests for every one that is reachable."""
+def policy(settings: Settings) -> PolicyText:
+    """Tag owners for every instance, a grant and tests for every one that is reachable."""
     reachable = [instance for instance in settings.instances if instance.tailscale.enabled]
-    made: dict[str, Any] = {}
-    if settings.tailnet.groups:
-        made["groups"] = {group: list(members) for group, members in settings.tailnet.groups.items()}
-    # A disabled instance keeps its tag: its device is only away.
-    made["tagOwners"] = {tag_of(instance): list(settings.tailnet.tag_owners) for instance in settings.instances}
-    made["grants"] = [
-        {
-            "src": list(instance.people),
-            "dst": [tag_of(instance)],
-            "ip": [f"tcp:{served_port(instance.tailscale)}"],
-        }
-        for instance in reachable
-    ]
-    made["tests"] = [test for instance in reachable for test in _tests(instance, _others(instance, settings.instances))]
-    return made
+    return PolicyText(
+        HEADING,
+        settings.tailnet.groups,
+        # A disabled instance keeps its tag: its device is only away.
+        {tag_of(instance): settings.tailnet.tag_owners for instance in settings.instances},
+        [grant(instance) for instance in reachable],
+        [test for instance in reachable for test in _tests(instance, _others(instance, settings.instances))],
+    )
+
+
+def render(settings: Settings) -> str:
+    """The policy as HuJSON. The same settings always give the same text (I11)."""
+    return policy(settings).text()
+
+
+def grant(instance: Instance) -> Grant:
+    """What the people of an instance may do: open what it serves, and nothing else."""
+    port = f"tcp:{served_port(instance.tailscale)}"
+    return Grant(instance.people, [tag_of(instance)], [port], why=f"{instance.id}: its people open the gateway.")
 
 
 def _others(instance: Instance, instances: Sequence[Instance]) -> Sequence[Instance]:
@@ -49,12 +56,12 @@ def _others(instance: Instance, instances: Sequence[Instance]) -> Sequence[Insta
     return [*instances[place + 1 :], *instances[:place]][:OTHERS]
 
 
-def _tests(instance: Instance, others: Sequence[Instance]) -> list[dict[str, Any]]:
+def _tests(instance: Instance, others: Sequence[Instance]) -> Iterator[PolicyTest]:
     tag, served = tag_of(instance), served_port(instance.tailscale)
     closed = [f"{tag}:{port}" for port in sorted({*CLOSED_PORTS} - {served})]
-    accepted: list[dict[str, Any]] = [
-        {"src": person, "proto": "tcp", "accept": [f"{tag}:{served}"], "deny": closed} for person in instance.people
-    ]
+    for person in instance.people:
+        why = f"{instance.id}: its people reach port {served} of it, and no other."
+        yield PolicyTest(person, accept=[f"{tag}:{served}"], deny=closed, why=why)
     # Who is in a group cannot be told from its name: it may hold somebody of another instance.
     by_name = not any(person.startswith("group:") for person in instance.people)
     # The control server takes logins in any case.
@@ -65,12 +72,6 @@ def _tests(instance: Instance, others: Sequence[Instance]) -> list[dict[str, Any
         for person in other.people
         if by_name and person.lower() not in listed and not person.startswith("group:")
     )
-    denied = [*strangers, tag, *(tag_of(other) for other in others)]
-    everything = [f"{tag}:{served}", *closed]
-    return [*accepted, *({"src": source, "proto": "tcp", "deny": everything} for source in denied)]
-
-
-def render(settings: Settings) -> str:
-    """The policy as HuJSON. The same settings always give the same text (I11)."""
-    header = "// Written by openclaw-tailnet from the stack's list of instances. Edits here are lost with the next `pulumi up`.\n"
-    return header + json.dumps(policy(settings), indent=2) + "\n"
+    for source in (*strangers, tag, *(tag_of(other) for other in others)):
+        why = f"{instance.id}: not people of other gateways, not gateways."
+        yield PolicyTest(source, deny=[f"{tag}:{served}", *closed], why=why)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from components.settings import Instance, Settings
 from components.sidecar import served_port
-from components.tailnet.evaluator import Evaluator, Network, Policy, PolicyError, Reach, run_tests
+from components.tailnet.evaluator import Evaluator, Network, Policy, PolicyError, Reach, User, run_tests
 from components.tailnet.evaluator.services import TCP, Service
 from components.tailnet.policy import tag_of
 
@@ -15,7 +15,7 @@ SHOWN = 5
 def problems(text: str, settings: Settings) -> list[str]:
     """One line for each thing that the policy gets wrong; empty when exactly the listed people reach each gateway."""
     try:
-        evaluator = Evaluator(Policy.parse(text), Network())
+        evaluator = Evaluator(Policy.parse(text), people(settings))
     except PolicyError as error:
         return [f"the control server would refuse it: {error.message}. {_mend(error.message)}"]
     return [
@@ -26,6 +26,13 @@ def problems(text: str, settings: Settings) -> list[str]:
         ),
         *_tests(evaluator),
     ]
+
+
+def people(settings: Settings) -> Network:
+    """Everybody whom the settings name, without devices: a test may name somebody whom no grant names."""
+    named = [person for instance in settings.instances for person in instance.people if "@" in person]
+    members = [login for group in settings.tailnet.groups.values() for login in group]
+    return Network(users=[User(login) for login in dict.fromkeys([*named, *members])])
 
 
 def message(found: Sequence[str]) -> str:
@@ -40,8 +47,8 @@ def message(found: Sequence[str]) -> str:
 def _reached(path: str, instance: Instance, reaches: Sequence[Reach]) -> Iterator[str]:
     tag, port = tag_of(instance), served_port(instance.tailscale)
     wanted = Service(frozenset({TCP}), port, port)
-    people = instance.people if instance.tailscale.enabled else ()
-    listed = {person.lower() for person in people}
+    wanted_people = instance.people if instance.tailscale.enabled else ()
+    listed = {person.lower() for person in wanted_people}
     served: set[str] = set()
     for reach in reaches:
         if reach.reason:
@@ -58,7 +65,7 @@ def _reached(path: str, instance: Instance, reaches: Sequence[Reach]) -> Iterato
             )
         else:
             served.add(reach.source.lower())
-    for person in people:
+    for person in wanted_people:
         if person.lower() not in served:
             yield f"no grant lets {person} reach {tag} on {wanted}. Add one, or remove {person} from {path}.people."
 

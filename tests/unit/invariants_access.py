@@ -97,7 +97,9 @@ def _tests_deny_the_others(
     policy: TailnetPolicy, tags: dict[str, str], own: str, served: int, people: set[str]
 ) -> None:
     tests = [
-        test for test in policy.data["tests"] if any(target.startswith(f"{tags[own]}:") for target in test["deny"])
+        test
+        for test in policy.data.get("tests", [])
+        if any(target.startswith(f"{tags[own]}:") for target in test["deny"])
     ]
     accepted = {test["src"] for test in tests if f"{tags[own]}:{served}" in test.get("accept", [])}
     assert accepted == people
