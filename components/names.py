@@ -1,4 +1,4 @@
-"""Every name, tag and label of an instance, from one function (I12)."""
+"""Every name, tag and label of an instance or an execution node, from one function (I12)."""
 
 import hashlib
 import re
@@ -9,7 +9,7 @@ from components.constants import LABEL_INSTANCE, LABEL_STACK
 
 @dataclass(frozen=True)
 class Names:
-    """The names of one instance. `logical` prefixes its Pulumi resource names."""
+    """The names of one instance, or of one node. `logical` prefixes its Pulumi resource names."""
 
     id: str
     namespace: str
@@ -53,6 +53,11 @@ def of(instance_id: str, namespace: str | None = None, hostname: str | None = No
     """The names of the instance `instance_id`; namespace and hostname may be chosen by the stack."""
     default = f"openclaw-{instance_id}"
     return Names(instance_id, namespace or default, hostname or default)
+
+
+def node(node_id: str, namespace: str | None = None, hostname: str | None = None) -> Names:
+    """The names of the execution node `node_id`: those of an instance called `node-<id>`, which therefore cannot be."""
+    return of(f"node-{node_id}", namespace, hostname)
 
 
 def stack(name: str) -> str:

@@ -14,12 +14,13 @@ from components.settings.models import (
     Instance,
     OAuthClient,
     Resources,
-    Settings,
     Sidecar,
     Storage,
     Tailnet,
     Volume,
 )
+from components.settings.nodes import KubernetesNode, Node
+from components.settings.stack import Settings
 
 __all__ = [
     "KEYS",
@@ -32,6 +33,8 @@ __all__ = [
     "GatewayAuth",
     "Images",
     "Instance",
+    "KubernetesNode",
+    "Node",
     "OAuthClient",
     "Problem",
     "Resources",

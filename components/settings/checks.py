@@ -21,10 +21,10 @@ def check(
         yield from _tailnet(tailnet)
     for index, instance in instances.items():
         path = f"instances[{index}]"
-        yield from _namespace(path, instance)
+        yield from namespace(f"{path}.namespace", instance.namespace)
         yield from _combinations(path, instance)
-        yield from _resources(f"{path}.gateway.resources", instance.gateway.resources)
-        yield from _resources(f"{path}.tailscale.resources", instance.tailscale.resources)
+        yield from resources(f"{path}.gateway.resources", instance.gateway.resources)
+        yield from resources(f"{path}.tailscale.resources", instance.tailscale.resources)
         if quantity_bytes(instance.gateway.resources.memory_limit) < quantity_bytes(MEMORY_MINIMUM):
             yield Problem(
                 f"{path}.gateway.resources.memoryLimit",
@@ -53,11 +53,11 @@ def _duplicates(instances: Mapping[int, Instance]) -> Iterator[Problem]:
             seen.setdefault(value, index)
 
 
-def _namespace(path: str, instance: Instance) -> Iterator[Problem]:
-    name = instance.namespace
+def namespace(path: str, name: str | None) -> Iterator[Problem]:
+    """A namespace that is not ours to close."""
     if name and (name == "default" or name.startswith("kube-")):
         yield Problem(
-            f"{path}.namespace",
+            path,
             f'"{name}" holds what is not ours: its pods would lose their network. Choose one for this instance alone.',
         )
 
@@ -111,7 +111,8 @@ def _combinations(path: str, instance: Instance) -> Iterator[Problem]:
         yield Problem(f"{path}.gateway.modelKeys", "may not hold the gateway's own secret: the stack makes that one.")
 
 
-def _resources(path: str, resources: Resources) -> Iterator[Problem]:
+def resources(path: str, resources: Resources) -> Iterator[Problem]:
+    """Requests above their limits."""
     if quantity_bytes(resources.memory_request) > quantity_bytes(resources.memory_limit):
         yield Problem(f"{path}.memoryRequest", f'"{resources.memory_request}" is above the limit. Lower it.')
     if cpu_millis(resources.cpu_request) > cpu_millis(resources.cpu_limit):
@@ -124,5 +125,10 @@ def _digests(path: str, instance: Instance, images: Images) -> Iterator[Problem]
         (instance.tailscale.image, images.tailscale, "tailscale"),
     ):
         where = f"{path}.{key}.image" if own else f"images.{key}"
-        if "@sha256:" not in (own or default):
-            yield Problem(where, f'"{own or default}" has no digest, which images.requireDigest asks for (I8). Add it.')
+        yield from digest(where, own or default)
+
+
+def digest(path: str, image: str) -> Iterator[Problem]:
+    """An image without a digest, where one is asked for."""
+    if "@sha256:" not in image:
+        yield Problem(path, f'"{image}" has no digest, which images.requireDigest asks for (I8). Add it.')

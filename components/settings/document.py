@@ -7,7 +7,8 @@ from typing import Any
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
-from components.settings.models import Model, Settings
+from components.settings.models import Model
+from components.settings.stack import Settings
 
 INTRODUCTION = """# Configuration
 

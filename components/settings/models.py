@@ -18,6 +18,7 @@ from components.settings.types import (
     InstanceId,
     IssuerUrl,
     Login,
+    NodeCommand,
     ObjectName,
     Person,
     Quantity,
@@ -128,6 +129,23 @@ class GatewayAuth(Model):
     rotation: RotationWord = Field(default="", description="Any new word makes a new token or password.")
 
 
+class NodeCommands(Model):
+    """Names of node commands, such as `system.run`."""
+
+    allow: tuple[NodeCommand, ...] = Field(
+        default=(), description="Commands that the gateway withholds unless they stand here, such as `camera.snap`."
+    )
+    deny: tuple[NodeCommand, ...] = Field(
+        default=(), description="Commands that no node executes for this gateway, whatever was approved."
+    )
+
+
+class GatewayNodes(Model):
+    """What the gateway may ask of its execution nodes. No node is ever approved by itself."""
+
+    commands: NodeCommands = NodeCommands()
+
+
 class Gateway(Model):
     """The gateway container."""
 
@@ -138,6 +156,7 @@ class Gateway(Model):
         default=None, description="An existing Secret in the namespace with more keys; its changes do not roll the pod."
     )
     resources: GatewayResources = GatewayResources()
+    nodes: GatewayNodes = GatewayNodes()
 
 
 class AuthKey(Model):
@@ -261,12 +280,3 @@ class Instance(Model):
     extra_egress: tuple[EgressRule, ...] = Field(
         default=(), description="Private places the pod may reach besides the internet."
     )
-
-
-class Settings(Model):
-    """The whole configuration of a stack."""
-
-    tailnet: Tailnet
-    instances: tuple[Instance, ...]
-    cluster: Cluster = Cluster()
-    images: Images = Images()

@@ -14,6 +14,7 @@ _TAG = re.compile(r"tag:[a-zA-Z]([-a-zA-Z0-9]*)")
 _QUANTITY = re.compile(r"(\d+)(Ki|Mi|Gi|Ti)")
 _CPU = re.compile(r"(\d+m|\d+(\.\d{1,3})?)")
 _ENV_NAME = re.compile(r"[A-Z][A-Z0-9_]{0,127}")
+_COMMAND = re.compile(r"[a-z][A-Za-z0-9]*(\.[A-Za-z0-9]+)+")
 _WORD = re.compile(r"[A-Za-z0-9][-A-Za-z0-9._]{0,15}")
 _VERSION = re.compile(r"v?\d+\.\d+\.\d+([-.+].*)?")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -129,6 +130,12 @@ def _cpu(value: str) -> str:
     return value
 
 
+def _node_command(value: str) -> str:
+    if _COMMAND.fullmatch(value) is None:
+        raise ValueError("is not a node command. Write its exact name, such as system.run; patterns match nothing")
+    return value
+
+
 def _word(value: str) -> str:
     if value and _WORD.fullmatch(value) is None:
         raise ValueError("is not a rotation word. Use up to 16 letters, digits, - . or _, such as 2026-11")
@@ -169,6 +176,7 @@ ImageRef = Annotated[str, AfterValidator(_image)]
 EnvName = Annotated[str, AfterValidator(_env_name)]
 Quantity = Annotated[str, AfterValidator(_quantity)]
 Cpu = Annotated[str, AfterValidator(_cpu)]
+NodeCommand = Annotated[str, AfterValidator(_node_command)]
 RotationWord = Annotated[str, AfterValidator(_word)]
 IssuerUrl = Annotated[str, AfterValidator(_issuer)]
 ClientId = Annotated[str, AfterValidator(_client_id)]

@@ -7,6 +7,7 @@ from components.constants import GATEWAY_PORT, SIDECAR_HEALTH_PORT
 from components.settings import Instance, Settings
 from components.sidecar import SERVED_PORTS, served_port
 from components.tailnet.model import Grant, PolicyTest, PolicyText
+from components.tailnet.node_policy import node_grants, node_tests, tag_of_node, tagged
 
 # Ports that must never answer on a gateway's tailnet address, besides the other reaches' ports.
 CLOSED_PORTS = (22, SIDECAR_HEALTH_PORT, GATEWAY_PORT, *SERVED_PORTS.values())
@@ -16,8 +17,8 @@ CLOSED_PORTS = (22, SIDECAR_HEALTH_PORT, GATEWAY_PORT, *SERVED_PORTS.values())
 OTHERS = 8
 
 HEADING = (
-    "Access to OpenClaw gateways, written by openclaw-tailnet from the stack's list of instances.",
-    "Change that list: an edit made here is found, and refused, by the next preview.",
+    "Access to OpenClaw gateways, written by openclaw-tailnet from the stack's lists of instances and nodes.",
+    "Change those lists: an edit made here is found, and refused, by the next preview.",
 )
 
 
@@ -27,15 +28,20 @@ def tag_of(instance: Instance) -> str:
 
 
 def policy(settings: Settings) -> PolicyText:
-    """Tag owners for every instance, a grant and tests for every one that is reachable."""
+    """Tag owners for every instance and node, a grant and tests for every one that is reachable."""
     reachable = [instance for instance in settings.instances if instance.tailscale.enabled]
     return PolicyText(
         HEADING,
         settings.tailnet.groups,
         # A disabled instance keeps its tag: its device is only away.
-        {tag_of(instance): settings.tailnet.tag_owners for instance in settings.instances},
-        [grant(instance) for instance in reachable],
-        [test for instance in reachable for test in _tests(instance, _others(instance, settings.instances))],
+        dict.fromkeys(
+            [*map(tag_of, settings.instances), *map(tag_of_node, tagged(settings))], settings.tailnet.tag_owners
+        ),
+        [*map(grant, reachable), *node_grants(settings)],
+        [
+            *(test for instance in reachable for test in _tests(instance, _others(instance, settings.instances))),
+            *node_tests(settings),
+        ],
     )
 
 

@@ -1,11 +1,13 @@
 """Holds the policy that a stack is about to send to the access it must give, before anything is sent (I7)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 
-from components.settings import Instance, Settings
+from components.settings import Settings
 from components.sidecar import served_port
 from components.tailnet.evaluator import Evaluator, Network, Policy, PolicyError, Reach, User, run_tests
 from components.tailnet.evaluator.services import TCP, Service
+from components.tailnet.node_policy import tag_of_node, tagged
 from components.tailnet.policy import tag_of
 
 # A wrong grant can break every instance in the same way: the first few say it.
@@ -19,18 +21,15 @@ def problems(text: str, settings: Settings) -> list[str]:
     except PolicyError as error:
         return [f"the control server would refuse it: {error.message}. {_mend(error.message)}"]
     return [
-        *(
-            problem
-            for index, instance in enumerate(settings.instances)
-            for problem in _reached(f"instances[{index}]", instance, evaluator.reaches(tag_of(instance)))
-        ),
+        *(problem for wanted in _wanted(settings) for problem in _reached(wanted, evaluator.reaches(wanted.tag))),
         *_tests(evaluator),
     ]
 
 
 def people(settings: Settings) -> Network:
     """Everybody whom the settings name, without devices: a test may name somebody whom no grant names."""
-    named = [person for instance in settings.instances for person in instance.people if "@" in person]
+    listed = (*settings.instances, *settings.nodes)
+    named = [person for entry in listed for person in entry.people if "@" in person]
     members = [login for group in settings.tailnet.groups.values() for login in group]
     return Network(users=[User(login) for login in dict.fromkeys([*named, *members])])
 
@@ -44,11 +43,32 @@ def message(found: Sequence[str]) -> str:
     return "\n".join(lines)
 
 
-def _reached(path: str, instance: Instance, reaches: Sequence[Reach]) -> Iterator[str]:
-    tag, port = tag_of(instance), served_port(instance.tailscale)
-    wanted = Service(frozenset({TCP}), port, port)
-    wanted_people = instance.people if instance.tailscale.enabled else ()
-    listed = {person.lower() for person in wanted_people}
+@dataclass(frozen=True)
+class _Wanted:
+    """Who must reach a tag, and on which TCP ports: these and nobody else. `path`: where they are listed."""
+
+    tag: str
+    path: str
+    sources: Sequence[str]
+    ports: Collection[int]
+
+
+def _wanted(settings: Settings) -> Iterator[_Wanted]:
+    nodes = tagged(settings)
+    for index, instance in enumerate(settings.instances):
+        own = [tag_of_node(node) for node in nodes if node.gateway == instance.id]
+        sources = [*instance.people, *own] if instance.tailscale.enabled else []
+        yield _Wanted(tag_of(instance), f"instances[{index}].people", sources, {served_port(instance.tailscale)})
+    for index, node in enumerate(settings.nodes):
+        if node in nodes:
+            yield _Wanted(tag_of_node(node), f"nodes[{index}].people", node.people, set(node.ports))
+
+
+def _reached(wanted: _Wanted, reaches: Sequence[Reach]) -> Iterator[str]:
+    tag = wanted.tag
+    services = {Service(frozenset({TCP}), port, port) for port in wanted.ports}
+    shown = ", ".join(f"tcp:{port}" for port in sorted(wanted.ports))
+    listed = {source.lower() for source in wanted.sources}
     served: set[str] = set()
     for reach in reaches:
         if reach.reason:
@@ -56,18 +76,18 @@ def _reached(path: str, instance: Instance, reaches: Sequence[Reach]) -> Iterato
         elif reach.source.lower() not in listed:
             yield (
                 f"{reach.by} lets {reach.source} reach {tag} on {', '.join(map(str, reach.services))}. Remove it, or add "
-                f"{reach.source} to {path}.people."
+                f"{reach.source} to {wanted.path}."
             )
-        elif reach.services != (wanted,):
+        elif {*reach.services} != services:
             yield (
                 f"{reach.by} lets {reach.source} reach {tag} on {', '.join(map(str, reach.services))}, where only "
-                f"{wanted} is served. Narrow it to that."
+                f"{shown} is served. Narrow it to that."
             )
         else:
             served.add(reach.source.lower())
-    for person in wanted_people:
-        if person.lower() not in served:
-            yield f"no grant lets {person} reach {tag} on {wanted}. Add one, or remove {person} from {path}.people."
+    for source in wanted.sources:
+        if source.lower() not in served:
+            yield f"no grant lets {source} reach {tag} on {shown}. Add one, or remove {source} from {wanted.path}."
 
 
 def _tests(evaluator: Evaluator) -> Iterator[str]:

@@ -167,6 +167,29 @@ def instances(draw: st.DrawFn, instance_id: str, given_key: bool) -> Raw:
     }
 
 
+NODE_IDS: Final = ["build", "home", "0", "kek", "y" * 40]
+
+
+@st.composite
+def nodes(draw: st.DrawFn, node_id: str, gateways: list[Raw], given_key: bool) -> Raw:
+    """One valid node of one of these instances."""
+    gateway = draw(st.sampled_from(gateways))
+    secure = gateway["tailscale"].get("reach", "https") == "https"
+    kind = draw(st.sampled_from(["linux", "kubernetes", "mac", *(["mobile"] if secure else [])]))
+    node: Raw = {"id": node_id, "kind": kind, "gateway": gateway["id"]}
+    if kind == "mobile":
+        return node
+    key: Raw = {"value": draw(_secret("auth"))} if given_key else draw(_optional(expiryDays=st.integers(1, 90)))
+    node |= draw(_optional(hostname=st.just(f"worker-{node_id}"), commands=st.just(["system.which"])))
+    if kind == "kubernetes":
+        node["kubernetes"] = draw(
+            _optional(namespace=st.just(f"work-{node_id}"), storage=_optional(retain=st.booleans(), home=_volume))
+        )
+    elif people := draw(st.lists(st.sampled_from([*PEOPLE, *GROUPS]), max_size=2, unique=True)):
+        node |= {"people": people, **draw(_optional(ports=st.just([8022, 22])))}
+    return {**node, "authKey": key}
+
+
 @st.composite
 def configurations(draw: st.DrawFn, most: int = 2) -> Raw:
     """A valid configuration with up to `most` instances."""
@@ -192,6 +215,14 @@ def configurations(draw: st.DrawFn, most: int = 2) -> Raw:
         "tailnet": tailnet,
         "instances": [draw(instances(instance_id, external)) for instance_id in ids],
     }
+    able = [
+        entry
+        for entry in config["instances"]
+        if entry["tailscale"]["enabled"] and entry["gateway"]["auth"]["mode"] != "identity"
+    ]
+    if able:
+        chosen = draw(st.lists(st.sampled_from(NODE_IDS), max_size=most, unique=True))
+        config["nodes"] = [draw(nodes(node_id, able, external)) for node_id in chosen]
     cluster = draw(_optional(context=st.just("some"), monitoringNamespace=st.just("watch"), identifier=st.just("one")))
     return {**config, "cluster": {"issuer": "https://oidc.example.com", **cluster}}
 

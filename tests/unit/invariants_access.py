@@ -1,12 +1,14 @@
 """The invariants that are about who reaches what (I6, I7), and the shape of the graph itself."""
 
 import json
+from typing import Any
 
 import schema
 from evaluate import PRIVATE_ADDRESSES, PUBLIC_ADDRESSES, TailnetPolicy, entrances, may_leave
 from invariants import CLUSTER_SCOPED, KEPT_KINDS, Run
 
 from components.constants import LABEL_INSTANCE, LABEL_SIDECAR, LABEL_STACK
+from components.settings import Node
 
 SERVED = {"https": 443, "http": 80, "tcp": 18789}
 SOME_PORTS = (22, 80, 443, 9002, 18789, 6443, 2379, 10250)
@@ -70,7 +72,8 @@ def i7_only_listed_people_reach_only_the_served_port(run: Run) -> None:
     (acl,) = run.graph.of("Acl")
     policy = TailnetPolicy(acl.plain["acl"])
     tags = {instance.id: f"tag:openclaw-{instance.id}" for instance in run.settings.instances}
-    assert set(policy.data["tagOwners"]) == set(tags.values())
+    workers = _nodes(run)
+    assert set(policy.data["tagOwners"]) == {*tags.values(), *workers}
     for grant in policy.data["grants"]:
         assert set(grant) == {"src", "dst", "ip"}
         assert not any(
@@ -79,18 +82,47 @@ def i7_only_listed_people_reach_only_the_served_port(run: Run) -> None:
     everybody = {person for group in run.settings.tailnet.groups.values() for person in group} | {
         "stranger@example.com"
     }
-    everybody |= {person for instance in run.settings.instances for person in instance.people if "@" in person}
+    listed = (*run.settings.instances, *run.settings.nodes)
+    everybody |= {person for entry in listed for person in entry.people if "@" in person}
     for instance in run.settings.instances:
         allowed = {member for person in instance.people for member in policy.people(person)}
         served = SERVED[instance.tailscale.reach]
-        for source in [*everybody, *tags.values()]:
+        allowed |= {tag for tag, node in workers.items() if node.gateway == instance.id}
+        for source in [*everybody, *tags.values(), *workers]:
             for port in SOME_PORTS:
                 expected = instance.tailscale.enabled and source in allowed and port == served
                 assert policy.accepts(source, tags[instance.id], port) is expected, (source, instance.id, port)
                 assert not policy.accepts(source, tags[instance.id], port, "udp")
         if instance.tailscale.enabled:
             _tests_deny_the_others(policy, tags, instance.id, served, set(instance.people))
+    for tag, node in workers.items():
+        allowed = {member for person in node.people for member in policy.people(person)}
+        for source in [*everybody, *tags.values(), *workers]:
+            for port in (*SOME_PORTS, *node.ports):
+                expected = source in allowed and port in node.ports
+                assert policy.accepts(source, tag, port) is expected, (source, node.id, port)
+        _tests_hold_the_node(policy, tags, tag, node)
     assert policy.failures() == []
+
+
+def _nodes(run: Run) -> dict[str, Node]:
+    """The nodes that carry a tag, by it."""
+    return {f"tag:openclaw-node-{node.id}": node for node in run.settings.nodes if node.kind != "mobile"}
+
+
+def _tests_hold_the_node(policy: TailnetPolicy, tags: dict[str, str], own: str, node: Node) -> None:
+    tests: dict[str, list[Any]] = {}
+    for test in policy.data["tests"]:
+        tests.setdefault(test["src"], []).append(test)
+    (outward,) = tests[own]
+    assert [target.rpartition(":")[0] for target in outward["accept"]] == [tags[node.gateway]]
+    tried = {target.rpartition(":")[0] for target in outward["deny"]}
+    assert tried >= {*tags.values(), own}, "other gateways, its own one's other ports, and itself"
+    for tag in tags.values():
+        assert any(f"{own}:22" in test["deny"] for test in tests[tag] if "deny" in test), "no gateway reaches a node"
+    for person in node.people:
+        (test,) = [test for test in tests[person] if f"{own}:{node.ports[0]}" in test.get("accept", [])]
+        assert {int(target.rpartition(":")[2]) for target in test["accept"]} == set(node.ports)
 
 
 def _tests_deny_the_others(
@@ -99,7 +131,7 @@ def _tests_deny_the_others(
     tests = [
         test
         for test in policy.data.get("tests", [])
-        if any(target.startswith(f"{tags[own]}:") for target in test["deny"])
+        if any(target.startswith(f"{tags[own]}:") for target in test["deny"]) and "-node-" not in test["src"]
     ]
     accepted = {test["src"] for test in tests if f"{tags[own]}:{served}" in test.get("accept", [])}
     assert accepted == people

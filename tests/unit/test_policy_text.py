@@ -35,7 +35,10 @@ def test_i11_the_text_depends_on_the_settings_only_and_stays_narrow(config: Raw)
 def test_i7_each_grant_says_what_it_is_for(config: Raw) -> None:
     settings = parse(config)
     reachable = [instance.id for instance in settings.instances if instance.tailscale.enabled]
-    assert [grant.why.partition(":")[0] for grant in policy(settings).grants] == reachable
+    nodes = [
+        f"node {node.id}" for node in settings.nodes if node.kind != "mobile" for _ in range(2 if node.people else 1)
+    ]
+    assert [grant.why.partition(":")[0] for grant in policy(settings).grants] == [*reachable, *nodes]
     for instance in reachable:
         assert f"// {instance}: its people open the gateway." in render(settings)
 
