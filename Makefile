@@ -34,6 +34,10 @@ tools: .venv/ready
 test: .venv/ready tools
 	$(VENV)/python -m pytest tests/unit tests/policies tests/engine
 
+## e2e: every journey and every fault on a real node, with the real gateway and a real tailnet (root; about 20 minutes)
+e2e: .venv/ready tools
+	$(VENV)/python -m pytest tests/e2e
+
 unit policies engine: .venv/ready
 	$(VENV)/python -m pytest tests/$@
 
