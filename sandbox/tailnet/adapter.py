@@ -16,10 +16,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from sandbox.tailnet import acl, devices, keys, settings
+from sandbox.tailnet import acl, devices, keys, settings, trust
 from sandbox.tailnet.api import ApiError, Call, Tailnet
 from sandbox.tailnet.client import HeadscaleError
-from sandbox.tailnet.notes import Credentials
+from sandbox.tailnet.notes import Credentials, Notes
 
 Handler = Callable[[Call], Response]
 
@@ -28,6 +28,7 @@ HANDLERS: Final[dict[tuple[str, str], Handler]] = {
     ("POST", "/tailnet/{tailnet}/keys"): keys.create,
     ("GET", "/tailnet/{tailnet}/keys"): keys.listing,
     ("GET", "/tailnet/{tailnet}/keys/{key}"): keys.read,
+    ("PUT", "/tailnet/{tailnet}/keys/{key}"): trust.replace,
     ("DELETE", "/tailnet/{tailnet}/keys/{key}"): keys.delete,
     ("GET", "/tailnet/{tailnet}/acl"): acl.read,
     ("POST", "/tailnet/{tailnet}/acl"): acl.write,
@@ -70,7 +71,8 @@ def application(tailnet: Tailnet) -> Starlette:
     async def token(request: Request) -> Response:
         content = await request.body()
         return await run_in_threadpool(
-            _guarded, lambda: _token(_credentials(tailnet), request.headers.get("authorization", ""), content)
+            _guarded,
+            lambda: _token(_credentials(tailnet), tailnet.notes(), request.headers.get("authorization", ""), content),
         )
 
     routes = [
@@ -82,11 +84,12 @@ def application(tailnet: Tailnet) -> Starlette:
 
 def _serve(tailnet: Tailnet, handler: Handler, request: Request, content: bytes) -> Response:
     def answer() -> Response:
-        if not _authorized(request.headers.get("authorization", ""), _credentials(tailnet)):
-            raise ApiError(401, "API token invalid")
+        tags = _caller(request.headers.get("authorization", ""), _credentials(tailnet), tailnet.notes())
+        if tags is not None and handler is not keys.create:
+            raise ApiError(403, "calling actor does not have enough permissions to perform this function")
         if request.path_params.get("tailnet", "-") not in ("-", tailnet.domain):
             raise ApiError(404, "tailnet not found")
-        call = Call(tailnet, request.headers, request.path_params, content)
+        call = Call(tailnet, request.headers, request.path_params, content, tags)
         with tailnet.lock:
             acl.settle(tailnet)
             return handler(call)
@@ -116,37 +119,49 @@ async def _not_served(_: Request, error: Exception) -> Response:
     return ApiError(status, "not served by the sandbox's Tailscale API" if status == 404 else str(error)).response()
 
 
-def _authorized(header: str, credentials: Credentials) -> bool:
-    """The API key as Basic user or as Bearer, or a token of `_token`."""
+def _caller(header: str, credentials: Credentials, notes: Notes) -> frozenset[str] | None:
+    """The tags that an OAuth client is limited to; None for the API key and its like. ApiError 401 for anybody else.
+
+    The secret is the API key as Basic user or as Bearer, or a token of `_token`.
+    """
     basic = _basic(header)
     secret = header.removeprefix("Bearer ") if basic is None else basic[0]
     if hmac.compare_digest(secret.encode(), credentials.api_key.encode()):
-        return True
-    expiry, _, signature = secret.removeprefix("tskey-access-").partition("-")
-    return (
-        expiry.isdecimal()
-        and int(expiry) > time.time()
-        and hmac.compare_digest(signature.encode(), _signature(expiry, credentials).encode())
-    )
+        return None
+    # Without a client it is one of the sandbox's own.
+    expiry, _, rest = secret.removeprefix("tskey-access-").partition("-")
+    client, _, signature = rest.rpartition("-")
+    if (
+        not expiry.isdecimal()
+        or int(expiry) <= time.time()
+        or not hmac.compare_digest(signature.encode(), _signature(f"{expiry}-{client}", credentials).encode())
+        or (client and client not in notes.trust)
+    ):
+        raise ApiError(401, "API token invalid")
+    if not client:
+        return None
+    return frozenset(notes.trust[client].tags or ()) if "auth_keys" in notes.trust[client].scopes else frozenset()
 
 
-def _token(credentials: Credentials, header: str, content: bytes) -> Response:
-    """Client credentials, in the form or as Basic (Go's client tries both). A token is its expiry, signed: no state."""
+def _token(credentials: Credentials, notes: Notes, header: str, content: bytes) -> Response:
+    """Client credentials, in the form or as Basic (Go's client tries both). A token is what it says, signed: no state."""
     form = parse_qs(content.decode(errors="replace"))
     basic = _basic(header)
-    client, secret = basic or (form.get("client_id", [""])[0], form.get("client_secret", [""])[0])
-    known = hmac.compare_digest(client.encode(), credentials.oauth_client_id.encode())
-    if not (hmac.compare_digest(secret.encode(), credentials.oauth_client_secret.encode()) and known):
+    user, secret = basic or (form.get("client_id", [""])[0], form.get("client_secret", [""])[0])
+    client = trust.client_of(secret, notes) or ""
+    known = hmac.compare_digest(user.encode(), credentials.oauth_client_id.encode())
+    if not client and not (hmac.compare_digest(secret.encode(), credentials.oauth_client_secret.encode()) and known):
         raise ApiError(401, "API token invalid")
     if form.get("grant_type", ["client_credentials"])[0] != "client_credentials":
         raise ApiError(400, "unsupported grant_type")
-    expiry = str(int(time.time()) + TOKEN_SECONDS)
-    token = f"tskey-access-{expiry}-{_signature(expiry, credentials)}"
-    return JSONResponse({"access_token": token, "token_type": "Bearer", "expires_in": TOKEN_SECONDS, "scope": "all"})
+    text = f"{int(time.time()) + TOKEN_SECONDS}-{client}"
+    token = f"tskey-access-{text}-{_signature(text, credentials)}"
+    scope = " ".join(notes.trust[client].scopes) if client else "all"
+    return JSONResponse({"access_token": token, "token_type": "Bearer", "expires_in": TOKEN_SECONDS, "scope": scope})
 
 
-def _signature(expiry: str, credentials: Credentials) -> str:
-    return hmac.new(credentials.oauth_client_secret.encode(), expiry.encode(), hashlib.sha256).hexdigest()
+def _signature(text: str, credentials: Credentials) -> str:
+    return hmac.new(credentials.oauth_client_secret.encode(), text.encode(), hashlib.sha256).hexdigest()
 
 
 def _basic(header: str) -> tuple[str, str] | None:

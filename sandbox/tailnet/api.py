@@ -60,6 +60,8 @@ class Call:
     headers: Mapping[str, str]
     params: Mapping[str, str]
     content: bytes
+    # The tags for which the caller may mint keys; None: it may do everything.
+    tags: frozenset[str] | None = None
 
     def body(self, model: type[BodyT]) -> BodyT:
         """The body as `model`; 400 with the first problem, worded as the hosted API (Go's JSON decoder) words it."""

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field
 from starlette.responses import Response
 
+from sandbox.tailnet import trust
 from sandbox.tailnet.api import ApiError, Body, Call, Tailnet, ok
 from sandbox.tailnet.client import AuthKey
 from sandbox.tailnet.notes import KeyNote, Notes
@@ -39,6 +40,8 @@ class CreateKey(Body):
 
 
 def create(call: Call) -> Response:
+    if call.tags is None and trust.asked_for(call.content):
+        return trust.create(call)
     body = call.body(CreateKey)
     if body.expiry_seconds > MAX_SECONDS:
         raise ApiError(400, f"expirySeconds must be less than or equal to {MAX_SECONDS}")
@@ -49,7 +52,8 @@ def create(call: Call) -> Response:
     _purge(call.tailnet)
     notes = call.tailnet.notes()
     declared = set[str]() if notes.policy is None else Policy.parse(notes.policy).tags
-    if unknown := [tag for tag in tags if tag not in declared]:
+    permitted = declared if call.tags is None else declared & call.tags
+    if unknown := [tag for tag in tags if tag not in permitted]:
         raise ApiError(400, f"requested tags [{' '.join(unknown)}] are invalid or not permitted")
     seconds = body.expiry_seconds or MAX_SECONDS
     expires = _now() + timedelta(seconds=seconds)
@@ -69,15 +73,20 @@ def create(call: Call) -> Response:
 
 
 def listing(call: Call) -> Response:
-    keys = _known(call.tailnet, call.tailnet.notes())
-    return ok({"keys": [_view(key, note) for key, note in keys.values() if not _died(key, note)]})
+    notes = call.tailnet.notes()
+    found = [_view(key, note) for key, note in _known(call.tailnet, notes).values() if not _died(key, note)]
+    return ok({"keys": found + [trust.view(name, note) for name, note in notes.trust.items()]})
 
 
 def read(call: Call) -> Response:
+    if note := call.tailnet.notes().trust.get(call.params["key"]):
+        return ok(trust.view(call.params["key"], note))
     return ok(_view(*_one(call)))
 
 
 def delete(call: Call) -> Response:
+    if call.params["key"] in (notes := call.tailnet.notes()).trust:
+        return trust.delete(call, notes, call.params["key"])
     key, note = _one(call)
     if note.revoked is None:
         # Expired, not deleted: nodes that joined with it keep their link to it.

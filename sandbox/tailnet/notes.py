@@ -3,7 +3,7 @@
 import json
 import secrets
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
@@ -60,6 +60,24 @@ class KeyNote(BaseModel):
     revoked: str | None = None
 
 
+class TrustNote(BaseModel):
+    """One OAuth client or federated identity; of a client's secret only a digest."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
+
+    key_type: Literal["client", "federated"]
+    scopes: list[str]
+    tags: list[str] | None = None
+    description: str = ""
+    issuer: str | None = None
+    subject: str | None = None
+    audience: str | None = None
+    custom_claim_rules: dict[str, str] | None = None
+    created: str
+    updated: str
+    secret_sha256: str | None = None
+
+
 class Notes(BaseModel):
     """`policy` is the text exactly as it was sent; None is the hosted default."""
 
@@ -68,6 +86,7 @@ class Notes(BaseModel):
     nameservers: list[str] = []
     settings: Settings = Settings()
     keys: dict[str, KeyNote] = {}
+    trust: dict[str, TrustNote] = {}
 
     @classmethod
     def read(cls, home: Path) -> "Notes":

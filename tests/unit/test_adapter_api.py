@@ -168,7 +168,7 @@ def test_an_expired_key_is_invalid(api: Api, tmp_path: Path) -> None:
         (_key(expiry=1), 'json: unknown field "expiry"'),
         (_key(description="x" * 51), "description: String should have at most 50 characters"),
         (_key(expirySeconds=-1), "expirySeconds: Input should be greater than or equal to 0"),
-        (_key(keyType="client"), "keyType: Input should be '' or 'auth'"),
+        (_key(keyType="api"), "keyType: Input should be '' or 'auth'"),
         (
             _key(capabilities=_capabilities(tags=None)),
             "tags: the sandbox's API credential belongs to no person, so its keys must carry tags",

@@ -16,6 +16,8 @@ from sandbox.plugins.values import UNKNOWN, Props
 KEY = "tailscale:index/tailnetKey:TailnetKey"
 ACL = "tailscale:index/acl:Acl"
 SETTINGS = "tailscale:index/tailnetSettings:TailnetSettings"
+OAUTH = "tailscale:index/oauthClient:OauthClient"
+FEDERATED = "tailscale:index/federatedIdentity:FederatedIdentity"
 DNS = "tailscale:index/dnsPreferences:DnsPreferences"
 
 
@@ -47,7 +49,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(data)
 
-    do_GET = do_POST = do_PATCH = do_DELETE = _any
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _any
 
     def log_message(self, format: str, *args: Any) -> None:
         pass
@@ -238,3 +240,50 @@ def test_missing_credentials_are_an_error_at_once(monkeypatch: pytest.MonkeyPatc
     monkeypatch.delenv("TAILSCALE_API_KEY", raising=False)
     with pytest.raises(ProviderError, match="no credentials"):
         Tailscale(Host()).configure({"baseUrl": "http://127.0.0.1:1"})
+
+
+def test_the_plugin_makes_changes_and_forgets_a_client(api: Api) -> None:
+    api.answers["POST tailnet/-/keys"] = (
+        200,
+        {"id": "k1", "key": "tskey-client-k1-x", "created": "c", "updated": "u"},
+    )
+    api.answers["PUT tailnet/-/keys/k1"] = 200, {"id": "k1", "updated": "v"}
+    api.answers["GET tailnet/-/keys/k1"] = 404, {"message": "gone"}
+    plugin, inputs = provider(api), {"scopes": ["auth_keys"], "tags": ["tag:a"]}
+    id, outputs = plugin.create(resource(OAUTH), inputs)
+    assert (id, outputs["key"], outputs["createdAt"]) == ("k1", "tskey-client-k1-x", "c")
+    assert list(plugin.secret_outputs(resource(OAUTH))) == [("key",)]
+    changed = {**inputs, "tags": ["tag:b"]}
+    diff = plugin.diff(resource(OAUTH), "k1", inputs, outputs, changed)
+    assert (bool(diff.changes), diff.replace) == (True, [])
+    updated = plugin.update(resource(OAUTH), "k1", inputs, outputs, changed)
+    assert (updated["key"], updated["updatedAt"], updated["tags"]) == ("tskey-client-k1-x", "v", ["tag:b"])
+    assert plugin.read(resource(OAUTH), "k1", inputs, outputs) is None
+    plugin.delete(resource(OAUTH), "k1", outputs)
+    assert [(call, body) for call, body, _ in api.calls] == [
+        ("POST tailnet/-/keys", {"keyType": "client", **inputs}),
+        ("PUT tailnet/-/keys/k1", {"keyType": "client", **changed}),
+        ("GET tailnet/-/keys/k1", ""),
+        ("DELETE tailnet/-/keys/k1", ""),
+    ]
+
+
+def test_the_plugin_tells_the_audience_that_the_api_made_up(api: Api) -> None:
+    answer = {"id": "k1", "audience": "api.tailscale.com/k1", "issuer": "https://i", "subject": "s"}
+    api.answers["POST tailnet/-/keys"] = api.answers["GET tailnet/-/keys/k1"] = 200, answer
+    plugin = provider(api)
+    inputs: Props = {"issuer": "https://i", "subject": "s", "scopes": ["auth_keys"], "tags": ["tag:a"]}
+    _, outputs = plugin.create(resource(FEDERATED), inputs)
+    assert (outputs["audience"], "key" in outputs) == ("api.tailscale.com/k1", False)
+    # A second `up` sends no audience and changes nothing.
+    assert not plugin.diff(resource(FEDERATED), "k1", inputs, outputs, inputs).changes
+    live = plugin.read(resource(FEDERATED), "k1", inputs, outputs)
+    assert live is not None
+    assert "audience" not in live.inputs
+    _, promised = plugin.create(Resource("urn", FEDERATED, "name", preview=True), inputs)
+    assert promised["audience"] is UNKNOWN
+
+
+def test_an_issuer_without_tls_fails_before_it_is_sent(api: Api) -> None:
+    failures = provider(api).check(resource(FEDERATED), {}, {"issuer": "http://i", "description": "x" * 51}, b"")[1]
+    assert [failure.property for failure in failures] == ["description", "issuer"]

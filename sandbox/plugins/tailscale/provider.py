@@ -1,4 +1,4 @@
-"""The `tailscale` stand-in: Acl, TailnetKey, DnsPreferences, TailnetSettings, getAcl, getDevices."""
+"""The `tailscale` stand-in: Acl, keys of all kinds, DnsPreferences, TailnetSettings, getAcl, getDevices."""
 
 import json
 import os
@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from components.tailnet import hujson
 from sandbox.plugins.changes import Change, changes
 from sandbox.plugins.provider import Diff, Failure, Live, Provider, ProviderError, Resource
-from sandbox.plugins.tailscale import resources
+from sandbox.plugins.tailscale import resources, trust
 from sandbox.plugins.tailscale.client import Client, Credentials
 from sandbox.plugins.values import UNKNOWN, Path, Props, get_maps, has_unknown, is_list
 
@@ -27,6 +27,8 @@ class Tailscale(Provider):
     kinds: ClassVar[Mapping[str, type[resources.Kind]]] = {
         "tailscale:index/acl:Acl": resources.Acl,
         "tailscale:index/dnsPreferences:DnsPreferences": resources.DnsPreferences,
+        "tailscale:index/federatedIdentity:FederatedIdentity": trust.FederatedIdentity,
+        "tailscale:index/oauthClient:OauthClient": trust.OauthClient,
         "tailscale:index/tailnetKey:TailnetKey": resources.TailnetKey,
         "tailscale:index/tailnetSettings:TailnetSettings": resources.TailnetSettings,
     }
@@ -92,16 +94,15 @@ class Tailscale(Provider):
 
     def update(self, resource: Resource, id: str, old: Props, state: Props, new: Props) -> Props:
         kind = self._kind(resource)
-        if not resource.preview:
-            kind.update(self.client, new)
+        said = {} if resource.preview else kind.update(self.client, id, new)
         # What is neither an old input nor a new one was computed, or a default.
-        return {**{key: value for key, value in state.items() if key not in old}, **new}
+        return {**{key: value for key, value in state.items() if key not in old}, **new, **said}
 
     def delete(self, resource: Resource, id: str, state: Props) -> None:
         self._kind(resource).delete(self.client, id, state)
 
     def secret_outputs(self, resource: Resource) -> Collection[Path]:
-        return (("key",),) if resource.type == "tailscale:index/tailnetKey:TailnetKey" else ()
+        return (("key",),) if "key" in self._kind(resource).computed else ()
 
     def invoke(self, token: str, arguments: Props) -> Props:
         if token == "tailscale:index/getAcl:getAcl":

@@ -44,8 +44,10 @@ class Kind:
         raise NotImplementedError
 
     @classmethod
-    def update(cls, client: Client, new: Props) -> None:
+    def update(cls, client: Client, id: str, new: Props) -> Props:
+        """What the API says of it that is no input."""
         cls.create(client, new)
+        return {}
 
     @classmethod
     def delete(cls, client: Client, id: str, state: Props) -> None:
@@ -78,8 +80,9 @@ class Acl(Kind):
         return "acl", dict(new)
 
     @classmethod
-    def update(cls, client: Client, new: Props) -> None:
+    def update(cls, client: Client, id: str, new: Props) -> Props:
         client.set_policy(new["acl"], only_if_default=False)
+        return {}
 
     @classmethod
     def read(cls, client: Client, id: str, old: Props, state: Props) -> Live | None:
@@ -175,8 +178,9 @@ class TailnetKey(Kind):
         return made["id"], {**given, **cls._computed(made), "key": made["key"]}
 
     @classmethod
-    def update(cls, client: Client, new: Props) -> None:
+    def update(cls, client: Client, id: str, new: Props) -> Props:
         """`recreateIfInvalid` is only ours: the API has nothing to change in a key."""
+        return {}
 
     @classmethod
     def read(cls, client: Client, id: str, old: Props, state: Props) -> Live | None:
