@@ -98,8 +98,8 @@ class Boot:
             process.send_signal(signal.SIGTERM)
             try:
                 process.wait(20)
-            except subprocess.TimeoutExpired:
-                # With its tailscaled, which has a group of its own but this session.
+            finally:
+                # In a pod its end is everybody's: tailscaled has a group of its own, but this session.
                 subprocess.run(["pkill", "-KILL", "--session", str(process.pid)], check=False)
                 process.wait()
 
