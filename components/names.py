@@ -3,8 +3,12 @@
 import hashlib
 import re
 from dataclasses import dataclass
+from typing import Final
 
 from components.constants import LABEL_INSTANCE, LABEL_STACK
+
+# Of all tags that a stack gives; nobody else should.
+TAG_PREFIX: Final = "tag:openclaw-"
 
 
 @dataclass(frozen=True)
@@ -23,7 +27,7 @@ class Names:
     @property
     def tag(self) -> str:
         """The tailnet tag of the instance's device."""
-        return f"tag:openclaw-{self.id}"
+        return f"{TAG_PREFIX}{self.id}"
 
     @property
     def seal_subject(self) -> str:

@@ -12,7 +12,7 @@ from components.admission import AdmissionGuard
 from components.credential import Credential
 from components.instance import GatewayInstance
 from components.settings import Instance, Settings
-from components.tailnet import credentials
+from components.tailnet import credentials, devices
 from components.tailnet.tailnet import OwnedTailnet
 
 
@@ -36,6 +36,8 @@ class Topology(pulumi.ComponentResource):
         )
         guard = AdmissionGuard("guard", stack, child)
         tailnet = OwnedTailnet("tailnet", settings, child) if settings.tailnet.ownership == "owned" else None
+        if tailnet:
+            devices.report(settings, tailnet.api, self)
         gateways = {
             instance.id: GatewayInstance(
                 instance, settings, _credential(instance, settings, tailnet), keeper, guard, child

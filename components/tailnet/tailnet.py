@@ -23,16 +23,19 @@ def provider(name: str, settings: Tailnet, opts: pulumi.ResourceOptions) -> tail
 class OwnedTailnet(pulumi.ComponentResource):
     """Policy, settings and keys of a tailnet that no other tool changes."""
 
+    api: tailscale.Provider
+    """The tailnet's API."""
+
     def __init__(self, name: str, settings: Settings, opts: pulumi.ResourceOptions) -> None:
         super().__init__("openclaw:tailnet:Tailnet", name, {"name": settings.tailnet.name}, opts)
         text = render(settings)
         # Before anything is registered: an unsafe policy changes nothing, not even in a preview.
         if found := proof.problems(text, settings):
             raise pulumi.RunError(proof.message(found))
-        self._provider = provider("tailscale", settings.tailnet, pulumi.ResourceOptions(parent=self))
+        self.api = provider("tailscale", settings.tailnet, pulumi.ResourceOptions(parent=self))
         # Deleting the policy would leave the tailnet without rules of its own, or with everything allowed: it stays.
         kept = pulumi.ResourceOptions(
-            parent=self, provider=self._provider, protect=settings.tailnet.protect, retain_on_delete=True
+            parent=self, provider=self.api, protect=settings.tailnet.protect, retain_on_delete=True
         )
         # Refuses to overwrite a policy that is not the hosted default: it must be imported first.
         self.policy = tailscale.Acl(
@@ -43,7 +46,7 @@ class OwnedTailnet(pulumi.ComponentResource):
             opts=kept,
         )
         # Deleting the preference would turn MagicDNS off for the whole tailnet.
-        within = pulumi.ResourceOptions(parent=self, provider=self._provider, retain_on_delete=True)
+        within = pulumi.ResourceOptions(parent=self, provider=self.api, retain_on_delete=True)
         tailscale.DnsPreferences("dns", magic_dns=True, opts=within)
         https = any(instance.tailscale.reach == "https" for instance in settings.instances)
         tailscale.TailnetSettings(
@@ -59,4 +62,4 @@ class OwnedTailnet(pulumi.ComponentResource):
     @property
     def credential_opts(self) -> pulumi.ResourceOptions:
         """For what is minted in this tailnet: the tag must be owned before a credential may carry it."""
-        return pulumi.ResourceOptions(parent=self, provider=self._provider, depends_on=[self.policy])
+        return pulumi.ResourceOptions(parent=self, provider=self.api, depends_on=[self.policy])

@@ -18,7 +18,7 @@ from graph import Graph
 from pulumi.runtime.mocks import MockSettings
 from pulumi.runtime.settings import configure, reset_options
 from pulumi.runtime.stack import run_in_stack
-from recording import RecordingMonitor, StackLog
+from recording import Devices, RecordingMonitor, StackLog
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = "openclaw-tailnet"
@@ -27,13 +27,20 @@ Config = Mapping[str, Any]
 """A stack's configuration without the project's prefix, as plain data."""
 
 
-def run_program(config: Config, stack: str = "test", preview: bool = False) -> Graph:
-    """What `__main__.py` declares with this configuration. Its errors are raised, as the engine would show them."""
-    return run(lambda: runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__"), config, stack, preview)
+def run_program(config: Config, stack: str = "test", preview: bool = False, devices: Devices = ()) -> Graph:
+    """What `__main__.py` declares with this configuration. Its errors are raised, as the engine would show them.
+
+    `devices` are those of the tailnet, with the API's keys; a text is the error of listing them.
+    """
+    return run(lambda: runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__"), config, stack, preview, devices)
 
 
 def run(
-    program: Callable[[], object], config: Config | None = None, stack: str = "test", preview: bool = False
+    program: Callable[[], object],
+    config: Config | None = None,
+    stack: str = "test",
+    preview: bool = False,
+    devices: Devices = (),
 ) -> Graph:
     """What a function declares. With `preview`, what only an API could tell is unknown."""
     # A thread of its own has its own event loop and context: the SDK keeps root stack, settings and configuration there.
@@ -42,7 +49,7 @@ def run(
 
     def work() -> None:
         try:
-            result.set_result(_run(program, config or {}, stack, preview))
+            result.set_result(_run(program, config or {}, stack, preview, devices))
         except BaseException as error:
             result.set_exception(error)
 
@@ -50,9 +57,9 @@ def run(
     return result.result()
 
 
-def _run(program: Callable[[], object], config: Config, stack: str, preview: bool) -> Graph:
+def _run(program: Callable[[], object], config: Config, stack: str, preview: bool, devices: Devices) -> Graph:
     graph = Graph()
-    monitor: Any = RecordingMonitor(graph, preview)  # the SDK's own mocks have no types
+    monitor: Any = RecordingMonitor(graph, preview, devices)  # the SDK's own mocks have no types
     loop = asyncio.new_event_loop()
     loop.set_default_executor(_Immediate())
     asyncio.set_event_loop(loop)

@@ -2,13 +2,18 @@
 
 import base64
 import hashlib
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import grpc
 from google.protobuf import empty_pb2, struct_pb2
 from graph import SECRET, SIGNATURE, UNKNOWN, Graph, Resource, value_of
 from pulumi.runtime.mocks import MockMonitor
 from pulumi.runtime.proto import engine_pb2, resource_pb2
 from pulumi.runtime.settings import get_project, get_stack
+
+# What the tailnet's API says of its devices; a text is why it says nothing.
+Devices = Sequence[Mapping[str, Any]] | str
 
 STACK_TYPE = "pulumi:pulumi:Stack"
 
@@ -27,10 +32,11 @@ class StackLog:
 class RecordingMonitor(MockMonitor):
     """Answers registrations; unlike the SDK's monitor it refuses a second resource with the same URN."""
 
-    def __init__(self, graph: Graph, preview: bool) -> None:
+    def __init__(self, graph: Graph, preview: bool, devices: Devices) -> None:
         super().__init__(None)  # pyright: ignore[reportArgumentType]  # everything that used the mocks is overridden
         self._graph = graph
         self._preview = preview
+        self._devices = devices
         self._errors: list[str] = []
 
     def features(self) -> set[int]:
@@ -91,10 +97,26 @@ class RecordingMonitor(MockMonitor):
         return empty_pb2.Empty()
 
     def Invoke(self, request: Any) -> Any:
-        raise AssertionError(f"the program calls {request.tok}: nothing here answers that")
+        if request.tok != "tailscale:index/getDevices:getDevices":
+            raise AssertionError(f"the program calls {request.tok}: nothing here answers that")
+        if isinstance(self._devices, str):
+            raise _ProviderFailed(self._devices)
+        answer = resource_pb2.ResourceInvokeResponse()
+        getattr(answer, "return").update({"id": "devices", "devices": list(self._devices)})
+        return answer
 
     def ReadResource(self, request: Any) -> Any:
         raise AssertionError(f"the program reads {request.type}: nothing here answers that")
+
+
+class _ProviderFailed(grpc.RpcError):
+    """As the engine tells of a provider's error."""
+
+    def code(self) -> grpc.StatusCode:
+        return grpc.StatusCode.UNKNOWN
+
+    def details(self) -> str:
+        return str(self)
 
 
 def _mark_secret(value: struct_pb2.Value) -> None:

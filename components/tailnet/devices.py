@@ -1,0 +1,133 @@
+"""Devices that are left over, and names that somebody else holds: told with the device's id, before they surprise anyone."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_tailscale as tailscale
+
+from components import names
+from components.settings import Instance, Settings
+from components.tailnet.node_policy import tag_of_node, tagged
+
+HOSTED_API = "https://api.tailscale.com"
+
+
+@dataclass(frozen=True)
+class Device:
+    """A device of the tailnet, as its API tells of it. `name` is the MagicDNS name; `seen` a time, or empty."""
+
+    id: str
+    name: str
+    tags: tuple[str, ...] = ()
+    seen: str = ""
+
+    def __str__(self) -> str:
+        parts = [self.name, *self.tags, *([f"last seen {self.seen}"] if self.seen else [])]
+        return f"device {self.id} ({', '.join(parts)})"
+
+
+def report(settings: Settings, provider: tailscale.Provider, of: pulumi.Resource) -> None:
+    """Warns of what is left over; raises RunError for a name that a new gateway would not get."""
+    try:
+        found = _listed(provider)
+    except Exception as error:  # the SDK raises no narrower one for a provider that fails
+        reason = str(error).partition("\n")[0].removeprefix("invoke of tailscale:index/getDevices:getDevices failed: ")
+        pulumi.log.warn(
+            f"The tailnet's devices cannot be listed, so devices that are left over and names that are taken are not "
+            f"told here ({reason}). The API credential needs the scope devices:core:read.",
+            of,
+        )
+        return
+    for line in left_over(settings, found):
+        pulumi.log.warn(line, of)
+    for line in away(settings, found):
+        pulumi.log.info(line, of)
+    if taken := list(names_taken(settings, found)):
+        raise pulumi.RunError("\n".join(taken))
+
+
+def left_over(settings: Settings, devices: Sequence[Device]) -> Iterator[str]:
+    """Devices that no instance or node has any more, and second ones of an instance."""
+    known = {names.of(instance.id).tag for instance in settings.instances} | {
+        tag_of_node(node) for node in tagged(settings)
+    }
+    # Who owns the policy owns all its tags; otherwise other stacks may give tags of our kind too.
+    hint = "" if settings.tailnet.ownership == "owned" else " (Leave it, if it is another stack's.)"
+    for device in devices:
+        ours = [tag for tag in device.tags if tag.startswith(names.TAG_PREFIX)]
+        if ours and not set(ours).intersection(known):
+            yield (
+                f"{device} belongs to no instance or node of this stack, and is still in the tailnet.{hint} "
+                f"Add it to the list again, or remove the device: {_removal(settings, device)}"
+            )
+    for instance in settings.instances:
+        own = _own(instance, devices)
+        if len(own) > 1:
+            listed = "; ".join(f"{device}: {_removal(settings, device)}" for device in own)
+            yield (
+                f"{instance.id}: {len(own)} devices carry its tag, and people reach the one that is named "
+                f"{_name(instance, settings)}. Remove the other: {listed}"
+            )
+        elif own and instance.tailscale.enabled and (holder := _holder(instance, settings, devices)):
+            yield (
+                f"{instance.id}: {own[0]} is not named {_name(instance, settings)}, so it is not reached by its address: "
+                f"{holder} has that name. {_mend(settings, instance, holder)}"
+            )
+
+
+def away(settings: Settings, devices: Sequence[Device]) -> Iterator[str]:
+    """Devices of instances whose Tailscale is off: kept, and told, so that nobody forgets them."""
+    for instance in settings.instances:
+        for device in _own(instance, devices) if not instance.tailscale.enabled else []:
+            yield (
+                f"{instance.id}: Tailscale is off; {device} stays in the tailnet, and comes back when it is on again. "
+                f"To end it for good: {_removal(settings, device)}"
+            )
+
+
+def names_taken(settings: Settings, devices: Sequence[Device]) -> Iterator[str]:
+    """Names that a new gateway would not get: the tailnet would call it `<hostname>-1`, and nobody would find it."""
+    for instance in settings.instances:
+        if not instance.tailscale.enabled or _own(instance, devices):
+            continue
+        if holder := _holder(instance, settings, devices):
+            yield (
+                f"{instance.id}: the name {_name(instance, settings)} is taken by {holder}; the gateway would become "
+                f"{_name(instance, settings, suffix='-1')}. Nothing of it was deployed. {_mend(settings, instance, holder)}"
+            )
+
+
+def _listed(provider: tailscale.Provider) -> list[Device]:
+    """At once, not as an Output: a name that is taken must be found before anything is registered."""
+    found = tailscale.get_devices(opts=pulumi.InvokeOptions(provider=provider)).devices or []
+    devices = [Device(item.node_id, item.name, tuple(item.tags or ()), item.last_seen or "") for item in found]
+    return sorted(devices, key=lambda device: (device.name, device.id))
+
+
+def _own(instance: Instance, devices: Sequence[Device]) -> list[Device]:
+    return [device for device in devices if names.of(instance.id).tag in device.tags]
+
+
+def _holder(instance: Instance, settings: Settings, devices: Sequence[Device]) -> Device | None:
+    """Who else has the name of the instance's device."""
+    wanted, tag = _name(instance, settings), names.of(instance.id).tag
+    return next((device for device in devices if device.name == wanted and tag not in device.tags), None)
+
+
+def _name(instance: Instance, settings: Settings, suffix: str = "") -> str:
+    own = names.of(instance.id, instance.namespace, instance.tailscale.hostname)
+    return f"{own.hostname}{suffix}.{settings.tailnet.name}"
+
+
+def _mend(settings: Settings, instance: Instance, holder: Device) -> str:
+    return (
+        f"Choose another tailscale.hostname for {instance.id}, or rename that device, or remove it: "
+        f"{_removal(settings, holder)}"
+    )
+
+
+def _removal(settings: Settings, device: Device) -> str:
+    """The command; the API takes the key as a user without password."""
+    url = f"{settings.tailnet.api_url or HOSTED_API}/api/v2/device/{device.id}"
+    return f'curl --request DELETE --user "$TAILSCALE_API_KEY:" {url}'
