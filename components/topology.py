@@ -85,10 +85,10 @@ def warnings(settings: Settings) -> Iterator[str]:
                 f"{instance.id}: reach https needs a control server that issues certificates; headscale does not. "
                 "Use reach http with it."
             )
-        if sidecar.enabled and sidecar.credential == "workloadIdentity" and settings.tailnet.login_server:
+        if sidecar.enabled and sidecar.credential != "authKey" and settings.tailnet.login_server:
             yield (
-                f"{instance.id}: workloadIdentity needs a control server that exchanges tokens; headscale does not. "
-                "Use authKey with it."
+                f"{instance.id}: {sidecar.credential} needs a control server that takes a key together with an advertised "
+                "tag; headscale refuses that. Use authKey with it."
             )
         if instance.gateway.auth.mode == "identity":
             yield f"{instance.id}: with identity, any process in the pod can pretend to be an allowed user."

@@ -101,7 +101,7 @@ POD_CHANGES: dict[str, tuple[str, Change]] = {
     "a token of the Kubernetes API for the sidecar": ("I5:", token("https://kubernetes.default.svc.cluster.local")),
     "a token of no known audience for the sidecar": ("I5:", token("vault")),
     "the tailnet's token under another name": ("I5:", token(IDENTITY, name="extra")),
-    "the tailnet's token in the gateway": ("I5:", token(IDENTITY, container="gateway")),
+    "the tailnet's token in the gateway": ("I3:", token(IDENTITY, container="gateway")),
     "the tailnet's token in the init container": ("I5:", token(IDENTITY, container="unseal")),
 }
 POD_COUNTERPARTS: dict[str, Change] = {

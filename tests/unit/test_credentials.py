@@ -132,3 +132,14 @@ def test_a_given_identity_needs_nothing_of_the_stack() -> None:
     (token,) = [volume for volume in pod["volumes"] if volume["name"] == "tailnet-token"]
     (source,) = token["projected"]["sources"]
     assert source["serviceAccountToken"]["audience"] == "api.tailscale.com/kT1CNTRL-k2CNTRL"
+
+
+@pytest.mark.parametrize("credential", ["authKey", "oauth", "workloadIdentity"])
+def test_a_form_that_headscale_refuses_is_warned_of(credential: str) -> None:
+    tailnet = {"name": "example.ts.net", "loginServer": "https://hs.example.com", "apiUrl": "https://api.example.com"}
+    config = {**smallest(tailscale={"credential": credential, "reach": "http"}), "tailnet": tailnet}
+    found = [
+        line for line in run_program({**config, "cluster": {"issuer": "https://i.example.com"}}).logs if "tag" in line
+    ]
+    refused = f"home: {credential} needs a control server that takes a key together with an advertised tag"
+    assert [line.partition(";")[0] for line in found] == ([] if credential == "authKey" else [refused])
