@@ -131,5 +131,5 @@ def test_a_removed_instances_device_is_told_with_its_id(made: Stack, world: Worl
         control.tag_node(stranger, ["tag:openclaw-key"])
     told: Result = made.preview(CLIENT, POD)
     assert f"device n{stranger}CNTRL (openclaw-late.sandbox.internal, tag:openclaw-key" in told.output
-    assert "belongs to no instance of this stack" in told.output
+    assert "belongs to no instance or node of this stack" in told.output
     assert f"/api/v2/device/n{stranger}CNTRL" in told.output

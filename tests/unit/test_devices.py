@@ -39,8 +39,14 @@ def test_a_removed_instances_device_is_told_with_its_id(preview: bool) -> None:
     old = device(2, "openclaw-old", "tag:openclaw-old")
     assert told(smallest(), HOME, old, device(3, "laptop"), preview=preview) == [
         f"device n2CNTRL (openclaw-old.example.ts.net, tag:openclaw-old, last seen {SEEN}) belongs to no instance "
-        "or node of this stack, and is still in the tailnet. Add it to the list again, or remove the device: " + removal(2)
+        "or node of this stack, and is still in the tailnet. Add it to the list again, or remove the device: "
+        + removal(2)
     ]
+
+
+def test_a_nodes_device_is_known() -> None:
+    node = {"id": "box", "kind": "linux", "gateway": "home"}
+    assert told({**smallest(), "nodes": [node]}, HOME, device(5, "openclaw-node-box", "tag:openclaw-node-box")) == []
 
 
 def test_nothing_is_told_of_a_tailnet_in_order() -> None:
