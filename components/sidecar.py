@@ -86,10 +86,10 @@ def container(
         # Where nf_tables exists no legacy lock file and no NET_RAW is needed; elsewhere iptables is found.
         "TS_DEBUG_FIREWALL_MODE": "auto",
     }
-    up = [f"--login-server={tailnet.login_server}"] if tailnet.login_server else []
-    up += credential.arguments(sidecar.credential, names.tag)
-    if up:
-        values["TS_EXTRA_ARGS"] = " ".join(up)
+    # What is not said here is default again: else `up` refuses to leave out what an earlier form of the credential had
+    # set, and a device that has to join anew after a change of the form would never do so.
+    up = ["--reset", *([f"--login-server={tailnet.login_server}"] if tailnet.login_server else [])]
+    values["TS_EXTRA_ARGS"] = " ".join([*up, *credential.arguments(sidecar.credential, names.tag)])
     return {
         "name": SIDECAR_CONTAINER,
         "image": image,

@@ -10,6 +10,7 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from containerboot import STARTED, Boot, config
 from test_tailnet_adapter import World, serving
@@ -75,7 +76,7 @@ def test_i10_an_auth_key_joins_once_and_a_rotated_one_keeps_the_device(world: Wo
         arguments = Path(f"/proc/{process.pid}/cmdline").read_text() + Path(f"/proc/{process.pid}/environ").read_text()
     assert told(boot) == [
         "--statedir=/var/lib/ts-state --tun=userspace-networking --encrypt-state=false",
-        "up --accept-dns=false --authkey=file:/run/tailnet-authkey/authkey --hostname=openclaw-home "
+        "up --accept-dns=false --authkey=file:/run/tailnet-authkey/authkey --hostname=openclaw-home --reset "
         f"--login-server={world.config.url}",
         "set --accept-dns=false --hostname=openclaw-home",
     ]
@@ -92,6 +93,23 @@ def test_i10_an_auth_key_joins_once_and_a_rotated_one_keeps_the_device(world: Wo
         assert identity(world) == joined
 
 
+def test_i10_a_device_that_joined_by_another_form_joins_anew(world: World, boot: Boot) -> None:
+    """`up` refuses to leave out what was set before, such as the tag that other forms advertise, unless told --reset."""
+    key = world.key(TAG, reusable=True)["key"]
+    boot.render(config("home", {"loginServer": world.config.url}, authKey={"value": key}))
+    with boot.running() as process:
+        boot.until(process, STARTED)
+        with httpx.Client(transport=httpx.HTTPTransport(uds=str(boot.place / "socket"))) as local:
+            prefs = {"AdvertiseTags": [TAG], "AdvertiseTagsSet": True}
+            local.patch("http://local-tailscaled.sock/localapi/v0/prefs", json=prefs).raise_for_status()
+    for device in world.devices().values():
+        world.call("DELETE", f"/device/{device['id']}")
+    with boot.running() as process:
+        boot.until(process, STARTED)
+    assert [line.split()[0] for line in told(boot)][1:] == ["up", "set"]
+    assert identity(world)[2] == [TAG]
+
+
 def test_i4_an_oauth_clients_secret_is_only_in_its_file_and_buys_a_one_off_key(world: World, boot: Boot) -> None:
     before = len(minted(world))
     client = {"keyType": "client", "scopes": ["auth_keys"], "tags": [TAG]}
@@ -101,7 +119,7 @@ def test_i4_an_oauth_clients_secret_is_only_in_its_file_and_buys_a_one_off_key(w
     with boot.running() as process:
         boot.until(process, f"{REFUSED}\nboot")
     assert told(boot)[1:] == [
-        "up --accept-dns=false --client-secret=file:/run/tailnet-authkey/authkey --hostname=openclaw-home "
+        "up --accept-dns=false --client-secret=file:/run/tailnet-authkey/authkey --hostname=openclaw-home --reset "
         f"--login-server={world.config.url} --advertise-tags={TAG}"
     ]
     assert secret not in "".join(boot.calls()) + boot.log
@@ -120,7 +138,7 @@ def test_i5_a_workload_identity_exchanges_the_pods_token_for_a_one_off_key(world
             boot.until(process, f"{REFUSED}\nboot")
     assert told(boot)[1:] == [
         f"up --accept-dns=false --client-id={CLIENT_ID}?ephemeral=false&preauthorized=true "
-        f"--id-token=file:/run/tailnet-token/token --hostname=openclaw-home --login-server={control.url} "
+        f"--id-token=file:/run/tailnet-token/token --hostname=openclaw-home --reset --login-server={control.url} "
         f"--advertise-tags={TAG}"
     ]
     exchange, key = control.asked

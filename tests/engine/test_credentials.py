@@ -61,7 +61,7 @@ def test_i4_a_made_client_is_in_the_cluster_only_sealed(made: Stack, cluster: Cl
     assert opened.startswith(f"tskey-client-{client['id']}-")
     assert opened.endswith(f"?ephemeral=false&preauthorized=true&baseURL={world.api_url}")
     assert opened.partition("?")[0] not in made.state_file.read_text()
-    assert env(cluster, "client")["TS_EXTRA_ARGS"] == "--advertise-tags=tag:openclaw-client"
+    assert env(cluster, "client")["TS_EXTRA_ARGS"] == "--reset --advertise-tags=tag:openclaw-client"
 
 
 def test_i5_a_workload_identity_stores_nothing_and_its_token_opens_nothing_here(
