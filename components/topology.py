@@ -13,7 +13,7 @@ from components.credential import Credential
 from components.instance import GatewayInstance
 from components.settings import Instance, Settings
 from components.tailnet import credentials
-from components.tailnet.tailnet import OwnedTailnet
+from components.tailnet.tailnet import ManagedTailnet
 
 
 class Topology(pulumi.ComponentResource):
@@ -35,7 +35,7 @@ class Topology(pulumi.ComponentResource):
             parent=self, providers=[cluster, random.Provider("random", opts=pulumi.ResourceOptions(parent=self))]
         )
         guard = AdmissionGuard("guard", stack, child)
-        tailnet = OwnedTailnet("tailnet", settings, child) if settings.tailnet.ownership == "owned" else None
+        tailnet = ManagedTailnet("tailnet", settings, child) if settings.tailnet.ownership != "external" else None
         gateways = {
             instance.id: GatewayInstance(
                 instance, settings, _credential(instance, settings, tailnet), keeper, guard, child
@@ -63,7 +63,7 @@ class Topology(pulumi.ComponentResource):
         )
 
 
-def _credential(instance: Instance, settings: Settings, tailnet: OwnedTailnet | None) -> Credential | None:
+def _credential(instance: Instance, settings: Settings, tailnet: ManagedTailnet | None) -> Credential | None:
     """What the sidecar joins with: given, or made; None while Tailscale is off."""
     if not instance.tailscale.enabled:
         return None

@@ -18,7 +18,11 @@ from graph import Graph
 from pulumi.runtime.mocks import MockSettings
 from pulumi.runtime.settings import configure, reset_options
 from pulumi.runtime.stack import run_in_stack
-from recording import RecordingMonitor, StackLog
+from recording import HookLog, RecordingMonitor, StackLog
+
+from components.settings import SettingsError
+from components.settings.load import parse
+from components.tailnet.policy import render
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = "openclaw-tailnet"
@@ -27,13 +31,32 @@ Config = Mapping[str, Any]
 """A stack's configuration without the project's prefix, as plain data."""
 
 
-def run_program(config: Config, stack: str = "test", preview: bool = False) -> Graph:
-    """What `__main__.py` declares with this configuration. Its errors are raised, as the engine would show them."""
-    return run(lambda: runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__"), config, stack, preview)
+def run_program(
+    config: Config, stack: str = "test", preview: bool = False, live: str | Exception | None = None
+) -> Graph:
+    """What `__main__.py` declares with this configuration. Its errors are raised, as the engine would show them.
+
+    `live` is the tailnet's policy, or the error of reading it; None: it gives what the configuration asks for.
+    """
+    policy = wanted_policy(config) if live is None else live
+    return run(lambda: runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__"), config, stack, preview, policy)
+
+
+def wanted_policy(config: Config) -> str:
+    """The policy that gives exactly what the configuration asks for."""
+    try:
+        return render(parse(config))
+    except SettingsError:
+        # The program refuses the configuration before it asks for any policy.
+        return ""
 
 
 def run(
-    program: Callable[[], object], config: Config | None = None, stack: str = "test", preview: bool = False
+    program: Callable[[], object],
+    config: Config | None = None,
+    stack: str = "test",
+    preview: bool = False,
+    live: str | Exception = "",
 ) -> Graph:
     """What a function declares. With `preview`, what only an API could tell is unknown."""
     # A thread of its own has its own event loop and context: the SDK keeps root stack, settings and configuration there.
@@ -42,7 +65,7 @@ def run(
 
     def work() -> None:
         try:
-            result.set_result(_run(program, config or {}, stack, preview))
+            result.set_result(_run(program, config or {}, stack, preview, live))
         except BaseException as error:
             result.set_exception(error)
 
@@ -50,9 +73,10 @@ def run(
     return result.result()
 
 
-def _run(program: Callable[[], object], config: Config, stack: str, preview: bool) -> Graph:
+def _run(program: Callable[[], object], config: Config, stack: str, preview: bool, live: str | Exception) -> Graph:
     graph = Graph()
-    monitor: Any = RecordingMonitor(graph, preview)  # the SDK's own mocks have no types
+    monitor: Any = RecordingMonitor(graph, preview, live)  # the SDK's own mocks have no types
+    hooks: Any = HookLog(graph)
     loop = asyncio.new_event_loop()
     loop.set_default_executor(_Immediate())
     asyncio.set_event_loop(loop)
@@ -67,7 +91,7 @@ def _run(program: Callable[[], object], config: Config, stack: str, preview: boo
                 stack=stack,
                 dry_run=preview,
                 organization=None,
-                callbacks=None,
+                callbacks=hooks,
             )
         )
         pulumi.runtime.set_all_config({f"{PROJECT}:{key}": json.dumps(value) for key, value in config.items()}, [])

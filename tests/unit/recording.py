@@ -4,6 +4,7 @@ import base64
 import hashlib
 from typing import Any
 
+import grpc
 from google.protobuf import empty_pb2, struct_pb2
 from graph import SECRET, SIGNATURE, UNKNOWN, Graph, Resource, value_of
 from pulumi.runtime.mocks import MockMonitor
@@ -24,13 +25,27 @@ class StackLog:
             self._graph.logs.append(request.message)
 
 
-class RecordingMonitor(MockMonitor):
-    """Answers registrations; unlike the SDK's monitor it refuses a second resource with the same URN."""
+class HookLog:
+    """The server of callbacks, as far as a program sees it."""
 
-    def __init__(self, graph: Graph, preview: bool) -> None:
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+
+    def register_resource_hook(self, hook: Any) -> None:
+        self._graph.hooks[hook.name] = hook
+
+
+class RecordingMonitor(MockMonitor):
+    """Answers registrations; unlike the SDK's monitor it refuses a second resource with the same URN.
+
+    `live` is the tailnet's policy; an error is what reading it ends with.
+    """
+
+    def __init__(self, graph: Graph, preview: bool, live: str | Exception) -> None:
         super().__init__(None)  # pyright: ignore[reportArgumentType]  # everything that used the mocks is overridden
         self._graph = graph
         self._preview = preview
+        self._live = live
         self._errors: list[str] = []
 
     def features(self) -> set[int]:
@@ -91,10 +106,26 @@ class RecordingMonitor(MockMonitor):
         return empty_pb2.Empty()
 
     def Invoke(self, request: Any) -> Any:
-        raise AssertionError(f"the program calls {request.tok}: nothing here answers that")
+        if request.tok != "tailscale:index/getAcl:getAcl":
+            raise AssertionError(f"the program calls {request.tok}: nothing here answers that")
+        if isinstance(self._live, Exception):
+            raise _ProviderFailed(str(self._live))
+        answer = resource_pb2.ResourceInvokeResponse()
+        getattr(answer, "return").update({"id": "acl", "hujson": self._live, "json": self._live})
+        return answer
 
     def ReadResource(self, request: Any) -> Any:
         raise AssertionError(f"the program reads {request.type}: nothing here answers that")
+
+
+class _ProviderFailed(grpc.RpcError):
+    """As the engine tells of a provider's error."""
+
+    def code(self) -> grpc.StatusCode:
+        return grpc.StatusCode.UNKNOWN
+
+    def details(self) -> str:
+        return str(self)
 
 
 def _mark_secret(value: struct_pb2.Value) -> None:
