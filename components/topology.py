@@ -20,7 +20,8 @@ class Topology(pulumi.ComponentResource):
     """Gateways, tailnet and admission guard of one stack.
 
     `instances` has, by instance, its address, hostname, namespace, tag and the command that reads its token; `tokens` the
-    token or password itself, a secret. (Not annotated here: the SDK would take an annotation for an output's type.)
+    token or password itself, a secret; `access` the rows of who can connect to what (none when the policy is external).
+    (Not annotated here: the SDK would take an annotation for an output's type.)
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -45,6 +46,7 @@ class Topology(pulumi.ComponentResource):
         self.instances: dict[str, dict[str, pulumi.Input[str]]] = {
             name: made.summary for name, made in gateways.items()
         }
+        self.access = [row.data() for row in tailnet.access] if tailnet else []
         self.tokens = {name: made.token for name, made in gateways.items()}
         self.register_outputs({"instances": self.instances})
 

@@ -4,7 +4,7 @@ import pulumi
 import pulumi_tailscale as tailscale
 
 from components.settings import Settings, Tailnet
-from components.tailnet import live, proof, verify
+from components.tailnet import access, live, proof, verify
 from components.tailnet.guard import Guard
 from components.tailnet.policy import render
 
@@ -34,9 +34,16 @@ class ManagedTailnet(pulumi.ComponentResource):
         self._provider = provider("tailscale", settings.tailnet, pulumi.ResourceOptions(parent=self))
         found = live.read(self._provider)
         self._policy = [self._own(text, found, settings)] if owned else []
-        if not owned:
-            _prove(found, settings)
+        self.access = access.rows(text if owned else _proven(found, settings), settings)
+        self._tell(found.text if owned else None, text, settings)
         self.register_outputs({})
+
+    def _tell(self, before: str | None, after: str, settings: Settings) -> None:
+        """Says what changes for whom, and in a preview, where it is reviewed, who then has access."""
+        if lines := access.told(before, after, settings):
+            pulumi.log.info("\n".join(["Who gains and who loses access:", *(f"  {line}" for line in lines)]), self)
+        if pulumi.runtime.is_dry_run():
+            pulumi.log.info(f"Who has access after this:\n{access.table(self.access)}", self)
 
     def _own(self, text: str, found: live.Live, settings: Settings) -> tailscale.Acl:
         """Declares the whole policy, and the settings that gateways need."""
@@ -84,8 +91,8 @@ class ManagedTailnet(pulumi.ComponentResource):
         return pulumi.ResourceOptions(parent=self, provider=self._provider, depends_on=self._policy)
 
 
-def _prove(found: live.Live, settings: Settings) -> None:
-    """Raises what a policy of somebody else lacks, or gives too much; also when that cannot be told."""
+def _proven(found: live.Live, settings: Settings) -> str:
+    """The policy of somebody else. Raises what it lacks, or gives too much; also when that cannot be told."""
     if found.text is None:
         raise pulumi.RunError(
             f"The tailnet's policy cannot be read, so who would reach the gateways is not known: {found.reason}\n"
@@ -93,3 +100,4 @@ def _prove(found: live.Live, settings: Settings) -> None:
         )
     if findings := verify.verify(found.text, settings):
         raise pulumi.RunError(verify.message(findings))
+    return found.text

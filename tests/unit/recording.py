@@ -7,6 +7,7 @@ from typing import Any
 import grpc
 from google.protobuf import empty_pb2, struct_pb2
 from graph import SECRET, SIGNATURE, UNKNOWN, Graph, Resource, value_of
+from pulumi import ResourceHookArgs
 from pulumi.runtime.mocks import MockMonitor
 from pulumi.runtime.proto import engine_pb2, resource_pb2
 from pulumi.runtime.settings import get_project, get_stack
@@ -78,6 +79,10 @@ class RecordingMonitor(MockMonitor):
             for key in request.additionalSecretOutputs:
                 if key in outputs.fields:
                     _mark_secret(outputs.fields[key])
+        # As for a resource that is not in the state. A policy that is live already was written by an earlier run.
+        if request.hooks.before_create and self._live != request.object.fields["acl"].string_value:
+            for hook in request.hooks.before_create:
+                self._graph.hooks[hook](ResourceHookArgs(urn, "", request.name, request.type))
         unknown_id = self._preview and request.custom
         made = "" if unknown_id or not request.custom else f"{request.name}-id"
         self._graph.resources[urn] = Resource(
