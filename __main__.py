@@ -13,4 +13,5 @@ except SettingsError as error:
 
 topology = Topology(settings)
 pulumi.export("instances", topology.instances)
+pulumi.export("access", topology.access)
 pulumi.export("tokens", {name: pulumi.Output.secret(token) for name, token in topology.tokens.items()})

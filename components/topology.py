@@ -13,14 +13,15 @@ from components.credential import Credential
 from components.instance import GatewayInstance
 from components.settings import Instance, Settings
 from components.tailnet import credentials, devices
-from components.tailnet.tailnet import OwnedTailnet
+from components.tailnet.tailnet import ManagedTailnet
 
 
 class Topology(pulumi.ComponentResource):
     """Gateways, tailnet and admission guard of one stack.
 
     `instances` has, by instance, its address, hostname, namespace, tag and the command that reads its token; `tokens` the
-    token or password itself, a secret. (Not annotated here: the SDK would take an annotation for an output's type.)
+    token or password itself, a secret; `access` the rows of who can connect to what (none when the policy is external).
+    (Not annotated here: the SDK would take an annotation for an output's type.)
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -35,7 +36,7 @@ class Topology(pulumi.ComponentResource):
             parent=self, providers=[cluster, random.Provider("random", opts=pulumi.ResourceOptions(parent=self))]
         )
         guard = AdmissionGuard("guard", stack, child)
-        tailnet = OwnedTailnet("tailnet", settings, child) if settings.tailnet.ownership == "owned" else None
+        tailnet = ManagedTailnet("tailnet", settings, child) if settings.tailnet.ownership != "external" else None
         if tailnet:
             devices.report(settings, tailnet.api, self)
         gateways = {
@@ -47,6 +48,7 @@ class Topology(pulumi.ComponentResource):
         self.instances: dict[str, dict[str, pulumi.Input[str]]] = {
             name: made.summary for name, made in gateways.items()
         }
+        self.access = [row.data() for row in tailnet.access] if tailnet else []
         self.tokens = {name: made.token for name, made in gateways.items()}
         self.register_outputs({"instances": self.instances})
 
@@ -65,7 +67,7 @@ class Topology(pulumi.ComponentResource):
         )
 
 
-def _credential(instance: Instance, settings: Settings, tailnet: OwnedTailnet | None) -> Credential | None:
+def _credential(instance: Instance, settings: Settings, tailnet: ManagedTailnet | None) -> Credential | None:
     """What the sidecar joins with: given, or made; None while Tailscale is off."""
     if not instance.tailscale.enabled:
         return None

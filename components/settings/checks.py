@@ -70,7 +70,7 @@ def _tailnet(tailnet: Tailnet) -> Iterator[Problem]:
         yield Problem("tailnet.apiKey", "stands beside an OAuth client. Keep one of the two credentials.")
     if tailnet.ownership == "external" and (tailnet.api_key or tailnet.oauth_client_id):
         yield Problem(
-            "tailnet.ownership", '"external" never uses the API. Remove the API credential, or write "owned".'
+            "tailnet.ownership", '"external" never uses the API. Remove the API credential, or write "verified".'
         )
 
 

@@ -41,10 +41,11 @@ class Tailnet(Model):
     """The tailnet that the gateways join, and how this stack may change it."""
 
     name: DnsName = Field(description="MagicDNS name of the tailnet; gateways answer at `<hostname>.<name>`.")
-    ownership: Literal["owned", "external"] = Field(
-        default="owned",
-        description="`owned`: this stack writes the whole tailnet policy, and refuses to start on a policy that "
-        "somebody already changed. `external`: the API is never used; keys and policy come from you.",
+    ownership: Literal["verified", "owned", "external"] = Field(
+        default="verified",
+        description="`verified`: somebody else writes the tailnet's policy; each preview reads it, and fails unless it gives "
+        "exactly the access listed here. `owned`: this stack writes the whole policy, and refuses to replace one that "
+        "somebody wrote or changed by hand. `external`: the API is never used; keys and policy come from you.",
     )
     api_key: SecretStr | None = Field(default=None, description="API access token. Else TAILSCALE_API_KEY is read.")
     oauth_client_id: str | None = Field(default=None, description="OAuth client for the API, instead of `apiKey`.")

@@ -49,15 +49,16 @@ class PolicyTest:
 
 @dataclass(frozen=True)
 class PolicyText:
-    """A policy, or a fragment of one. `heading` goes above it; a section without entries is left out, but for grants.
+    """A policy, or a fragment of one. `heading` goes above it; a section without entries is left out.
 
-    There are no nodeAttrs on purpose: they are what gives Funnel (I1).
+    Grants are left out only when they are None: a policy without that section would allow everything. There are no
+    nodeAttrs on purpose: they are what gives Funnel (I1).
     """
 
     heading: Sequence[str]
     groups: Mapping[str, Sequence[str]]
     tag_owners: Mapping[str, Sequence[str]]
-    grants: Sequence[Grant]
+    grants: Sequence[Grant] | None
     tests: Sequence[PolicyTest]
 
     def data(self) -> dict[str, Any]:
@@ -65,18 +66,17 @@ class PolicyText:
         made: dict[str, Any] = {
             "groups": {name: list(members) for name, members in self.groups.items()},
             "tagOwners": {name: list(owners) for name, owners in self.tag_owners.items()},
-            "grants": [grant.data() for grant in self.grants],
+            "grants": [grant.data() for grant in self.grants or ()],
             "tests": [test.data() for test in self.tests],
         }
-        # Without a section `grants` everything would be allowed.
-        return {name: entries for name, entries in made.items() if entries or name == "grants"}
+        return {name: found for name, found in made.items() if found or (name == "grants" and self.grants is not None)}
 
     def text(self) -> str:
         """As HuJSON: the same policy always gives the same text (I11)."""
         sections = [
             _section("People who can be named together.", "groups", "{}", _named(self.groups)),
             _section("Who may give a device a gateway's tag.", "tagOwners", "{}", _named(self.tag_owners)),
-            _section("Who may connect. What no grant names is denied.", "grants", "[]", _listed(self.grants)),
+            _section("Who may connect. What no grant names is denied.", "grants", "[]", _listed(self.grants or ())),
             _section(
                 "Run at every write: a policy that breaks one of them is refused.", "tests", "[]", _listed(self.tests)
             ),

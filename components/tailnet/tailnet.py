@@ -1,10 +1,11 @@
-"""A tailnet that this stack owns: its policy, its settings, and one auth key per instance."""
+"""The tailnet that the gateways join: its policy, owned or verified, and one auth key per instance."""
 
 import pulumi
 import pulumi_tailscale as tailscale
 
 from components.settings import Settings, Tailnet
-from components.tailnet import proof
+from components.tailnet import access, live, proof, verify
+from components.tailnet.guard import Guard
 from components.tailnet.policy import render
 
 
@@ -20,8 +21,8 @@ def provider(name: str, settings: Tailnet, opts: pulumi.ResourceOptions) -> tail
     )
 
 
-class OwnedTailnet(pulumi.ComponentResource):
-    """Policy, settings and keys of a tailnet that no other tool changes."""
+class ManagedTailnet(pulumi.ComponentResource):
+    """What this stack does through the tailnet's API: it mints keys, and writes the policy (`owned`) or proves it (`verified`)."""
 
     api: tailscale.Provider
     """The tailnet's API."""
@@ -29,24 +30,50 @@ class OwnedTailnet(pulumi.ComponentResource):
     def __init__(self, name: str, settings: Settings, opts: pulumi.ResourceOptions) -> None:
         super().__init__("openclaw:tailnet:Tailnet", name, {"name": settings.tailnet.name}, opts)
         text = render(settings)
-        # Before anything is registered: an unsafe policy changes nothing, not even in a preview.
-        if found := proof.problems(text, settings):
+        owned = settings.tailnet.ownership == "owned"
+        # Before anything is registered: a wrong policy changes nothing, not even in a preview.
+        if owned and (found := proof.problems(text, settings)):
             raise pulumi.RunError(proof.message(found))
         self.api = provider("tailscale", settings.tailnet, pulumi.ResourceOptions(parent=self))
-        # Deleting the policy would leave the tailnet without rules of its own, or with everything allowed: it stays.
-        kept = pulumi.ResourceOptions(
-            parent=self, provider=self.api, protect=settings.tailnet.protect, retain_on_delete=True
-        )
-        # Refuses to overwrite a policy that is not the hosted default: it must be imported first.
-        self.policy = tailscale.Acl(
+        found = live.read(self.api)
+        self._policy = [self._own(text, found, settings)] if owned else []
+        self.access = access.rows(text if owned else _proven(found, settings), settings)
+        self._tell(found.text if owned else None, text, settings)
+        self.register_outputs({})
+
+    def _tell(self, before: str | None, after: str, settings: Settings) -> None:
+        """Says what changes for whom, and in a preview, where it is reviewed, who then has access."""
+        if lines := access.told(before, after, settings):
+            pulumi.log.info("\n".join(["Who gains and who loses access:", *(f"  {line}" for line in lines)]), self)
+        if pulumi.runtime.is_dry_run():
+            pulumi.log.info(f"Who has access after this:\n{access.table(self.access)}", self)
+
+    def _own(self, text: str, found: live.Live, settings: Settings) -> tailscale.Acl:
+        """Declares the whole policy, and the settings that gateways need."""
+        if found.text is None:
+            pulumi.log.warn(f"The tailnet's policy cannot be compared with what is live: {found.reason}", self)
+        guard = Guard(found, text)
+        policy = tailscale.Acl(
             "policy",
             acl=text,
+            # The API refuses the first write too, when the policy is not that of a new tailnet.
             overwrite_existing_content=False,
             reset_acl_on_destroy=False,
-            opts=kept,
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                provider=self.api,
+                protect=settings.tailnet.protect,
+                # Deleting the policy would leave the tailnet without rules of its own, or with everything allowed: it stays.
+                retain_on_delete=True,
+                hooks=guard.hooks,
+                # Where `pulumi import` puts it, when nobody names a parent.
+                aliases=[pulumi.Alias(parent=pulumi.ROOT_STACK_RESOURCE)],
+            ),
         )
-        # Deleting the preference would turn MagicDNS off for the whole tailnet.
-        within = pulumi.ResourceOptions(parent=self, provider=self.api, retain_on_delete=True)
+        policy.id.apply(guard.check_unchanged)
+        # Deleting the preference would turn MagicDNS off for the whole tailnet. Not before the policy: when that is refused,
+        # the tailnet stays as it was.
+        within = pulumi.ResourceOptions(parent=self, provider=self.api, depends_on=[policy], retain_on_delete=True)
         tailscale.DnsPreferences("dns", magic_dns=True, opts=within)
         https = any(instance.tailscale.reach == "https" for instance in settings.instances)
         tailscale.TailnetSettings(
@@ -57,9 +84,21 @@ class OwnedTailnet(pulumi.ComponentResource):
             https_enabled=True if https else None,
             opts=within,
         )
-        self.register_outputs({})
+        return policy
 
     @property
     def credential_opts(self) -> pulumi.ResourceOptions:
         """For what is minted in this tailnet: the tag must be owned before a credential may carry it."""
-        return pulumi.ResourceOptions(parent=self, provider=self.api, depends_on=[self.policy])
+        return pulumi.ResourceOptions(parent=self, provider=self.api, depends_on=self._policy)
+
+
+def _proven(found: live.Live, settings: Settings) -> str:
+    """The policy of somebody else. Raises what it lacks, or gives too much; also when that cannot be told."""
+    if found.text is None:
+        raise pulumi.RunError(
+            f"The tailnet's policy cannot be read, so who would reach the gateways is not known: {found.reason}\n"
+            "Mend that, or its credentials (they need to read the policy); nothing was changed."
+        )
+    if findings := verify.verify(found.text, settings):
+        raise pulumi.RunError(verify.message(findings))
+    return found.text

@@ -22,11 +22,6 @@ _Rows = list[tuple[str, str, str]]
 _figures = pytest.StashKey[_Rows]()
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    # The other styles parse sources, and CPython 3.11 answers that with a SystemError after an engine ran in this process.
-    config.option.tbstyle = "native"
-
-
 @pytest.fixture(scope="session")
 def world(request: pytest.FixtureRequest) -> Generator[World]:
     """Never the person's own sandbox: a home of its own, with the built tools and images of the usual one."""

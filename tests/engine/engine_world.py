@@ -62,7 +62,7 @@ class Stack:
         tailnet: Values = {"name": "sandbox.internal", "tagOwners": ["admin@example.com"], "protect": False}
         secret: dict[str, str] = {}
         if self.owned:
-            tailnet["apiUrl"] = machine.api_url
+            tailnet |= {"apiUrl": machine.api_url, "ownership": "owned"}
             secret |= machine.secret()
         else:
             tailnet["ownership"] = "external"

@@ -47,6 +47,7 @@ MODEL_KEYS: Final = {"OPENAI_API_KEY": "sk-model-key-of-home"}
 
 SHAPES: Final[dict[str, Raw]] = {
     "default": smallest(),
+    "owned": with_tailnet(ownership="owned"),
     "http": smallest(tailscale={"reach": "http"}),
     "tcp": smallest(tailscale={"reach": "tcp"}),
     "userspace": smallest(tailscale={"mode": "userspace"}),
@@ -204,11 +205,10 @@ def configurations(draw: st.DrawFn, most: int = 2) -> Raw:
     tailnet |= {"name": "example.ts.net", "groups": GROUPS}
     if "loginServer" in tailnet:
         tailnet["apiUrl"] = "https://api.example.com"
-    if external:
-        tailnet["ownership"] = "external"
-    elif draw(st.booleans()):
+    tailnet["ownership"] = "external" if external else draw(st.sampled_from(["verified", "owned"]))
+    if not external and draw(st.booleans()):
         tailnet |= {"apiKey": draw(_secret("api")), "apiUrl": "https://api.example.com"}
-    elif draw(st.booleans()):
+    elif not external and draw(st.booleans()):
         tailnet |= {"oauthClientId": "client", "oauthClientSecret": draw(_secret("api"))}
     ids = draw(st.lists(st.sampled_from(IDS), min_size=1, max_size=most, unique=True))
     config: Raw = {

@@ -1,6 +1,6 @@
 """What a program declared: resources as the engine would receive them, in plain data with the paths of their secrets."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
@@ -135,6 +135,8 @@ class Graph:
     component_outputs: dict[str, Value] = field(default_factory=dict[str, Value])
     """By URN of the component; the stack's are its exports."""
     logs: list[str] = field(default_factory=list[str])
+    hooks: dict[str, Callable[[Any], object]] = field(default_factory=dict[str, Callable[[Any], object]], compare=False)
+    """What the engine would call before a step, by name."""
     exports: Value = field(default_factory=lambda: Value({}))
 
     def all(self) -> list[Resource]:

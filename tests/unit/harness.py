@@ -8,7 +8,7 @@ import asyncio
 import json
 import runpy
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -18,21 +18,44 @@ from graph import Graph
 from pulumi.runtime.mocks import MockSettings
 from pulumi.runtime.settings import configure, reset_options
 from pulumi.runtime.stack import run_in_stack
-from recording import Devices, RecordingMonitor, StackLog
+from recording import HookLog, RecordingMonitor, StackLog, TailnetApi
+
+from components.settings import SettingsError
+from components.settings.load import parse
+from components.tailnet.policy import render
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = "openclaw-tailnet"
+# An API with nothing in it.
+SILENT = TailnetApi()
 
 Config = Mapping[str, Any]
 """A stack's configuration without the project's prefix, as plain data."""
 
 
-def run_program(config: Config, stack: str = "test", preview: bool = False, devices: Devices = ()) -> Graph:
+def run_program(
+    config: Config,
+    stack: str = "test",
+    preview: bool = False,
+    live: str | Exception | None = None,
+    devices: Sequence[Mapping[str, Any]] | Exception = (),
+) -> Graph:
     """What `__main__.py` declares with this configuration. Its errors are raised, as the engine would show them.
 
-    `devices` are those of the tailnet, with the API's keys; a text is the error of listing them.
+    `live` is the tailnet's policy (None: it gives what the configuration asks for), `devices` are its devices with the
+    API's keys; an exception is the error of asking for them.
     """
-    return run(lambda: runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__"), config, stack, preview, devices)
+    tailnet = TailnetApi(wanted_policy(config) if live is None else live, devices)
+    return run(lambda: runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__"), config, stack, preview, tailnet)
+
+
+def wanted_policy(config: Config) -> str:
+    """The policy that gives exactly what the configuration asks for."""
+    try:
+        return render(parse(config))
+    except SettingsError:
+        # The program refuses the configuration before it asks for any policy.
+        return ""
 
 
 def run(
@@ -40,7 +63,7 @@ def run(
     config: Config | None = None,
     stack: str = "test",
     preview: bool = False,
-    devices: Devices = (),
+    tailnet: TailnetApi = SILENT,
 ) -> Graph:
     """What a function declares. With `preview`, what only an API could tell is unknown."""
     # A thread of its own has its own event loop and context: the SDK keeps root stack, settings and configuration there.
@@ -49,7 +72,7 @@ def run(
 
     def work() -> None:
         try:
-            result.set_result(_run(program, config or {}, stack, preview, devices))
+            result.set_result(_run(program, config or {}, stack, preview, tailnet))
         except BaseException as error:
             result.set_exception(error)
 
@@ -57,9 +80,10 @@ def run(
     return result.result()
 
 
-def _run(program: Callable[[], object], config: Config, stack: str, preview: bool, devices: Devices) -> Graph:
+def _run(program: Callable[[], object], config: Config, stack: str, preview: bool, tailnet: TailnetApi) -> Graph:
     graph = Graph()
-    monitor: Any = RecordingMonitor(graph, preview, devices)  # the SDK's own mocks have no types
+    monitor: Any = RecordingMonitor(graph, preview, tailnet)  # the SDK's own mocks have no types
+    hooks: Any = HookLog(graph)
     loop = asyncio.new_event_loop()
     loop.set_default_executor(_Immediate())
     asyncio.set_event_loop(loop)
@@ -74,7 +98,7 @@ def _run(program: Callable[[], object], config: Config, stack: str, preview: boo
                 stack=stack,
                 dry_run=preview,
                 organization=None,
-                callbacks=None,
+                callbacks=hooks,
             )
         )
         pulumi.runtime.set_all_config({f"{PROJECT}:{key}": json.dumps(value) for key, value in config.items()}, [])

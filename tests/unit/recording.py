@@ -3,17 +3,18 @@
 import base64
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import grpc
 from google.protobuf import empty_pb2, struct_pb2
 from graph import SECRET, SIGNATURE, UNKNOWN, Graph, Resource, value_of
+from pulumi import ResourceHookArgs
 from pulumi.runtime.mocks import MockMonitor
 from pulumi.runtime.proto import engine_pb2, resource_pb2
 from pulumi.runtime.settings import get_project, get_stack
 
-# What the tailnet's API says of its devices; a text is why it says nothing.
-Devices = Sequence[Mapping[str, Any]] | str
+T = TypeVar("T")
 
 STACK_TYPE = "pulumi:pulumi:Stack"
 
@@ -29,14 +30,32 @@ class StackLog:
             self._graph.logs.append(request.message)
 
 
+class HookLog:
+    """The server of callbacks, as far as a program sees it."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+
+    def register_resource_hook(self, hook: Any) -> None:
+        self._graph.hooks[hook.name] = hook
+
+
+@dataclass(frozen=True)
+class TailnetApi:
+    """What the tailnet's API answers: its policy, and its devices with the API's keys; or the error of asking for them."""
+
+    policy: str | Exception = ""
+    devices: Sequence[Mapping[str, Any]] | Exception = ()
+
+
 class RecordingMonitor(MockMonitor):
     """Answers registrations; unlike the SDK's monitor it refuses a second resource with the same URN."""
 
-    def __init__(self, graph: Graph, preview: bool, devices: Devices) -> None:
+    def __init__(self, graph: Graph, preview: bool, tailnet: TailnetApi) -> None:
         super().__init__(None)  # pyright: ignore[reportArgumentType]  # everything that used the mocks is overridden
         self._graph = graph
         self._preview = preview
-        self._devices = devices
+        self._tailnet = tailnet
         self._errors: list[str] = []
 
     def features(self) -> set[int]:
@@ -69,6 +88,10 @@ class RecordingMonitor(MockMonitor):
             for key in request.additionalSecretOutputs:
                 if key in outputs.fields:
                     _mark_secret(outputs.fields[key])
+        # As for a resource that is not in the state. A policy that is live already was written by an earlier run.
+        if request.hooks.before_create and self._tailnet.policy != request.object.fields["acl"].string_value:
+            for hook in request.hooks.before_create:
+                self._graph.hooks[hook](ResourceHookArgs(urn, "", request.name, request.type))
         unknown_id = self._preview and request.custom
         made = "" if unknown_id or not request.custom else f"{request.name}-id"
         self._graph.resources[urn] = Resource(
@@ -97,12 +120,16 @@ class RecordingMonitor(MockMonitor):
         return empty_pb2.Empty()
 
     def Invoke(self, request: Any) -> Any:
-        if request.tok != "tailscale:index/getDevices:getDevices":
-            raise AssertionError(f"the program calls {request.tok}: nothing here answers that")
-        if isinstance(self._devices, str):
-            raise _ProviderFailed(self._devices)
+        match request.tok:
+            case "tailscale:index/getAcl:getAcl":
+                policy = _answered(self._tailnet.policy)
+                found = {"id": "acl", "hujson": policy, "json": policy}
+            case "tailscale:index/getDevices:getDevices":
+                found = {"id": "devices", "devices": list(_answered(self._tailnet.devices))}
+            case other:
+                raise AssertionError(f"the program calls {other}: nothing here answers that")
         answer = resource_pb2.ResourceInvokeResponse()
-        getattr(answer, "return").update({"id": "devices", "devices": list(self._devices)})
+        getattr(answer, "return").update(found)
         return answer
 
     def ReadResource(self, request: Any) -> Any:
@@ -146,3 +173,9 @@ def _provide(request: Any, urn: str, outputs: struct_pb2.Struct, preview: bool) 
         outputs.fields["audience"].string_value = UNKNOWN if preview else f"api.tailscale.com/{request.name}-id"
     elif request.type == "tailscale:index/tailnetKey:TailnetKey":
         outputs.fields["key"].string_value = UNKNOWN if preview else f"tskey-auth-{seed.hex()}"
+
+
+def _answered(found: T | Exception) -> T:
+    if isinstance(found, Exception):
+        raise _ProviderFailed(str(found))
+    return found

@@ -24,7 +24,8 @@ def device(number: int, name: str, *tags: str) -> dict[str, Any]:
 
 def told(config: Raw, *devices: dict[str, Any], preview: bool = False) -> list[str]:
     """What the program says about devices."""
-    return [line for line in run_program(config, devices=devices, preview=preview).logs if "device" in line]
+    logs = run_program(config, devices=devices, preview=preview).logs
+    return [line for line in logs if "device" in line and not line.startswith("Who ")]
 
 
 def removal(number: int) -> str:
@@ -39,8 +40,8 @@ def test_a_removed_instances_device_is_told_with_its_id(preview: bool) -> None:
     old = device(2, "openclaw-old", "tag:openclaw-old")
     assert told(smallest(), HOME, old, device(3, "laptop"), preview=preview) == [
         f"device n2CNTRL (openclaw-old.example.ts.net, tag:openclaw-old, last seen {SEEN}) belongs to no instance "
-        "or node of this stack, and is still in the tailnet. Add it to the list again, or remove the device: "
-        + removal(2)
+        "or node of this stack, and is still in the tailnet. (Leave it, if it is another stack's.) "
+        "Add it to the list again, or remove the device: " + removal(2)
     ]
 
 
@@ -98,7 +99,7 @@ def test_a_disabled_instance_takes_no_name() -> None:
 
 
 def test_a_credential_that_may_not_list_devices_is_told_and_stops_nothing() -> None:
-    graph = run_program(smallest(), devices="GET tailnet/-/devices: not permitted (403)")
+    graph = run_program(smallest(), devices=OSError("GET tailnet/-/devices: not permitted (403)"))
     (line,) = [line for line in graph.logs if "devices" in line]
     assert line.endswith(
         "(GET tailnet/-/devices: not permitted (403)). The API credential needs the scope devices:core:read."

@@ -171,8 +171,9 @@ def test_i11_a_new_limit_changes_the_deployment_only() -> None:
 
 
 def test_i12_a_second_instance_changes_nothing_of_the_first() -> None:
-    one = run_program(smallest())
-    config = smallest()
+    config = SHAPES["owned"]
+    one = run_program(config)
+    config = {**config, "instances": [*config["instances"]]}
     config["instances"].append({"id": "lab", "people": ["bob@example.com"]})
     two = run_program(config)
     shared = {urn for urn in one.resources if one.resources[urn] == two.resources[urn]}

@@ -92,7 +92,7 @@ CASES: dict[str, tuple[Raw, str]] = {
         f"{AT}.ports opens nothing, because people lists nobody. List them, or remove ports.",
     ),
     "unknown group": (
-        with_nodes({"id": "build", "people": ["group:ops"]}),
+        with_nodes({"id": "build", "people": ["group:ops"]}, tailnet={"name": "example.ts.net", "ownership": "owned"}),
         f'{AT}.people[0] "group:ops" is not a group of tailnet.groups. Add it there.',
     ),
     "external without a key": (

@@ -1,0 +1,142 @@
+"""Who can connect to what, and who can execute where: told by the evaluator from a policy, never by the settings alone."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from components.settings import Settings
+from components.sidecar import served_port
+from components.tailnet.evaluator import Evaluator, Policy, PolicyError, Reach, shape
+from components.tailnet.evaluator.services import ALL_PORTS, Service
+from components.tailnet.node_policy import gateway_of, tag_of_node, tagged
+from components.tailnet.policy import tag_of
+from components.tailnet.wanted import listed, people
+
+# What a preview shows of a long matrix; the whole is `pulumi stack output access`.
+SHOWN: Final = 40
+_TAG, _NODE_TAG = "tag:openclaw-", "tag:openclaw-node-"
+_COLUMNS: Final = ("subject", "device", "gateway", "port", "can connect", "can execute", "through")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One thing that the policy lets somebody do, or might (`can_connect` None: it cannot be decided)."""
+
+    subject: str
+    device: str
+    """Its tag."""
+    gateway: str
+    """The gateway that the device is, or works for; empty when the settings know no such device."""
+    port: str
+    can_connect: bool | None
+    can_execute: bool
+    """The subject is a node, which runs the gateway's commands once the gateway has approved it."""
+    grant: str
+
+    def data(self) -> dict[str, str | bool | None]:
+        """As in `pulumi stack output access`."""
+        return {
+            "subject": self.subject,
+            "device": self.device,
+            "gateway": self.gateway,
+            "port": self.port,
+            "canConnect": self.can_connect,
+            "canExecute": self.can_execute,
+            "grant": self.grant,
+        }
+
+    @property
+    def act(self) -> str:
+        """What the subject may do, in words."""
+        what = f"reach node {self.device.removeprefix(_NODE_TAG)}"
+        if not self.device.startswith(_NODE_TAG):
+            what = f"open gateway {self.device.removeprefix(_TAG)}"
+        return f"{what} ({self.port})"
+
+
+def rows(text: str, settings: Settings, tags: Sequence[str] = ()) -> list[Row]:
+    """The matrix of the policy `text` (HuJSON) for the stack's devices and for those of other `tags`.
+
+    Raises PolicyError when the policy cannot be read.
+    """
+    gateways = {device.tag: device.gateway for device in listed(settings)}
+    for tag in tags:
+        gateways.setdefault(tag, "")
+    document = shape.document(text)
+    # A rule for everything reaches a tag before anybody declares it.
+    declared = {**{tag: list[str]() for tag in gateways}, **shape.mapping(document.get("tagowners"), "tagOwners")}
+    judged = Evaluator(Policy.parse(json.dumps({**document, "tagowners": declared})), people(settings))
+    workers = {tag_of_node(node): tag_of(gateway_of(node, settings)) for node in tagged(settings)}
+    found: dict[tuple[str, str, str], Row] = {}
+    for tag, gateway in gateways.items():
+        for reach in judged.reaches(tag):
+            for subject in _subjects(judged, reach):
+                for service in reach.services:
+                    verdict = judged.can(subject, tag, max(service.first, 1), str(min(service.protocols)))
+                    can = None if reach.reason else verdict.allowed
+                    through = str(reach.by) + ("" if subject == reach.source else f" ({reach.source})")
+                    row = Row(subject, tag, gateway, _port(service), can, workers.get(subject) == tag, through)
+                    found.setdefault((row.subject, row.device, row.port), row)
+    return [*found.values(), *_phones([*found.values()], settings)]
+
+
+def changes(before: str, after: str, settings: Settings) -> list[str]:
+    """What the policy `after` gives and takes, against `before`, one line each. Raises PolicyError."""
+    documents = [shape.mapping(shape.document(text).get("tagowners"), "tagOwners") for text in (before, after)]
+    # Devices of the stack that are not in the settings any more lose what they had, too.
+    gone = [tag for owners in documents for tag in owners if tag.startswith(_TAG)]
+    old, new = ({(row.subject, row.act): row for row in rows(text, settings, gone)} for text in (before, after))
+    return [
+        *(f"+ {_who(subject)} may {act}" for subject, act in new if (subject, act) not in old),
+        *(f"- {_who(subject)} may no longer {act}" for subject, act in old if (subject, act) not in new),
+    ]
+
+
+def table(matrix: Sequence[Row]) -> str:
+    """The matrix in Markdown, cut where it is long."""
+    lines = [f"| {' | '.join(_COLUMNS)} |", "|---" * len(_COLUMNS) + "|"]
+    for row in matrix[:SHOWN]:
+        connect = {True: "yes", False: "no", None: "cannot be decided"}[row.can_connect]
+        cells = (row.subject, row.device, row.gateway, row.port, connect, "yes" if row.can_execute else "no", row.grant)
+        lines.append(f"| {' | '.join(cells)} |")
+    if len(matrix) > SHOWN:
+        lines.append(f"{len(matrix) - SHOWN} more rows: pulumi stack output access")
+    return "\n".join(lines)
+
+
+def _subjects(judged: Evaluator, reach: Reach) -> Sequence[str]:
+    """People by their logins, groups opened; everything else as the rule names it."""
+    source = judged.policy.names.selector(reach.source)
+    return sorted(source.people) if source.kind == "people" else [reach.source]
+
+
+def _phones(found: Sequence[Row], settings: Settings) -> Iterator[Row]:
+    """A phone is its person's device: it may what its person may, and it executes."""
+    for node in settings.nodes:
+        if node.kind == "mobile":
+            gateway = gateway_of(node, settings)
+            port = f"tcp {served_port(gateway.tailscale)}"
+            way = next((row for row in found if row.device == tag_of(gateway) and row.port == port), None)
+            if way:
+                subject = f"node {node.id} (a phone of one of its people)"
+                yield Row(subject, way.device, gateway.id, port, way.can_connect, True, way.grant)
+
+
+def _port(service: Service) -> str:
+    if (service.first, service.last) == ALL_PORTS:
+        return "every port"
+    shown = str(service)
+    return shown.replace(":", " ") if ":" in shown else f"port {shown}"
+
+
+def _who(subject: str) -> str:
+    return "everybody (*)" if subject == "*" else subject
+
+
+def told(before: str | None, after: str, settings: Settings) -> list[str]:
+    """`changes`, or nothing where one of the two cannot be read: others report that."""
+    try:
+        return changes(before, after, settings) if before is not None else []
+    except PolicyError:
+        return []

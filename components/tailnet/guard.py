@@ -1,0 +1,41 @@
+"""Keeps an owned policy from replacing what somebody else wrote: found at preview, and refused again at the update (I7)."""
+
+import pulumi
+
+from components.tailnet.live import Live, changed_by_hand, import_first, looks_untouched, same
+
+
+class Guard:
+    """Compares the live policy with what the stack last wrote. Only the engine knows that, so it is asked in hooks."""
+
+    def __init__(self, live: Live, text: str) -> None:
+        self._live = live.text
+        self._text = text
+        self._written = False
+        always = pulumi.ResourceHookOptions(on_dry_run=True)
+        self.hooks = pulumi.ResourceHookBinding(
+            before_create=[pulumi.ResourceHook("tailnet-policy-first-write", self.before_create, always)],
+            before_update=[pulumi.ResourceHook("tailnet-policy-change", self.before_update, always)],
+        )
+
+    def before_create(self, args: pulumi.ResourceHookArgs) -> None:
+        """Not in the state: the policy must be that of a new tailnet. One of ours, of a lost state, is imported too."""
+        self._written = True
+        if self._live is not None and not looks_untouched(self._live):
+            raise pulumi.RunError(import_first(args.name))
+
+    def before_update(self, args: pulumi.ResourceHookArgs) -> None:
+        """The state has what was last written or imported: the live policy must still be that."""
+        self._written = True
+        before = (args.old_inputs or {}).get("acl")
+        if isinstance(before, str):
+            self._compare(before)
+
+    def check_unchanged(self, _: str) -> None:
+        """Without a step of the policy, what the stack last wrote is what it would write."""
+        if not self._written:
+            self._compare(self._text)
+
+    def _compare(self, before: str) -> None:
+        if self._live is not None and not same(self._live, before):
+            raise pulumi.RunError(changed_by_hand(before, self._live))

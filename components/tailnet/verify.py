@@ -1,0 +1,220 @@
+"""Whether a policy that somebody else keeps gives exactly the access that this stack asks for (I7)."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final, TypeAlias
+
+from components.settings import Settings
+from components.tailnet.evaluator import Evaluator, Policy, PolicyError, shape
+from components.tailnet.evaluator.rules import Rule
+from components.tailnet.evaluator.services import ALL_PORTS, TCP, Service
+from components.tailnet.model import Grant, PolicyTest, PolicyText
+from components.tailnet.policy import CLOSED_PORTS, policy
+from components.tailnet.wanted import Wanted, listed, people
+
+# What covers a tagged device, besides its tag.
+_EVERY_TAG: Final = ("*", "autogroup:tagged")
+# Who may give a tag without being named.
+_ANYBODY: Final = ("*", "autogroup:member", "autogroup:members", "autogroup:shared")
+SHOWN: Final = 10
+# By rule, source and services the tags that these open; one rule that opens many tags is then one line.
+Opened: TypeAlias = dict[tuple[Rule, str, tuple[Service, ...]], list[str]]
+
+
+@dataclass
+class Findings:
+    """What stands between the live policy and the access that the settings ask for. Empty: it gives exactly that."""
+
+    wide: list[str] = field(default_factory=list[str])
+    """What it allows too much, one line each."""
+    undecided: list[str] = field(default_factory=list[str])
+    """What cannot be judged offline, with its reason."""
+    missing: PolicyText | None = None
+    """What to add to it."""
+
+    def __bool__(self) -> bool:
+        return bool(self.wide or self.undecided or self.missing)
+
+
+def verify(text: str, settings: Settings) -> Findings:
+    """Judges the live policy `text` (HuJSON)."""
+    found = Findings()
+    devices = [*listed(settings)]
+    tags = [device.tag for device in devices]
+    try:
+        document = shape.document(text)
+        owners = shape.mapping(document.get("tagowners"), "tagOwners")
+        # A rule for everything reaches our tags before anybody declares them.
+        declared = {**{tag: list[str]() for tag in tags}, **owners}
+        judged = Evaluator(Policy.parse(json.dumps({**document, "tagowners": declared})), people(settings))
+        opened = _opened(judged, devices, settings, found)
+        found.wide += [*_too_wide(opened), *_owners(owners, tags), *_members(judged, settings)]
+        found.wide += [*_ssh(document, tags), *_funnel(document, tags, found)]
+        # What is too wide will go: it is no way in for the people who are listed.
+        going = {rule for rule, _, _ in opened}
+        kept = replace(judged.policy, rules=tuple(rule for rule in judged.policy.rules if rule not in going))
+        judged = Evaluator(kept, judged.network)
+        lacking = {device.tag: _lacking(judged, device, settings, found) for device in devices}
+    except PolicyError as error:
+        found.undecided.append(f"the policy cannot be read: {error.message}")
+        return found
+    found.missing = _fragment(settings, document, lacking, [tag for tag in tags if tag not in owners])
+    return found
+
+
+def message(found: Findings) -> str:
+    """The findings as one error for people."""
+    lines = [
+        "The tailnet's policy does not give exactly the access that this configuration asks for; nothing was changed.",
+        "Change it in the admin console (Access controls), then preview again.",
+    ]
+    lines += _listed("Too wide, narrow or remove:", found.wide)
+    lines += _listed("Cannot be decided offline, so write it in another way:", found.undecided)
+    if found.missing:
+        lines += ["Missing, add to the sections of the same name:", found.missing.text().rstrip()]
+    lines.append('Or let this stack write the whole policy: tailnet.ownership "owned".')
+    return "\n".join(lines)
+
+
+def _listed(title: str, entries: Sequence[str]) -> Iterator[str]:
+    if entries:
+        yield title
+    yield from (f"  {entry}" for entry in entries[:SHOWN])
+    if len(entries) > SHOWN:
+        yield f"  and {len(entries) - SHOWN} more."
+
+
+def _opened(judged: Evaluator, devices: Sequence[Wanted], settings: Settings, found: Findings) -> Opened:
+    """What lets more reach our tags than the settings ask for."""
+    opened: Opened = defaultdict(list)
+    for device in devices:
+        allowed = _allowed(judged, device, settings)
+        for reach in judged.reaches(device.tag):
+            source = judged.policy.names.selector(reach.source)
+            asked = source.people <= allowed if source.kind == "people" else reach.source in allowed
+            if reach.reason:
+                found.undecided.append(f"who reaches {device.tag}: {reach.reason}")
+            elif not asked or not {*reach.services} <= {*device.services}:
+                opened[reach.by, reach.source, reach.services].append(device.tag)
+    return opened
+
+
+def _too_wide(opened: Opened) -> Iterator[str]:
+    for (rule, source, services), tags in opened.items():
+        closed = [port for port in sorted({*CLOSED_PORTS}) if any((TCP, port) in service for service in services)]
+        among = f", {', '.join(map(str, closed))} among them" if any(one.first != one.last for one in services) else ""
+        yield f"{rule}: {source} may reach {_several(tags)} on {_ports(services)}{among}"
+
+
+def _allowed(judged: Evaluator, device: Wanted, settings: Settings) -> frozenset[str]:
+    """The logins and tags that the settings list, groups opened as the live policy has them."""
+    names, allowed = judged.policy.names, set[str]()
+    for source in device.sources:
+        members = names.groups.get(source, settings.tailnet.groups.get(source, ()))
+        allowed |= {login.lower() for login in members} if source.startswith("group:") else {source.lower()}
+    return frozenset(allowed)
+
+
+def _lacking(judged: Evaluator, device: Wanted, settings: Settings, found: Findings) -> list[str]:
+    """Those of the listed who cannot use everything that they should."""
+    lacking: list[str] = []
+    for source in device.sources:
+        if source.startswith("group:") and source not in judged.policy.names.groups:
+            # In neither of the two places that could say who it is.
+            if source not in settings.tailnet.groups:
+                found.undecided.append(f"who {source} is: the policy has no such group, and tailnet.groups neither")
+            else:
+                lacking.append(source)
+            continue
+        verdicts = [judged.can(source, device.tag, service.first) for service in device.services]
+        if reason := next((verdict.reason for verdict in verdicts if verdict.allowed is None), ""):
+            found.undecided.append(f"whether {source} reaches {device.tag}: {reason}")
+        elif not all(verdict.allowed for verdict in verdicts):
+            lacking.append(source)
+    return lacking
+
+
+def _owners(owners: dict[str, object], tags: Iterable[str]) -> Iterator[str]:
+    for tag in tags:
+        for owner in shape.words(owners.get(tag), f'tagOwners["{tag}"]'):
+            if owner in _ANYBODY:
+                yield f'tagOwners["{tag}"]: {owner} may give a device this tag, and pose as the gateway'
+
+
+def _members(judged: Evaluator, settings: Settings) -> Iterator[str]:
+    for group, members in settings.tailnet.groups.items():
+        live = judged.policy.names.groups.get(group)
+        wanted = frozenset(login.lower() for login in members)
+        if live is not None and live != wanted:
+            more, less = sorted(live - wanted), sorted(wanted - live)
+            said = [f"{', '.join(more)} in it but not in tailnet.groups"] if more else []
+            said += [f"{', '.join(less)} in tailnet.groups but not in it"] if less else []
+            yield f'groups["{group}"]: {"; ".join(said)}'
+
+
+def _ssh(document: dict[str, object], tags: Sequence[str]) -> Iterator[str]:
+    for index, entry in enumerate(shape.items(document.get("ssh"), "ssh")):
+        rule = shape.lowered(shape.mapping(entry, f"ssh[{index}]"))
+        if covered := _covered(shape.words(rule.get("dst"), f"ssh[{index}].dst"), tags):
+            sources = ", ".join(shape.words(rule.get("src"), f"ssh[{index}].src"))
+            yield f"ssh[{index}]: {sources} may open a shell on {_several(covered)}"
+
+
+def _funnel(document: dict[str, object], tags: Sequence[str], found: Findings) -> Iterator[str]:
+    for index, entry in enumerate(shape.items(document.get("nodeattrs"), "nodeAttrs")):
+        rule = shape.lowered(shape.mapping(entry, f"nodeAttrs[{index}]"))
+        if "funnel" not in shape.words(rule.get("attr"), f"nodeAttrs[{index}].attr"):
+            continue
+        targets = shape.words(rule.get("target"), f"nodeAttrs[{index}].target")
+        found.undecided += [
+            f"nodeAttrs[{index}]: whether {target}, which may use Funnel, is a device of ours"
+            for target in targets
+            if target != "*" and "@" not in target and not target.startswith(("tag:", "group:", "autogroup:"))
+        ]
+        if covered := _covered(targets, tags):
+            yield f"nodeAttrs[{index}]: {_several(covered)} may use Funnel, which opens it to the internet (I1)"
+
+
+def _covered(named: Sequence[str], tags: Sequence[str]) -> list[str]:
+    return [*tags] if any(name in _EVERY_TAG for name in named) else [tag for tag in tags if tag in named]
+
+
+def _several(tags: Sequence[str]) -> str:
+    return tags[0] if len(tags) == 1 else f"{tags[0]} and {len(tags) - 1} more of this stack's tags"
+
+
+def _ports(services: Sequence[Service]) -> str:
+    whole = [service for service in services if (service.first, service.last) == ALL_PORTS]
+    return "every port" if whole else ", ".join(map(str, services))
+
+
+def _fragment(
+    settings: Settings, document: dict[str, object], lacking: dict[str, list[str]], undeclared: Sequence[str]
+) -> PolicyText | None:
+    """What of the policy that we would write is not there, and the tests that keep it so."""
+    whole = policy(settings)
+    groups = shape.mapping(document.get("groups"), "groups")
+    grants = [
+        Grant([person for person in one.src if person in lacking[one.dst[0]]], one.dst, one.ip, one.app, one.why)
+        for one in whole.grants or ()
+        if lacking.get(one.dst[0])
+    ]
+    if not grants and not undeclared:
+        return None
+    named = {person for one in grants for person in one.src}
+    named |= {owner for tag in undeclared for owner in whole.tag_owners[tag]}
+    new = {*undeclared, *(one.dst[0] for one in grants)}
+    return PolicyText(
+        (),
+        {name: members for name, members in whole.groups.items() if name in named and name not in groups},
+        {tag: owners for tag, owners in whole.tag_owners.items() if tag in undeclared},
+        grants or None,
+        [test for test in whole.tests if _about(test) in new],
+    )
+
+
+def _about(test: PolicyTest) -> str:
+    """The tag that a test of ours is about."""
+    return (*test.accept, *test.deny)[0].rpartition(":")[0]

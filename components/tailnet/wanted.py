@@ -1,0 +1,54 @@
+"""Who must reach which of this stack's devices, from the settings: what a policy is judged by (I7)."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from components.settings import Settings
+from components.sidecar import served_port
+from components.tailnet.evaluator import Network, User
+from components.tailnet.evaluator.services import TCP, Service
+from components.tailnet.node_policy import tag_of_node, tagged
+from components.tailnet.policy import tag_of
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """These sources, and nobody else, reach these services of a tag. `path`: where the sources are listed.
+
+    `title` is the device's name for people; `gateway` the instance that it is, or works for.
+    """
+
+    tag: str
+    title: str
+    gateway: str
+    path: str
+    sources: Sequence[str]
+    services: Sequence[Service]
+
+
+def listed(settings: Settings) -> Iterator[Wanted]:
+    """Every device of the stack that carries a tag."""
+    nodes = tagged(settings)
+    for index, instance in enumerate(settings.instances):
+        own = [tag_of_node(node) for node in nodes if node.gateway == instance.id]
+        sources = [*instance.people, *own] if instance.tailscale.enabled else []
+        served = [_tcp(served_port(instance.tailscale))]
+        title = f"gateway {instance.id}"
+        yield Wanted(tag_of(instance), title, instance.id, f"instances[{index}].people", sources, served)
+    for index, node in enumerate(settings.nodes):
+        if node in nodes:
+            ports = [_tcp(port) for port in sorted({*node.ports})] if node.people else []
+            title = f"node {node.id}"
+            yield Wanted(tag_of_node(node), title, node.gateway, f"nodes[{index}].people", node.people, ports)
+
+
+def people(settings: Settings) -> Network:
+    """Everybody whom the settings name, without devices: a test may name somebody whom no grant names."""
+    entries = (*settings.instances, *settings.nodes)
+    named = [person for entry in entries for person in entry.people if "@" in person]
+    members = [login for group in settings.tailnet.groups.values() for login in group]
+    return Network(users=[User(login) for login in dict.fromkeys([*named, *members])])
+
+
+def _tcp(port: int) -> Service:
+    return Service(frozenset({TCP}), port, port)

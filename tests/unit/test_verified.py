@@ -1,0 +1,240 @@
+"""A policy that somebody else keeps gives exactly the access that the stack asks for, or the preview says what to change (I7)."""
+
+import json
+from typing import Any
+
+import pulumi
+import pytest
+from configs import GROUPS, Raw, configurations, smallest
+from harness import run_program
+from hypothesis import given
+from hypothesis import strategies as st
+
+from components.settings.load import parse
+from components.tailnet import hujson
+from components.tailnet.model import PolicyText
+from components.tailnet.policy import render
+from components.tailnet.verify import Findings, message, verify
+
+TAG, YOU = "tag:openclaw-home", "you@example.com"
+# What a tailnet of others may say, without anything about ours.
+THEIRS: Raw = {
+    "groups": {"group:ops": ["carol@example.com"]},
+    "tagOwners": {"tag:ci": ["group:ops"]},
+    "acls": [{"action": "accept", "src": ["group:ops"], "dst": ["tag:ci:22"]}],
+    "grants": [{"src": ["autogroup:member"], "dst": ["autogroup:self"], "ip": ["*"]}],
+    "ssh": [{"action": "check", "src": ["autogroup:member"], "dst": ["autogroup:self"], "users": ["root"]}],
+    "nodeAttrs": [{"target": ["autogroup:member"], "attr": ["funnel"]}],
+}
+
+
+def merged(policy: Raw, fragment: PolicyText) -> Raw:
+    """As a person adds the fragment: to the sections of the same name."""
+    made = dict(policy)
+    for name, section in hujson.loads_object(fragment.text()).items():
+        old = made.get(name)
+        made[name] = section if old is None else [*old, *section] if isinstance(section, list) else {**old, **section}  # pyright: ignore[reportUnknownVariableType]
+    return made
+
+
+def found(policy: Raw, config: Raw | None = None) -> Findings:
+    return verify(json.dumps(policy), parse(config or smallest()))
+
+
+def right(config: Raw | None = None, **more: Any) -> Raw:
+    """A policy that gives what is asked for, with more in it."""
+    policy = hujson.loads_object(render(parse(config or smallest())))
+    for name, section in more.items():
+        policy[name] = (
+            [*policy.get(name, []), *section] if isinstance(section, list) else {**policy.get(name, {}), **section}
+        )
+    return policy
+
+
+@given(configurations())
+def test_i7_the_policy_that_we_would_write_is_verified(config: Raw) -> None:
+    assert found(right(config), config) == Findings()
+
+
+@given(configurations(), st.booleans())
+def test_i7_the_fragment_makes_a_strangers_policy_right(config: Raw, groups_known: bool) -> None:
+    theirs = {**THEIRS, "groups": {**THEIRS["groups"], **(GROUPS if groups_known else {})}}
+    findings = found(theirs, config)
+    assert (findings.wide, findings.undecided) == ([], [])
+    assert findings.missing
+    assert found(merged(theirs, findings.missing), config) == Findings()
+
+
+def test_i7_only_what_is_missing_is_in_the_fragment() -> None:
+    config: Raw = smallest(people=[YOU, "bob@example.com"])
+    findings = found(right(), config)
+    assert findings.missing
+    assert findings.missing.data() == {
+        "grants": [{"src": ["bob@example.com"], "dst": [TAG], "ip": ["tcp:443"]}],
+        "tests": hujson.loads_object(render(parse(config)))["tests"],
+    }
+
+
+def grant(src: str, *ip: str, dst: str = TAG, **more: Any) -> Raw:
+    return {"grants": [{"src": [src], "dst": [dst], "ip": list(ip), **more}]}
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (
+            grant("*", "*", dst="*"),
+            "grants[1]: * may reach tag:openclaw-home on every port, 22, 80, 443, 9002, 18789 among them",
+        ),
+        (
+            {"acls": [{"action": "accept", "src": ["autogroup:member"], "dst": ["autogroup:tagged:22,9002"]}]},
+            "acls[0]: autogroup:member may reach tag:openclaw-home on 22, 9002",
+        ),
+        (grant("autogroup:tagged", "tcp:443"), "grants[1]: autogroup:tagged may reach tag:openclaw-home on tcp:443"),
+        (grant(YOU, "tcp:18789"), "grants[1]: you@example.com may reach tag:openclaw-home on tcp:18789"),
+        (
+            grant(YOU, "tcp:440-450"),
+            "grants[1]: you@example.com may reach tag:openclaw-home on tcp:440-450, 443 among them",
+        ),
+        (grant(TAG, "tcp:443"), "grants[1]: tag:openclaw-home may reach tag:openclaw-home on tcp:443"),
+        (
+            {"nodeAttrs": [{"target": ["*"], "attr": ["funnel"]}]},
+            "nodeAttrs[0]: tag:openclaw-home may use Funnel, which opens it to the internet (I1)",
+        ),
+        (
+            {"nodeAttrs": [{"target": [TAG], "attr": ["mullvad", "funnel"]}]},
+            "nodeAttrs[0]: tag:openclaw-home may use Funnel, which opens it to the internet (I1)",
+        ),
+        (
+            {"ssh": [{"action": "accept", "src": ["autogroup:admin"], "dst": [TAG], "users": ["root"]}]},
+            "ssh[0]: autogroup:admin may open a shell on tag:openclaw-home",
+        ),
+        (
+            {"tagOwners": {TAG: ["autogroup:member"]}},
+            'tagOwners["tag:openclaw-home"]: autogroup:member may give a device this tag, and pose as the gateway',
+        ),
+    ],
+)
+def test_i7_what_is_too_wide_for_our_tags_is_named(more: Raw, said: str) -> None:
+    findings = found(right(**more))
+    assert (findings.wide, findings.undecided, findings.missing) == ([said], [], None)
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (grant("100.64.0.9", "tcp:443"), []),
+        (
+            grant("bob@example.com", "tcp:443", dst="100.64.0.9"),
+            ["who reaches tag:openclaw-home: grants[1]: whether tag:openclaw-home is in 100.64.0.9 is not known"],
+        ),
+        (
+            grant("bob@example.com", "tcp:443", srcPosture=["posture:known"]),
+            [
+                "who reaches tag:openclaw-home: grants[1]: it has srcposture, which cannot be judged offline",
+            ],
+        ),
+        (
+            {"nodeAttrs": [{"target": ["100.64.0.9"], "attr": ["funnel"]}]},
+            ["nodeAttrs[0]: whether 100.64.0.9, which may use Funnel, is a device of ours"],
+        ),
+        (
+            {"grants": [{"src": ["group:nobody"], "dst": [TAG], "ip": ["*"]}]},
+            ['the policy cannot be read: group not defined in policy: "group:nobody"'],
+        ),
+    ],
+)
+def test_i7_what_cannot_be_decided_fails_too(more: Raw, said: list[str]) -> None:
+    findings = found(right(**more))
+    assert findings.undecided == said
+    assert findings
+
+
+def test_i7_a_group_is_who_the_policy_says_it_is() -> None:
+    config: Raw = {
+        "tailnet": {"name": "example.ts.net", "groups": {"group:family": [YOU]}},
+        "instances": [{"id": "home", "people": ["group:family"]}],
+    }
+    assert not found(right(config), config)
+    other = {**right(config), "groups": {"group:family": ["Eve@example.com"]}}
+    assert found(other, config).wide == [
+        'groups["group:family"]: eve@example.com in it but not in tailnet.groups; you@example.com in tailnet.groups but '
+        "not in it"
+    ]
+    # A group that only the policy knows is the policy's.
+    known: Raw = {**config, "tailnet": {"name": "example.ts.net"}}
+    assert not found(other, known)
+    assert found({**THEIRS}, known).undecided == [
+        "who group:family is: the policy has no such group, and tailnet.groups neither"
+    ]
+
+
+def test_i7_a_disabled_gateway_is_nobodys() -> None:
+    config: Raw = smallest(tailscale={"enabled": False})
+    assert not found(right(config), config)
+    assert found(right(), config).wide == ["grants[0]: you@example.com may reach tag:openclaw-home on tcp:443"]
+
+
+def test_i7_one_rule_that_opens_many_gateways_is_one_line() -> None:
+    config: Raw = {**smallest(), "instances": [{"id": f"g{number}", "people": [YOU]} for number in range(30)]}
+    [line] = found(right(config, **grant("*", "tcp:1-65535", dst="*")), config).wide
+    assert line.startswith(
+        "grants[30]: * may reach tag:openclaw-g0 and 29 more of this stack's tags on tcp:1-65535, 22, "
+    )
+
+
+@pytest.mark.parametrize("preview", [True, False])
+def test_i7_the_program_refuses_with_one_message_that_says_what_to_do(preview: bool) -> None:
+    with pytest.raises(pulumi.RunError) as refused:
+        run_program(smallest(), preview=preview, live='{"acls": [{"action": "accept", "src": ["*"], "dst": ["*:*"]}]}')
+    assert str(refused.value) == MESSAGE
+
+
+MESSAGE = """\
+The tailnet's policy does not give exactly the access that this configuration asks for; nothing was changed.
+Change it in the admin console (Access controls), then preview again.
+Too wide, narrow or remove:
+  acls[0]: * may reach tag:openclaw-home on every port, 22, 80, 443, 9002, 18789 among them
+Missing, add to the sections of the same name:
+{
+  // Who may give a device a gateway's tag.
+  "tagOwners": {
+    "tag:openclaw-home": ["autogroup:admin"],
+  },
+
+  // Who may connect. What no grant names is denied.
+  "grants": [
+    // home: its people open the gateway.
+    {"src": ["you@example.com"], "dst": ["tag:openclaw-home"], "ip": ["tcp:443"]},
+  ],
+
+  // Run at every write: a policy that breaks one of them is refused.
+  "tests": [
+    // home: its people reach port 443 of it, and no other.
+    {
+      "src": "you@example.com",
+      "proto": "tcp",
+      "accept": ["tag:openclaw-home:443"],
+      "deny": ["tag:openclaw-home:22", "tag:openclaw-home:80", "tag:openclaw-home:9002", "tag:openclaw-home:18789"],
+    },
+    // home: not people of other gateways, not gateways.
+    {
+      "src": "tag:openclaw-home",
+      "proto": "tcp",
+      "deny": [$CLOSED],
+    },
+  ],
+}
+Or let this stack write the whole policy: tailnet.ownership "owned".""".replace(
+    "$CLOSED", ", ".join(f'"{TAG}:{port}"' for port in (443, 22, 80, 9002, 18789))
+)
+
+
+def test_i7_a_policy_that_cannot_be_read_is_not_taken_for_a_good_one() -> None:
+    with pytest.raises(pulumi.RunError, match="so who would reach the gateways is not known: the API is away"):
+        run_program(smallest(), live=OSError("the API is away"))
+
+
+def test_i7_long_lists_are_cut() -> None:
+    said = message(Findings(wide=[f"grants[{number}]: x" for number in range(14)]))
+    assert "  and 4 more.\n" in said
