@@ -14,3 +14,5 @@ except SettingsError as error:
 topology = Topology(settings)
 pulumi.export("instances", topology.instances)
 pulumi.export("tokens", {name: pulumi.Output.secret(token) for name, token in topology.tokens.items()})
+pulumi.export("nodes", topology.nodes)
+pulumi.export("join", topology.join)

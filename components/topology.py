@@ -11,22 +11,29 @@ from components import names
 from components.admission import AdmissionGuard
 from components.credential import Credential
 from components.instance import GatewayInstance
+from components.nodes.node import ExecutionNode, key_of
 from components.settings import Instance, Settings
 from components.tailnet import credentials
 from components.tailnet.tailnet import OwnedTailnet
 
 
 class Topology(pulumi.ComponentResource):
-    """Gateways, tailnet and admission guard of one stack.
+    """Gateways, execution nodes, tailnet and admission guard of one stack.
 
     `instances` has, by instance, its address, hostname, namespace, tag and the command that reads its token; `tokens` the
-    token or password itself, a secret. (Not annotated here: the SDK would take an annotation for an output's type.)
+    token or password itself, a secret. `nodes` has what each execution node is and how it is approved; `join` what joins its
+    machine, a secret. (Not annotated here: the SDK would take an annotation for an output's type.)
     """
 
     def __init__(self, settings: Settings) -> None:
         stack = names.stack(pulumi.get_stack())
         super().__init__(
-            "openclaw:tailnet:Topology", "topology", {"gateways": [instance.id for instance in settings.instances]}
+            "openclaw:tailnet:Topology",
+            "topology",
+            {
+                "gateways": [instance.id for instance in settings.instances],
+                "nodes": [node.id for node in settings.nodes],
+            },
         )
         for warning in warnings(settings):
             pulumi.log.warn(warning, self)
@@ -46,7 +53,23 @@ class Topology(pulumi.ComponentResource):
             name: made.summary for name, made in gateways.items()
         }
         self.tokens = {name: made.token for name, made in gateways.items()}
-        self.register_outputs({"instances": self.instances})
+        by_id = {instance.id: instance for instance in settings.instances}
+        workers = {
+            node.id: ExecutionNode(
+                node,
+                by_id[node.gateway],
+                settings,
+                key_of(node, tailnet),
+                gateways[node.gateway].token,
+                keeper,
+                guard,
+                child,
+            )
+            for node in settings.nodes
+        }
+        self.nodes = {name: made.summary for name, made in workers.items()}
+        self.join = {name: made.join for name, made in workers.items() if made.join is not None}
+        self.register_outputs({"instances": self.instances, "nodes": self.nodes})
 
     def _clusters(self, settings: Settings, stack: str) -> tuple[k8s.Provider, k8s.Provider]:
         """The cluster's provider, and the one that adopts retained namespaces and volumes instead of refusing them."""
