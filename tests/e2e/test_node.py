@@ -175,15 +175,17 @@ def test_a_pod_is_a_node_like_any_other(nodes: Nodes, cluster: Cluster, figures:
     pod = Gateway(nodes.home.world, cluster, "node-pod")
     begin = time.monotonic()
     nodes.approve_device("pod")
-    pod.wait_ready(180)
+    pod.wait_ready(240)
     nodes.approve_surface("pod")
+    # What it offers is known from its first connection, which ended with the enrolment.
+    eventually(lambda: "payload" in nodes.invoke("pod", "system.run", command=["true"]), "the pod to be connected", 60)
     assert nodes.output("pod", "sh", "-c", "hostname").strip() == pod.pod["metadata"]["name"]
     figures("a pod, from its request to a command", f"{time.monotonic() - begin:.1f} s")
     assert nodes.home.token() not in nodes.output("pod", "sh", "-c", "env; cat /proc/*/environ | tr '\\0' '\\n'")
     assert len(pod.devices()) == 1
     # A new pod is the same node: nobody approves again.
     pod.kubectl("delete", "pod", pod.pod["metadata"]["name"], "--wait=true", seconds=120)
-    pod.wait_ready(180)
+    pod.wait_ready(240)
     eventually(lambda: "payload" in nodes.invoke("pod", "system.run", command=["true"]), "the same node", 60)
 
 
@@ -192,7 +194,9 @@ def test_a_command_that_the_gateway_denies_is_refused_whatever_the_machine_offer
 ) -> None:
     assert "payload" in nodes.invoke("machine", "system.which", bins=["sh"])
     without = {"commands": ["system.run", "system.run.prepare"]}
-    denied = with_(HOME, gateway={"nodes": {"commands": {"deny": ["system.which"]}}})
+    # The token changes as well: a paired node has a credential of its own.
+    changed = {"nodes": {"commands": {"deny": ["system.which"]}}, "auth": {"rotation": "again"}}
+    denied = with_(HOME, gateway=changed)
     with_nodes(nodes.stack, {**MACHINE, **without}, {**POD, **without}).up(denied, LAB)
     nodes.home.wait_ready()
     # The machine still runs what it was told at first, and has come back by itself.

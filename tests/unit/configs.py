@@ -79,10 +79,12 @@ NODES: Final[dict[str, Raw]] = {
     "mac": {"authKey": {"value": "tskey-auth-given"}},
     "mobile": {},
 }
-SHAPES |= {
-    f"node-{kind}": {**smallest(), "nodes": [{"id": "build", "kind": kind, "gateway": "home", **node}]}
-    for kind, node in NODES.items()
-}
+SHAPES.update(
+    {
+        f"node-{kind}": {**smallest(), "nodes": [{"id": "build", "kind": kind, "gateway": "home", **node}]}
+        for kind, node in NODES.items()
+    }
+)
 
 PEOPLE: Final = ["alice@example.com", "bob@example.com", "carol@example.org", "dave@"]
 GROUPS: Final = {"group:family": ["alice@example.com", "dave@"], "group:work": ["carol@example.org"]}
