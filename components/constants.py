@@ -14,6 +14,8 @@ LABEL_SIDECAR: Final = "openclaw-tailnet/sidecar"
 GATEWAY_CONTAINER: Final = "gateway"
 SIDECAR_CONTAINER: Final = "tailscale"
 UNSEAL_CONTAINER: Final = "unseal"
+NODE_CONTAINER: Final = "node"
+ENROL_CONTAINER: Final = "enrol"
 
 # Pod volumes of the tailnet side: the gateway container mounts none of them (I3).
 VOLUME_TUN: Final = "tun"

@@ -27,6 +27,7 @@ def secret_variable(instance: Instance) -> str:
 def openclaw_json(instance: Instance, origin: str | None) -> str:
     """The gateway's configuration file. `origin` is where browsers open it, or None when Tailscale is off."""
     serve = instance.tailscale.enabled and instance.tailscale.reach != "tcp"
+    commands = instance.gateway.nodes.commands
     gateway: dict[str, Any] = {
         "mode": "local",
         # Always explicit (I1): unset means 0.0.0.0 wherever the gateway believes that it is in a container.
@@ -40,7 +41,13 @@ def openclaw_json(instance: Instance, origin: str | None) -> str:
         # New configuration is a new ConfigMap and a new pod; reloading in place would do it twice.
         "reload": {"mode": "off"},
         # Loopback peers are not local users here: a userspace sidecar forwards tailnet peers to loopback.
-        "nodes": {"pairing": {"autoApproveLocal": False, "sshVerify": False}},
+        "nodes": {
+            "pairing": {"autoApproveLocal": False, "sshVerify": False},
+            "commands": {"allow": list(commands.allow), "deny": list(commands.deny)},
+            # What a node says of its tools and skills would be read by the agent as if it were the gateway's own.
+            "pluginTools": {"enabled": False},
+            "allowSkills": False,
+        },
         "tailscale": {"mode": "off"},
     }
     return json.dumps(

@@ -56,11 +56,17 @@ def serve_json(sidecar: Sidecar, fqdn: str) -> str:
 
 
 def container(
-    names: Names, sidecar: Sidecar, tailnet: Tailnet, image: str, client_id: pulumi.Input[str] | None = None
+    names: Names,
+    sidecar: Sidecar,
+    tailnet: Tailnet,
+    image: str,
+    client_id: pulumi.Input[str] | None = None,
+    proxy: str | None = None,
 ) -> Manifest:
     """The sidecar, as an init container that stays: it starts before the gateway and outlives its drain.
 
-    `client_id` is that of the federated identity, for the credential `workloadIdentity`.
+    `client_id` is that of the federated identity, for the credential `workloadIdentity`. With `proxy` (an address of
+    its own, as in `127.0.0.1:1055`) it serves nothing, and is an HTTP proxy into the tailnet instead.
     """
     tun = sidecar.mode == "tun"
     listen = f"$(POD_IP):{SIDECAR_HEALTH_PORT}" if sidecar.metrics else f"127.0.0.1:{SIDECAR_HEALTH_PORT}"
@@ -76,7 +82,7 @@ def container(
         "TS_ACCEPT_DNS": "false",
         # A TPM would tie the state to one machine (tailscale#17654).
         "TS_TAILSCALED_EXTRA_ARGS": "--encrypt-state=false",
-        "TS_SERVE_CONFIG": f"{SERVE_PATH}/{SERVE_KEY}",
+        **({"TS_OUTBOUND_HTTP_PROXY_LISTEN": proxy} if proxy else {"TS_SERVE_CONFIG": f"{SERVE_PATH}/{SERVE_KEY}"}),
         "TS_ENABLE_HEALTH_CHECK": "true",
         "TS_ENABLE_METRICS": "true" if sidecar.metrics else "false",
         "TS_LOCAL_ADDR_PORT": listen,
@@ -107,7 +113,7 @@ def container(
             {"name": VOLUME_TAILNET_STATE, "mountPath": STATE_PATH},
             credential.mount(sidecar.credential),
             # A directory, never a subPath: only then do edits arrive.
-            {"name": VOLUME_SERVE, "mountPath": SERVE_PATH, "readOnly": True},
+            *([] if proxy else [{"name": VOLUME_SERVE, "mountPath": SERVE_PATH, "readOnly": True}]),
             {"name": VOLUME_TAILNET_RUN, "mountPath": "/var/run/tailscale"},
             {"name": VOLUME_TAILNET_TMP, "mountPath": "/tmp"},
             *([{"name": VOLUME_TUN, "mountPath": TUN_DEVICE}] if tun else []),
@@ -129,7 +135,7 @@ def volumes(sidecar: Sidecar, serve_config_map: Any, tailnet_claim: str) -> list
     tun: list[Manifest] = [{"name": VOLUME_TUN, "hostPath": {"path": TUN_DEVICE, "type": "CharDevice"}}]
     return [
         {"name": VOLUME_TAILNET_STATE, "persistentVolumeClaim": {"claimName": tailnet_claim}},
-        {"name": VOLUME_SERVE, "configMap": {"name": serve_config_map}},
+        *([{"name": VOLUME_SERVE, "configMap": {"name": serve_config_map}}] if serve_config_map is not None else []),
         {"name": VOLUME_TAILNET_RUN, "emptyDir": {}},
         {"name": VOLUME_TAILNET_TMP, "emptyDir": {}},
         *(tun if sidecar.mode == "tun" else []),

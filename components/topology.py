@@ -11,23 +11,30 @@ from components import names
 from components.admission import AdmissionGuard
 from components.credential import Credential
 from components.instance import GatewayInstance
+from components.nodes.node import ExecutionNode, key_of
 from components.settings import Instance, Settings
 from components.tailnet import credentials, devices
 from components.tailnet.tailnet import ManagedTailnet
 
 
 class Topology(pulumi.ComponentResource):
-    """Gateways, tailnet and admission guard of one stack.
+    """Gateways, execution nodes, tailnet and admission guard of one stack.
 
     `instances` has, by instance, its address, hostname, namespace, tag and the command that reads its token; `tokens` the
     token or password itself, a secret; `access` the rows of who can connect to what (none when the policy is external).
-    (Not annotated here: the SDK would take an annotation for an output's type.)
+    `nodes` has what each execution node is and how it is approved; `join` what joins its machine, a secret. (Not annotated
+    here: the SDK would take an annotation for an output's type.)
     """
 
     def __init__(self, settings: Settings) -> None:
         stack = names.stack(pulumi.get_stack())
         super().__init__(
-            "openclaw:tailnet:Topology", "topology", {"gateways": [instance.id for instance in settings.instances]}
+            "openclaw:tailnet:Topology",
+            "topology",
+            {
+                "gateways": [instance.id for instance in settings.instances],
+                "nodes": [node.id for node in settings.nodes],
+            },
         )
         for warning in warnings(settings):
             pulumi.log.warn(warning, self)
@@ -50,7 +57,23 @@ class Topology(pulumi.ComponentResource):
         }
         self.access = [row.data() for row in tailnet.access] if tailnet else []
         self.tokens = {name: made.token for name, made in gateways.items()}
-        self.register_outputs({"instances": self.instances})
+        by_id = {instance.id: instance for instance in settings.instances}
+        workers = {
+            node.id: ExecutionNode(
+                node,
+                by_id[node.gateway],
+                settings,
+                key_of(node, tailnet),
+                gateways[node.gateway].token,
+                keeper,
+                guard,
+                child,
+            )
+            for node in settings.nodes
+        }
+        self.nodes = {name: made.summary for name, made in workers.items()}
+        self.join = {name: made.join for name, made in workers.items() if made.join is not None}
+        self.register_outputs({"instances": self.instances, "nodes": self.nodes})
 
     def _clusters(self, settings: Settings, stack: str) -> tuple[k8s.Provider, k8s.Provider]:
         """The cluster's provider, and the one that adopts retained namespaces and volumes instead of refusing them."""

@@ -2,7 +2,15 @@
 
 from typing import Final
 
-from policies.rules import i1_funnel, i1_loopback, i1_public_binding, i2_privilege, i3_tailnet_secrets, i5_tokens
+from policies.rules import (
+    i1_funnel,
+    i1_loopback,
+    i1_public_binding,
+    i2_privilege,
+    i3_tailnet_secrets,
+    i4_node_secret,
+    i5_tokens,
+)
 from policies.rules.rule import Invariant
 
 INVARIANTS: Final = (
@@ -34,6 +42,12 @@ INVARIANTS: Final = (
         "i3-tailnet-secrets",
         "Only the sidecar and its init container see what is Tailscale's.",
         (i3_tailnet_secrets.volumes, i3_tailnet_secrets.environment, i3_tailnet_secrets.processes),
+    ),
+    Invariant(
+        "I4",
+        "i4-no-plain-secret",
+        "A node's commands find no secret.",
+        (i4_node_secret.node_secret,),
     ),
     Invariant(
         "I5",

@@ -11,6 +11,11 @@ from pulumi_policy.proxy import UNKNOWN_BOOLEAN_VALUE, UNKNOWN_OBJECT_VALUE, UNK
 
 REMOVE = "Remove it; people reach a gateway through the tailnet."
 TAILNET_SIDE = "Remove it. Only `tailscale` and `unseal` may hold what is Tailscale's."
+ENROL_ONLY = "Remove it. The gateway's secret is for the container `enrol` alone, which ends before."
+TOKEN_VARIABLE = {
+    "name": "OPENCLAW_GATEWAY_TOKEN",
+    "valueFrom": {"secretKeyRef": {"name": "gateway-token", "key": "token"}},
+}
 
 
 @dataclass(frozen=True)
@@ -183,6 +188,14 @@ CASES = [
         "I3: Deployment \"x\" lets its containers see each other's processes, and through them each other's files "
         f"({SPEC}.shareProcessNamespace). Remove it.",
         deployment(pod(container(), shareProcessNamespace=UNKNOWN_BOOLEAN_VALUE)),
+    ),
+    Case(
+        "I4 node_secret",
+        DEPLOYMENT,
+        deployment(pod(container("node"), initContainers=[container("enrol", env=[TOKEN_VARIABLE])])),
+        deployment(pod(container("node", env=[TOKEN_VARIABLE]))),
+        f'I4: Deployment "x" gives container "node" a secret as a variable ({SPEC}.containers[0].env[0]). {ENROL_ONLY}',
+        deployment(pod(container("node", env=UNKNOWN_OBJECT_VALUE))),
     ),
     Case(
         "I5 automount",

@@ -74,6 +74,19 @@ SHAPES: Final[dict[str, Raw]] = {
     },
 }
 
+NODES: Final[dict[str, Raw]] = {
+    "linux": {"people": ["you@example.com"]},
+    "kubernetes": {},
+    "mac": {"authKey": {"value": "tskey-auth-given"}},
+    "mobile": {},
+}
+SHAPES.update(
+    {
+        f"node-{kind}": {**smallest(), "nodes": [{"id": "build", "kind": kind, "gateway": "home", **node}]}
+        for kind, node in NODES.items()
+    }
+)
+
 PEOPLE: Final = ["alice@example.com", "bob@example.com", "carol@example.org", "dave@"]
 GROUPS: Final = {"group:family": ["alice@example.com", "dave@"], "group:work": ["carol@example.org"]}
 # Some are prefixes of others, or look like the parts that names are made of.

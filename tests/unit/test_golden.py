@@ -16,8 +16,10 @@ import yaml
 from configs import SHAPES
 from harness import run_program
 
+from components.nodes.host import ENROL_SCRIPT
 from components.sealed_key import UNSEAL_SCRIPT
 
+SCRIPTS = {UNSEAL_SCRIPT: "<unseal.mjs>", ENROL_SCRIPT: "<enrol.mjs>"}
 DIRECTORY = Path(__file__).parent / "golden"
 
 
@@ -42,9 +44,15 @@ def readable(value: Any) -> Any:
         return {key: readable(item) for key, item in cast(dict[str, Any], value).items()}
     if isinstance(value, list):
         return [readable(item) for item in cast(list[Any], value)]
-    if value == UNSEAL_SCRIPT:
-        return "<unseal.mjs>"
+    if value in SCRIPTS:
+        return SCRIPTS[value]
     return re.sub(r"-[0-9a-f]{8}(?=$| )", "-<hash>", value) if isinstance(value, str) else value
+
+
+def _without_secrets(text: str) -> Any:
+    """What joins a node, with a user-data document as data, and without its secrets and the script that has its own tests."""
+    text = re.sub(r"tskey-auth-\w+", "<auth key>", re.sub(r"(OPENCLAW_GATEWAY_\w+=)[0-9a-f]{64}", r"\1<token>", text))
+    return yaml.safe_load(text) if text.startswith("#cloud-config") else text.replace(ENROL_SCRIPT, "<enrol.mjs>\n")
 
 
 @functools.cache
@@ -62,6 +70,10 @@ def documents(shape: str) -> dict[str, Any]:
     for kind in ("TailnetKey", "OauthClient", "FederatedIdentity"):
         found |= {f"{kind} {resource.name}": resource.plain for resource in graph.of(kind)}
     found["exports"] = graph.exports.plain["instances"]
+    if nodes := graph.exports.plain["nodes"]:
+        found["exported nodes"] = nodes
+    for name, text in graph.exports.plain["join"].items():
+        found[f"exported join {name}"] = _without_secrets(text)
     return readable(found)
 
 

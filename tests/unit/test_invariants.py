@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import invariants as held
 import invariants_access as access
+import invariants_nodes as workers
 import pytest
 from configs import SHAPES, STACK_FILES, Raw, configurations, read_stack_file, smallest
 from harness import run_program
@@ -89,6 +90,23 @@ def test_i12_names_are_legal_and_never_shared(name: str) -> None:
     held.i12_names_are_legal_and_never_shared(ran(name))
 
 
+NODE_INVARIANTS: list[Callable[[Run], None]] = [
+    workers.i1_to_i9_hold_for_the_pods_of_nodes,
+    workers.i4_the_gateway_s_secret_is_where_no_command_runs,
+    workers.i6_the_network_of_a_node_is_closed,
+    workers.i7_each_key_is_for_one_machine_and_its_own_tag,
+    workers.i10_a_node_s_volumes_outlive_it,
+    workers.i12_nodes_share_no_name,
+    workers.the_material_names_the_gateway_and_the_commands,
+]
+
+
+@pytest.mark.parametrize("held_for_nodes", NODE_INVARIANTS)
+@pytest.mark.parametrize("name", [name for name in CONFIGS if "nodes" in CONFIGS[name]])
+def test_invariants_of_nodes(name: str, held_for_nodes: Callable[[Run], None]) -> None:
+    held_for_nodes(ran(name))
+
+
 @every_config
 def test_the_graph_is_complete(name: str) -> None:
     access.the_graph_is_complete(ran(name))
@@ -125,6 +143,7 @@ ALL: list[Callable[[Run], None]] = [
     access.the_graph_is_complete,
     access.a_disabled_instance_keeps_what_it_needs_to_come_back,
     the_policy_pack_finds_nothing,
+    *NODE_INVARIANTS,
 ]
 
 

@@ -1,0 +1,1 @@
+"""Execution nodes: what each kind of machine joins its gateway with."""

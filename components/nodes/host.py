@@ -1,0 +1,68 @@
+"""OpenClaw's node host: its command line and environment, the same on every kind of machine."""
+
+from pathlib import Path
+from typing import Any, Final
+
+from components import names, sidecar
+from components.gateway import secret_variable
+from components.settings import Instance, Node, Settings
+
+ENROL_SCRIPT: Final = Path(__file__).with_name("enrol.mjs").read_text()
+
+
+def gateway_name(instance: Instance, settings: Settings) -> str:
+    """The full name of the gateway in the tailnet."""
+    return f"{names.of(instance.id, instance.namespace, instance.tailscale.hostname).hostname}.{settings.tailnet.name}"
+
+
+def arguments(node: Node, instance: Instance, settings: Settings) -> list[str]:
+    """Of `openclaw`: the gateway's address, and the only commands that the node offers."""
+    secure = instance.tailscale.reach == "https"
+    return [
+        *("node", "run", "--host", gateway_name(instance, settings)),
+        *("--port", str(sidecar.served_port(instance.tailscale)), "--tls" if secure else "--no-tls"),
+        *("--display-name", node.id, "--commands", ",".join(node.commands)),
+    ]
+
+
+def environment(home: str, instance: Instance) -> dict[str, str]:
+    """Of the node host in the directory `home`; the gateway's secret is not in it."""
+    paths = {"HOME": home, "OPENCLAW_STATE_DIR": f"{home}/.openclaw", "XDG_CACHE_HOME": f"{home}/.cache"}
+    return paths | variables(instance)
+
+
+def variables(instance: Instance) -> dict[str, str]:
+    """What of the environment is the same everywhere."""
+    made = {
+        "NODE_ENV": "production",
+        # The version is the gateway's, and moves with it.
+        "OPENCLAW_NO_AUTO_UPDATE": "1",
+        "OPENCLAW_DISABLE_BONJOUR": "1",
+        "DO_NOT_TRACK": "1",
+    }
+    if instance.tailscale.reach != "https":
+        # It refuses plain ws:// to names outside ts.net unless it is told that the network is private; WireGuard is.
+        made["OPENCLAW_ALLOW_INSECURE_PRIVATE_WS"] = "1"
+    return made
+
+
+def secret_name(instance: Instance) -> str:
+    """The variable in which the node host takes the gateway's secret, once."""
+    return secret_variable(instance)
+
+
+def summary(node: Node, instance: Instance, settings: Settings) -> dict[str, Any]:
+    """What the stack exports of a node; nothing of it is secret."""
+    own = names.node(node.id, node.kubernetes.namespace, node.hostname)
+    gateway = names.of(instance.id, instance.namespace, instance.tailscale.hostname)
+    inside = f"kubectl --namespace {gateway.namespace} exec deployment/{gateway.deployment} -- openclaw"
+    made: dict[str, Any] = {
+        "kind": node.kind,
+        "gateway": gateway_name(instance, settings),
+        "approve": f"{inside} devices list && {inside} nodes pending",
+    }
+    if node.kind != "mobile":
+        made |= {"hostname": own.hostname, "tag": own.tag}
+    if node.kind == "kubernetes":
+        made["namespace"] = own.namespace
+    return made

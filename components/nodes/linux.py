@@ -1,0 +1,162 @@
+"""A Linux machine as a node: the cloud-init user-data that a stock Debian or Ubuntu image runs at its first start."""
+
+import json
+import shlex
+from collections.abc import Mapping
+from typing import Any, Final
+
+from components import names
+from components.nodes import host
+from components.settings import Instance, Node, Settings
+from components.settings.node_checks import version_of
+
+USER: Final = "openclaw-node"
+HOME: Final = f"/var/lib/{USER}"
+ETC: Final = f"/etc/{USER}"
+LIB: Final = f"/usr/local/lib/{USER}"
+KEY_FILE: Final = f"{ETC}/tailnet-key"
+SECRET_FILE: Final = f"{HOME}/gateway-secret"
+MARKER: Final = f"{HOME}/enrolled"
+JOIN: Final = f"/usr/local/sbin/{USER}-join"
+# OpenClaw 2026.9 asks for >= 24.16 < 25.
+NODE_VERSION: Final = "24.21.0"
+PROGRAM: Final = (f"{HOME}/node/bin/node", f"{HOME}/app/node_modules/openclaw/openclaw.mjs")
+
+# The node's commands run in this unit too: they cannot become root, see nobody's home, write nothing but their own, and
+# reach no metadata service, which would hand them this very user-data.
+UNIT: Final = """\
+[Unit]
+Description=OpenClaw node: runs commands for its gateway
+Wants=network-online.target
+After=network-online.target tailscaled.service
+StartLimitIntervalSec=0
+
+[Service]
+User={user}
+WorkingDirectory={home}
+EnvironmentFile={etc}/environment
+# Until it is approved, for as long as that takes; afterwards it does nothing.
+ExecStartPre={enrol}
+TimeoutStartSec=infinity
+ExecStart={run}
+# It reconnects by itself; it ends when its credential is refused.
+Restart=always
+RestartSec=20
+NoNewPrivileges=yes
+CapabilityBoundingSet=
+ProtectSystem=strict
+ReadWritePaths={home}
+ProtectHome=yes
+PrivateTmp=yes
+PrivateDevices=yes
+ProtectKernelTunables=yes
+ProtectKernelModules=yes
+ProtectControlGroups=yes
+RestrictSUIDSGID=yes
+IPAddressDeny=169.254.0.0/16 fd00:ec2::254/128
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+JOIN_SCRIPT: Final = """\
+#!/bin/sh
+# Run once by cloud-init, as root: installs Tailscale, Node.js and OpenClaw, joins the tailnet, starts the node.
+set -eu
+umask 022
+export DEBIAN_FRONTEND=noninteractive
+. /etc/os-release
+site=https://pkgs.tailscale.com/stable/$ID/$VERSION_CODENAME
+curl -fsSL "$site.noarmor.gpg" -o /usr/share/keyrings/tailscale-archive-keyring.gpg
+curl -fsSL "$site.tailscale-keyring.list" -o /etc/apt/sources.list.d/tailscale.list
+apt-get update -q
+apt-get install -q -y tailscale={tailscale}
+apt-mark hold tailscale
+
+# The key is in no argument list, lets one machine in, and is gone afterwards.
+if [ -f {key} ]; then
+  tailscale up {up}
+  rm -f {key}
+fi
+
+case $(uname -m) in x86_64) arch=x64 ;; aarch64) arch=arm64 ;; *) echo "no Node.js for $(uname -m)" >&2; exit 1 ;; esac
+archive=node-v{node}-linux-$arch.tar.xz
+cd /tmp
+curl -fsSLO https://nodejs.org/dist/v{node}/$archive
+curl -fsSL https://nodejs.org/dist/v{node}/SHASUMS256.txt | grep " $archive\\$" | sha256sum --check -
+chown {user}:{user} {home} {secret}
+chmod 0700 {home}
+# As the node's own user: nothing of the package runs as root.
+runuser -u {user} -- sh -eu -c '
+  mkdir -p {home}/node {home}/app
+  tar -xJf "$1" -C {home}/node --strip-components=1 --no-same-owner
+  cd {home}/app
+  PATH={home}/node/bin:$PATH HOME={home} npm install --no-audit --no-fund openclaw@{openclaw}
+' sh "/tmp/$archive"
+rm -f "/tmp/$archive"
+systemctl daemon-reload
+systemctl enable {user}.service
+# Not waited for: somebody has to approve it first.
+systemctl start --no-block {user}.service
+"""
+
+
+def join_arguments(node: Node, settings: Settings) -> list[str]:
+    """Of `tailscale up`: the key brings the tag."""
+    own = names.node(node.id, None, node.hostname)
+    login = settings.tailnet.login_server
+    return [
+        f"--auth-key=file:{KEY_FILE}",
+        f"--hostname={own.hostname}",
+        *([f"--login-server={login}"] if login else []),
+        # Where nobody is to connect, the machine itself refuses as well.
+        *([] if node.people else ["--shields-up"]),
+    ]
+
+
+def files(node: Node, instance: Instance, settings: Settings) -> dict[str, tuple[str, str]]:
+    """(mode, text) of each file by its path, but for the two that hold secrets. Pure."""
+    run = [*PROGRAM, *host.arguments(node, instance, settings)]
+    enrol = [PROGRAM[0], f"{LIB}/enrol.mjs", MARKER, SECRET_FILE, *run]
+    environment = {
+        **host.environment(HOME, instance),
+        "PATH": f"{HOME}/node/bin:/usr/local/bin:/usr/bin:/bin",
+    }
+    image = instance.gateway.image or settings.images.gateway
+    script = JOIN_SCRIPT.format(
+        tailscale=version_of(settings.images.tailscale),
+        openclaw=version_of(image),
+        node=NODE_VERSION,
+        up=shlex.join(join_arguments(node, settings)),
+        key=KEY_FILE,
+        secret=SECRET_FILE,
+        user=USER,
+        home=HOME,
+    )
+    return {
+        f"{LIB}/enrol.mjs": ("0644", host.ENROL_SCRIPT),
+        f"{ETC}/environment": ("0644", "".join(f"{name}={value}\n" for name, value in environment.items())),
+        f"/etc/systemd/system/{USER}.service": (
+            "0644",
+            UNIT.format(user=USER, home=HOME, etc=ETC, enrol=shlex.join(enrol), run=shlex.join(run)),
+        ),
+        JOIN: ("0700", script),
+    }
+
+
+def user_data(contents: Mapping[str, tuple[str, str]], secret_name: str, auth_key: str, secret: str) -> str:
+    """The whole document, secrets included. JSON is YAML, and needs no care for what a text contains."""
+    written: list[dict[str, Any]] = [
+        {"path": path, "permissions": mode, "owner": "root:root", "content": text}
+        for path, (mode, text) in contents.items()
+    ]
+    for path, text in {KEY_FILE: auth_key, SECRET_FILE: f"{secret_name}={secret}"}.items():
+        written.append({"path": path, "permissions": "0600", "owner": "root:root", "content": f"{text}\n"})
+    document = {
+        "users": ["default", {"name": USER, "system": True, "homedir": HOME, "shell": "/usr/sbin/nologin"}],
+        "package_update": True,
+        "packages": ["ca-certificates", "curl", "xz-utils"],
+        "write_files": written,
+        "runcmd": [[JOIN]],
+    }
+    return f"#cloud-config\n{json.dumps(document, indent=1)}\n"

@@ -1,0 +1,95 @@
+"""A Mac as a node: the script that its person runs once, and the launchd agent that it leaves."""
+
+import plistlib
+import shlex
+from typing import Final
+
+from components import names
+from components.nodes import host
+from components.nodes.linux import NODE_VERSION
+from components.settings import Instance, Node, Settings
+from components.settings.node_checks import version_of
+
+LABEL: Final = "tailnet.openclaw.node"
+HOME: Final = "$HOME/Library/OpenClawNode"
+
+SCRIPT: Final = """\
+#!/bin/sh
+# Joins this Mac to the tailnet and makes it a node of {gateway}. Run it as the person whom the commands shall run as,
+# with Tailscale installed (its command line too: the app's settings, "Install CLI"). It holds secrets: delete it then.
+set -eu
+umask 077
+home="{home}"
+mkdir -p "$home/node" "$home/app" "$HOME/Library/LaunchAgents"
+cd "$home"
+
+printf '%s\\n' {key} > tailnet-key
+tailscale up --auth-key="file:$home/tailnet-key" {up}
+rm tailnet-key
+
+case $(uname -m) in arm64) arch=arm64 ;; x86_64) arch=x64 ;; *) echo "no Node.js for $(uname -m)" >&2; exit 1 ;; esac
+archive=node-v{node}-darwin-$arch.tar.gz
+curl -fsSLO https://nodejs.org/dist/v{node}/$archive
+curl -fsSL https://nodejs.org/dist/v{node}/SHASUMS256.txt | grep " $archive\\$" | shasum -a 256 -c -
+tar -xzf "$archive" -C node --strip-components=1
+rm "$archive"
+PATH="$home/node/bin:$PATH"
+export PATH
+(cd app && npm install --no-audit --no-fund openclaw@{openclaw})
+
+cat > enrol.mjs <<'ENROL'
+{enrol}ENROL
+printf '%s\\n' {secret} > gateway-secret
+# It waits until somebody approves it.
+env {environment} HOME="$home" OPENCLAW_STATE_DIR="$home/.openclaw" \\
+  node enrol.mjs enrolled gateway-secret node app/node_modules/openclaw/openclaw.mjs {arguments}
+
+agent="$HOME/Library/LaunchAgents/{label}.plist"
+sed "s|@HOME@|$home|g" > "$agent" <<'PLIST'
+{plist}PLIST
+launchctl bootout "gui/$(id -u)/{label}" 2> /dev/null || true
+launchctl bootstrap "gui/$(id -u)" "$agent"
+"""
+
+
+def plist(node: Node, instance: Instance, settings: Settings) -> str:
+    """The launchd agent; `@HOME@` stands for the node's directory, which only the Mac knows."""
+    program = ["@HOME@/node/bin/node", "@HOME@/app/node_modules/openclaw/openclaw.mjs"]
+    agent = {
+        "Label": LABEL,
+        "ProgramArguments": [*program, *host.arguments(node, instance, settings)],
+        "EnvironmentVariables": {
+            **host.environment("@HOME@", instance),
+            "PATH": "@HOME@/node/bin:/usr/local/bin:/usr/bin:/bin",
+        },
+        "WorkingDirectory": "@HOME@",
+        "RunAtLoad": True,
+        # It reconnects by itself; it ends when its credential is refused.
+        "KeepAlive": True,
+        "ThrottleInterval": 20,
+        "StandardOutPath": "@HOME@/node.log",
+        "StandardErrorPath": "@HOME@/node.log",
+    }
+    return plistlib.dumps(agent).decode()
+
+
+def script(node: Node, instance: Instance, settings: Settings, auth_key: str, secret: str) -> str:
+    """The whole script, secrets included."""
+    own = names.node(node.id, None, node.hostname)
+    login = settings.tailnet.login_server
+    up = [f"--hostname={own.hostname}", *([f"--login-server={login}"] if login else [])]
+    up += [] if node.people else ["--shields-up"]
+    return SCRIPT.format(
+        gateway=host.gateway_name(instance, settings),
+        home=HOME,
+        label=LABEL,
+        key=shlex.quote(auth_key),
+        secret=shlex.quote(f"{host.secret_name(instance)}={secret}"),
+        up=shlex.join(up),
+        node=NODE_VERSION,
+        openclaw=version_of(instance.gateway.image or settings.images.gateway),
+        enrol=host.ENROL_SCRIPT,
+        environment=shlex.join(f"{key}={value}" for key, value in host.variables(instance).items()),
+        arguments=shlex.join(host.arguments(node, instance, settings)),
+        plist=plist(node, instance, settings),
+    )

@@ -1,0 +1,100 @@
+"""One execution node: its key, and the material or the pod with which it joins."""
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from components import names
+from components.admission import AdmissionGuard
+from components.manifest import register
+from components.network import InstanceNetwork
+from components.nodes import host, linux, mac, mobile, pod
+from components.sealed_key import SealedKey
+from components.secrets import secret
+from components.settings import AuthKey, Instance, Node, Settings
+from components.storage import InstanceStorage
+from components.tailnet.credentials import Device, auth_key
+from components.tailnet.tailnet import OwnedTailnet
+
+
+def key_of(node: Node, tailnet: OwnedTailnet | None) -> pulumi.Input[str] | None:
+    """The one-off key of the node's machine, given or minted; None for a phone, whose person logs in."""
+    if node.kind == "mobile":
+        return None
+    if node.auth_key.value is not None:
+        return node.auth_key.value.get_secret_value()
+    own = names.node(node.id)
+    # A key for one machine: copied from the join material, it lets nobody else in once that machine has joined.
+    once = AuthKey.model_construct(
+        reusable=False, expiry_days=node.auth_key.expiry_days, rotation=node.auth_key.rotation
+    )
+    # Checked with the settings: without a tailnet of our own, it is given.
+    return auth_key(own.logical("authkey"), Device(own.tag, own.id), once, tailnet.credential_opts) if tailnet else None
+
+
+class ExecutionNode(pulumi.ComponentResource):
+    """A node of any kind. `summary` is what the stack exports of it."""
+
+    join: pulumi.Output[str] | None
+    """What joins its machine, a secret: user-data, a script or a guide; None for a pod, which joins by itself."""
+
+    def __init__(
+        self,
+        node: Node,
+        instance: Instance,
+        settings: Settings,
+        key: pulumi.Input[str] | None,
+        gateway_secret: pulumi.Input[str],
+        keeper: k8s.Provider,
+        guard: AdmissionGuard,
+        opts: pulumi.ResourceOptions,
+    ) -> None:
+        own = names.node(node.id, node.kubernetes.namespace, node.hostname)
+        inputs = {"kind": node.kind, "gateway": node.gateway, "people": list(node.people)}
+        super().__init__("openclaw:tailnet:Node", own.logical(), inputs, opts)
+        self.summary = host.summary(node, instance, settings)
+        self.join = None
+        if node.kind == "mobile":
+            self.join = pulumi.Output.secret(mobile.guide(node, instance, settings))
+        elif key is not None and node.kind == "kubernetes":
+            self._pod(node, instance, settings, key, gateway_secret, keeper, guard)
+        elif key is not None:
+            self.join = pulumi.Output.secret(
+                pulumi.Output.all(key, gateway_secret).apply(
+                    lambda parts: _material(node, instance, settings, parts[0], parts[1])
+                )
+            )
+        self.register_outputs(self.summary)
+
+    def _pod(
+        self,
+        node: Node,
+        instance: Instance,
+        settings: Settings,
+        key: pulumi.Input[str],
+        gateway_secret: pulumi.Input[str],
+        keeper: k8s.Provider,
+        guard: AdmissionGuard,
+    ) -> None:
+        own = names.node(node.id, node.kubernetes.namespace, node.hostname)
+        labels = own.labels(names.stack(pulumi.get_stack()))
+        side = pod.tailnet_side(node, own)
+        child = pulumi.ResourceOptions(parent=self)
+        storage = InstanceStorage(own.logical("storage"), own, labels, side, keeper, child)
+        inside = pulumi.ResourceOptions(parent=self, depends_on=[storage])
+        network = InstanceNetwork(own.logical("network"), own, labels, side, settings.cluster, inside)
+        token = secret(own.logical("gateway-token"), own.namespace, labels, {"token": gateway_secret}, inside)
+        sealed = SealedKey(own.logical("sealed-key"), own, labels, key, inside)
+        sources = pod.Sources(token, sealed.kek_secret, sealed.sealed_secret)
+        register(
+            k8s.apps.v1.Deployment,
+            own.logical("host"),
+            pod.deployment(own, labels, node, instance, settings, sources),
+            pulumi.ResourceOptions(parent=self, depends_on=[storage, network, guard]),
+        )
+
+
+def _material(node: Node, instance: Instance, settings: Settings, key: str, gateway_secret: str) -> str:
+    if node.kind == "mac":
+        return mac.script(node, instance, settings, key, gateway_secret)
+    files = linux.files(node, instance, settings)
+    return linux.user_data(files, host.secret_name(instance), key, gateway_secret)

@@ -1,0 +1,158 @@
+"""A pod as a node: OpenClaw's node host beside a sidecar of its own, which takes it into the tailnet and nothing in."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import pulumi
+
+from components import gateway, sealed_key, sidecar
+from components.constants import (
+    ENROL_CONTAINER,
+    LABEL_INSTANCE,
+    LABEL_SIDECAR,
+    NODE_CONTAINER,
+    VOLUME_HOME,
+    VOLUME_TMP,
+)
+from components.manifest import Manifest, env, locked_down, metadata
+from components.names import Names
+from components.nodes import host
+from components.settings import Instance, Node, Settings, Sidecar
+
+# Where the sidecar is a proxy: the node host needs no route, no DNS and no device of the tailnet for it.
+PROXY: Final = "127.0.0.1:1055"
+MARKER: Final = f"{gateway.HOME}/.openclaw-enrolled"
+# What runs at the moment may take so long to end.
+GRACE_SECONDS: Final = 60
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Names of the objects that the pod reads."""
+
+    token: pulumi.Input[str]
+    kek: pulumi.Input[str]
+    sealed_key: pulumi.Input[str]
+
+
+def tailnet_side(node: Node, names: Names) -> Instance:
+    """The node as an instance that serves nothing: what is common to the two is declared by the same components.
+
+    Userspace: it needs no capability and no device, and what it would forward to loopback nobody may connect to (I7).
+    """
+    own = node.kubernetes
+    return Instance.model_construct(
+        id=names.id,
+        people=(),
+        namespace=names.namespace,
+        tailscale=Sidecar(mode="userspace", hostname=names.hostname, resources=own.sidecar_resources),
+        storage=own.storage,
+        extra_egress=own.extra_egress,
+    )
+
+
+def deployment(
+    names: Names, labels: Mapping[str, str], node: Node, instance: Instance, settings: Settings, sources: Sources
+) -> Manifest:
+    """The Deployment. Pure but for the names in `sources`, which may be Outputs."""
+    return {
+        "metadata": metadata(
+            names.namespace,
+            labels,
+            name=names.deployment,
+            # It is ready once somebody has approved it, and `pulumi up` does not wait for people.
+            annotations={"pulumi.com/skipAwait": "true"},
+        ),
+        "spec": {
+            "replicas": 1,
+            # Two pods must never write one state, nor be one device.
+            "strategy": {"type": "Recreate"},
+            "revisionHistoryLimit": 2,
+            "selector": {"matchLabels": {LABEL_INSTANCE: names.id}},
+            "template": {
+                "metadata": {"labels": {**labels, LABEL_SIDECAR: "true"}},
+                "spec": _pod(names, node, instance, settings, sources),
+            },
+        },
+    }
+
+
+def _pod(names: Names, node: Node, instance: Instance, settings: Settings, sources: Sources) -> Manifest:
+    own = node.kubernetes
+    side = tailnet_side(node, names)
+    image = own.image or instance.gateway.image or settings.images.gateway
+    return {
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "hostNetwork": False,
+        "hostPID": False,
+        "hostIPC": False,
+        "restartPolicy": "Always",
+        "terminationGracePeriodSeconds": GRACE_SECONDS,
+        "securityContext": {
+            "fsGroup": gateway.USER,
+            "fsGroupChangePolicy": "Always",
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "initContainers": [
+            sealed_key.container(image, names.seal_subject),
+            sidecar.container(
+                names, side.tailscale, settings.tailnet, own.sidecar_image or settings.images.tailscale, proxy=PROXY
+            ),
+            _enrol(node, instance, settings, image, sources),
+        ],
+        "containers": [_host(node, instance, settings, image)],
+        "volumes": [
+            {"name": VOLUME_HOME, "persistentVolumeClaim": {"claimName": names.home_claim}},
+            {"name": VOLUME_TMP, "emptyDir": {}},
+            *sidecar.volumes(side.tailscale, None, names.tailnet_claim),
+            *sealed_key.volumes(sources.kek, sources.sealed_key),
+        ],
+    }
+
+
+def _enrol(node: Node, instance: Instance, settings: Settings, image: str, sources: Sources) -> Manifest:
+    """Waits until the node is approved. Only here is the gateway's secret, and no command runs here."""
+    made = _container(ENROL_CONTAINER, node, instance, image)
+    command = _command(node, instance, settings)
+    made["args"] = ["node", "--input-type=module", "--eval", host.ENROL_SCRIPT, "--", MARKER, "-", *command]
+    made["env"].append(
+        {
+            "name": host.secret_name(instance),
+            "valueFrom": {"secretKeyRef": {"name": sources.token, "key": "token"}},
+        }
+    )
+    return made
+
+
+def _host(node: Node, instance: Instance, settings: Settings, image: str) -> Manifest:
+    # No probe: nothing listens, and it ends when it can do nothing more.
+    return {**_container(NODE_CONTAINER, node, instance, image), "args": _command(node, instance, settings)}
+
+
+def _command(node: Node, instance: Instance, settings: Settings) -> list[str]:
+    return ["node", "/app/openclaw.mjs", *host.arguments(node, instance, settings)]
+
+
+def _container(name: str, node: Node, instance: Instance, image: str) -> Manifest:
+    resources = node.kubernetes.resources
+    values = {
+        **host.environment(gateway.HOME, instance),
+        # Its own traffic, and by the usual variables that of its commands.
+        "OPENCLAW_PROXY_URL": f"http://{PROXY}",
+        "NODE_OPTIONS": f"--max-old-space-size={gateway.heap_mebibytes(resources)}",
+    }
+    return {
+        "name": name,
+        "image": image,
+        "imagePullPolicy": "IfNotPresent",
+        "workingDir": gateway.HOME,
+        "env": env(values),
+        "resources": gateway.limits(resources),
+        "securityContext": locked_down(gateway.USER),
+        "volumeMounts": [
+            {"name": VOLUME_HOME, "mountPath": gateway.HOME},
+            {"name": VOLUME_TMP, "mountPath": "/tmp"},
+        ],
+    }

@@ -1,0 +1,234 @@
+"""Execution nodes: a machine and a pod join their gateway through the tailnet, and run what it sends once approved."""
+
+import dataclasses
+import json
+import time
+from collections.abc import Generator
+from typing import Any, Final
+
+import pytest
+from e2e_world import ALICE, HOME, LAB, Figures, Gateway, as_json, join, with_
+from node_machine import NodeMachine, Running
+
+from sandbox.node import devices
+from sandbox.stack_config import PROJECT, Values, merged
+from sandbox.tailnet import headscale
+from sandbox.world import World
+from tests.engine.engine_world import Cluster, Stack, eventually
+
+SMALL: Final = {"home": {"size": "64Mi"}, "tailnet": {"size": "64Mi"}, "retain": False}
+MACHINE: Final[Values] = {"id": "machine", "kind": "linux", "gateway": "home"}
+POD: Final[Values] = {"id": "pod", "kind": "kubernetes", "gateway": "home", "kubernetes": {"storage": SMALL}}
+TAG: Final = "tag:openclaw-node-machine"
+
+
+@dataclasses.dataclass
+class Nodes:
+    """What the journey's steps share, in order."""
+
+    stack: Stack
+    home: Gateway
+    lab: Gateway
+    machine: NodeMachine
+    running: list[Running]
+
+    def start(self, command: list[str]) -> Running:
+        self.running.append(self.machine.start(command))
+        return self.running[-1]
+
+    def cli(self, *arguments: str) -> Any:
+        """The gateway's own CLI, in its pod."""
+        said = self.home.openclaw(*arguments, "--json")
+        return json.loads(said[min(place for place in (said.find("{"), said.find("[")) if place >= 0) :])
+
+    def invoke(self, name: str, which: str, /, **params: Any) -> Any:
+        """What came of a command that the gateway sends to a node: `payload`, or `error`."""
+        known = {node["displayName"]: node["nodeId"] for node in self.cli("nodes", "status")["nodes"]}
+        sent = {
+            "nodeId": known.get(name, name),
+            "command": which,
+            "params": params,
+            "idempotencyKey": str(time.time()),
+        }
+        done = self.home.attempt(
+            "node", "openclaw.mjs", "gateway", "call", "node.invoke", "--params", json.dumps(sent), "--json"
+        )
+        return as_json(done.stdout) if "{" in done.stdout else {"error": done.stderr}
+
+    def output(self, name: str, *command: str) -> str:
+        done = self.invoke(name, "system.run", command=command)
+        assert "payload" in done, done
+        return done["payload"]["stdout"]
+
+    def pending_device(self, name: str) -> list[str]:
+        return [entry["requestId"] for entry in self.cli("devices", "list")["pending"] if entry["displayName"] == name]
+
+    def approve_device(self, name: str) -> None:
+        eventually(lambda: self.pending_device(name), f"{name} to ask", 120)
+        self.cli("devices", "approve", self.pending_device(name)[0])
+
+    def pending_surface(self, name: str) -> list[Any]:
+        return [entry for entry in self.cli("nodes", "pending") if entry["displayName"] == name]
+
+    def approve_surface(self, name: str) -> Any:
+        eventually(lambda: self.pending_surface(name), f"{name} to say what it offers", 120)
+        (request,) = self.pending_surface(name)
+        return self.cli("nodes", "approve", request["requestId"])
+
+
+def with_nodes(stack: Stack, *nodes: Values) -> Stack:
+    return dataclasses.replace(stack, config=merged(stack.config, {f"{PROJECT}:nodes": list(nodes)}))
+
+
+@pytest.fixture(scope="module")
+def nodes(world: World, cluster: Cluster, stack: Stack) -> Generator[Nodes]:
+    home, lab = Gateway(world, cluster, "home"), Gateway(world, cluster, "lab")
+    ours = with_nodes(stack, MACHINE, POD)
+    # The next module applies its own.
+    stack.applied = None
+    ours.up(HOME, LAB)
+    home.wait_ready()
+    lab.wait_ready()
+    machine = NodeMachine.of(world, ours.engine(HOME, LAB).outputs()["join"]["machine"])
+    made = Nodes(ours, home, lab, machine, [])
+    try:
+        yield made
+    finally:
+        for running in made.running:
+            running.stop()
+        devices.remove(machine.device)
+
+
+def test_i7_the_machine_joins_with_the_stack_s_key_and_reaches_its_own_gateway_only(
+    nodes: Nodes, world: World, figures: Figures
+) -> None:
+    begin = time.monotonic()
+    joined = nodes.machine.join()
+    assert joined.returncode == 0, joined.stderr
+    device = nodes.machine.device
+    eventually(lambda: device.curl("--fail", f"{nodes.home.url}/healthz", seconds=2).returncode == 0, "an answer")
+    figures("a machine joins and reaches its gateway", f"{time.monotonic() - begin:.1f} s")
+    with headscale.connected(world.home.tailnet) as control:
+        (own,) = [node for node in control.nodes() if TAG in node.tags]
+    assert (list(own.tags), own.given_name) == ([TAG], "openclaw-node-machine")
+    for url in (nodes.lab.url, f"http://{nodes.home.hostname}:18789", f"http://{nodes.home.hostname}:9002"):
+        assert device.curl(url, seconds=3).returncode in (6, 7, 28), url
+    # Nobody is listed: not even the gateway's owner reaches the machine.
+    owner = join(world, devices.OWNER, ALICE)
+    assert owner.run("nc", "-z", "-w", "2", str(own.ip_addresses[0]), "22").returncode != 0
+    assert device.curl(nodes.home.url, seconds=3).returncode == 0
+
+
+def test_the_key_lets_in_one_machine(nodes: Nodes, world: World) -> None:
+    second = devices.start(nodes.machine.device.layout, "node-thief")
+    try:
+        key = next(text for path, text in nodes.machine.files.items() if path.endswith("tailnet-key"))
+        file = second.directory / "key"
+        file.write_text(key)
+        options = (f"--login-server={world.login_server}", f"--auth-key=file:{file}", "--timeout=10s")
+        assert second.tailscale("up", *options).returncode != 0
+    finally:
+        devices.remove(second)
+
+
+def test_before_it_is_approved_nothing_executes(nodes: Nodes, figures: Figures) -> None:
+    enrol = nodes.start(nodes.machine.command("ExecStartPre"))
+    eventually(lambda: "detail=PAIRING_REQUIRED" in enrol.said, "the machine to ask", 60)
+    refused = nodes.invoke("machine", "system.run", command=["uname"])
+    assert "payload" not in refused, refused
+    nodes.approve_device("machine")
+    eventually(lambda: enrol.process.poll() is not None, "the approval to be seen", 60)
+    assert enrol.process.returncode == 0, enrol.said
+    assert not (nodes.machine.home / "gateway-secret").exists()
+
+    host = nodes.start(nodes.machine.command("ExecStart"))
+    eventually(lambda: "node host gateway connected" in host.said, "the node to connect", 60)
+    # Connected, and not approved for any command yet.
+    eventually(lambda: nodes.pending_surface("machine"), "what it offers", 30)
+    refused = nodes.invoke("machine", "system.run", command=["uname"])
+    assert "payload" not in refused, refused
+    figures("a node before its commands are approved", str(refused)[:200])
+
+
+def test_what_the_gateway_sends_is_executed_on_the_machine(nodes: Nodes, figures: Figures) -> None:
+    approved = nodes.approve_surface("machine")
+    assert approved["node"]["commands"] == ["system.run", "system.run.prepare", "system.which"]
+    (nodes.machine.home / "mark").write_text("of this machine\n")
+    begin = time.monotonic()
+    assert nodes.output("machine", "cat", "mark") == "of this machine\n"
+    figures("a command through the gateway's CLI", f"{time.monotonic() - begin:.1f} s")
+    assert nodes.output("machine", "id", "-u").strip() == "1000"
+    # What the enrolment had, no command sees.
+    token = nodes.home.token()
+    seen = nodes.output("machine", "sh", "-c", "env; cat /proc/*/environ /proc/*/cmdline 2>/dev/null | tr '\\0' '\\n'")
+    assert "OPENCLAW_NO_AUTO_UPDATE=1" in seen
+    assert token not in seen
+
+
+def test_a_command_that_was_not_offered_is_refused(nodes: Nodes, figures: Figures) -> None:
+    refused = nodes.invoke("machine", "system.notify", title="x")
+    assert "payload" not in refused, refused
+    figures("a command outside the list", str(refused)[:200])
+
+
+def test_a_pod_is_a_node_like_any_other(nodes: Nodes, cluster: Cluster, figures: Figures) -> None:
+    pod = Gateway(nodes.home.world, cluster, "node-pod")
+    begin = time.monotonic()
+    nodes.approve_device("pod")
+    pod.wait_ready(240)
+    nodes.approve_surface("pod")
+    # What it offers is known from its first connection, which ended with the enrolment.
+    eventually(lambda: "payload" in nodes.invoke("pod", "system.run", command=["true"]), "the pod to be connected", 60)
+    assert nodes.output("pod", "sh", "-c", "hostname").strip() == pod.pod["metadata"]["name"]
+    figures("a pod, from its request to a command", f"{time.monotonic() - begin:.1f} s")
+    assert nodes.home.token() not in nodes.output("pod", "sh", "-c", "env; cat /proc/*/environ | tr '\\0' '\\n'")
+    assert len(pod.devices()) == 1
+    # A new pod is the same node: nobody approves again.
+    pod.kubectl("delete", "pod", pod.pod["metadata"]["name"], "--wait=true", seconds=120)
+    pod.wait_ready(240)
+    eventually(lambda: "payload" in nodes.invoke("pod", "system.run", command=["true"]), "the same node", 60)
+
+
+def test_a_command_that_the_gateway_denies_is_refused_whatever_the_machine_offers(
+    nodes: Nodes, figures: Figures
+) -> None:
+    assert "payload" in nodes.invoke("machine", "system.which", bins=["sh"])
+    without = {"commands": ["system.run", "system.run.prepare"]}
+    # The token changes as well: a paired node has a credential of its own.
+    changed = {"nodes": {"commands": {"deny": ["system.which"]}}, "auth": {"rotation": "again"}}
+    denied = with_(HOME, gateway=changed)
+    with_nodes(nodes.stack, {**MACHINE, **without}, {**POD, **without}).up(denied, LAB)
+    nodes.home.wait_ready()
+    # The machine still runs what it was told at first, and has come back by itself.
+    begin = time.monotonic()
+    eventually(
+        lambda: "payload" in nodes.invoke("machine", "system.run", command=["true"]), "the machine to come back", 90
+    )
+    figures("a node is back after its gateway's restart", f"{time.monotonic() - begin:.1f} s")
+    refused = nodes.invoke("machine", "system.which", bins=["sh"])
+    assert "payload" not in refused, refused
+    figures("a command that the gateway denies", str(refused)[:200])
+
+
+def test_a_machine_cannot_become_another_gateway_s_node(nodes: Nodes) -> None:
+    command = [word.replace(nodes.home.hostname, nodes.lab.hostname) for word in nodes.machine.command("ExecStart")]
+    other = nodes.start(command)
+    eventually(lambda: "connect failed" in other.said or other.process.poll() is not None, "a refusal", 60)
+    other.stop()
+    assert "gateway connected" not in other.said
+    listed = as_json(nodes.lab.openclaw("devices", "list", "--json"))
+    assert [entry for entry in listed["pending"] if entry["role"] == "node"] == []
+
+
+def test_a_node_that_was_removed_is_out_at_once_and_cannot_even_ask_again(nodes: Nodes, figures: Figures) -> None:
+    host = nodes.running[1]
+    assert host.process.poll() is None, host.said
+    nodes.home.openclaw("nodes", "remove", "--node", "machine")
+    eventually(lambda: "device removed" in host.said, "the connection to be closed", 10)
+    assert "payload" not in nodes.invoke("machine", "system.run", command=["true"])
+    host.stop()
+    again = nodes.start(nodes.machine.command("ExecStart"))
+    eventually(lambda: again.process.poll() is not None, "it to give up", 60)
+    assert "AUTH_TOKEN_MISSING" in again.said or "AUTH_DEVICE_TOKEN_MISMATCH" in again.said
+    assert nodes.pending_device("machine") == []
+    figures("a removed node", again.said.strip().splitlines()[-1][:120])
