@@ -38,14 +38,16 @@ class Topology(pulumi.ComponentResource):
         )
         for warning in warnings(settings):
             pulumi.log.warn(warning, self)
+        # First: when the policy is refused, nothing of the cluster was touched.
+        within = pulumi.ResourceOptions(parent=self)
+        tailnet = ManagedTailnet("tailnet", settings, within) if settings.tailnet.ownership != "external" else None
+        if tailnet:
+            devices.report(settings, tailnet.api, self)
         cluster, keeper = self._clusters(settings, stack)
         child = pulumi.ResourceOptions(
             parent=self, providers=[cluster, random.Provider("random", opts=pulumi.ResourceOptions(parent=self))]
         )
         guard = AdmissionGuard("guard", stack, child)
-        tailnet = ManagedTailnet("tailnet", settings, child) if settings.tailnet.ownership != "external" else None
-        if tailnet:
-            devices.report(settings, tailnet.api, self)
         gateways = {
             instance.id: GatewayInstance(
                 instance, settings, _credential(instance, settings, tailnet), keeper, guard, child

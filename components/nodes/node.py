@@ -13,10 +13,10 @@ from components.secrets import secret
 from components.settings import AuthKey, Instance, Node, Settings
 from components.storage import InstanceStorage
 from components.tailnet.credentials import Device, auth_key
-from components.tailnet.tailnet import OwnedTailnet
+from components.tailnet.tailnet import ManagedTailnet
 
 
-def key_of(node: Node, tailnet: OwnedTailnet | None) -> pulumi.Input[str] | None:
+def key_of(node: Node, tailnet: ManagedTailnet | None) -> pulumi.Input[str] | None:
     """The one-off key of the node's machine, given or minted; None for a phone, whose person logs in."""
     if node.kind == "mobile":
         return None

@@ -10,6 +10,7 @@ class Guard:
 
     def __init__(self, live: Live, text: str) -> None:
         self._live = live.text
+        self._reason = live.reason
         self._text = text
         self._written = False
         always = pulumi.ResourceHookOptions(on_dry_run=True)
@@ -27,6 +28,12 @@ class Guard:
     def before_update(self, args: pulumi.ResourceHookArgs) -> None:
         """The state has what was last written or imported: the live policy must still be that."""
         self._written = True
+        # A preview writes nothing.
+        if self._live is None and not pulumi.runtime.is_dry_run():
+            raise pulumi.RunError(
+                f"The tailnet's policy cannot be read, so it is not overwritten: {self._reason}\n"
+                "Mend that, or its credentials (they need to read the policy)."
+            )
         before = (args.old_inputs or {}).get("acl")
         if isinstance(before, str):
             self._compare(before)

@@ -1,6 +1,7 @@
 """The policy that is in force, read through the API; and whether it may be replaced."""
 
 import difflib
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -32,9 +33,8 @@ def read(provider: tailscale.Provider) -> Live:
     try:
         return Live(tailscale.get_acl(opts=pulumi.InvokeOptions(provider=provider)).hujson)
     except Exception as error:  # the SDK raises no narrower one for a provider that fails
-        return Live(
-            None, str(error).partition("\n")[0].removeprefix("invoke of tailscale:index/getAcl:getAcl failed: ")
-        )
+        # "invocation of tailscale:index/getAcl:getAcl returned an error: ..."
+        return Live(None, re.sub(r"^invo\S+ of \S+ (returned an error|failed): ", "", str(error).partition("\n")[0]))
 
 
 def same(first: str, second: str) -> bool:

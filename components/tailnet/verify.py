@@ -53,8 +53,7 @@ def verify(text: str, settings: Settings) -> Findings:
         found.wide += [*_too_wide(opened), *_owners(owners, tags), *_members(judged, settings)]
         found.wide += [*_ssh(document, tags), *_funnel(document, tags, found)]
         # What is too wide will go: it is no way in for the people who are listed.
-        going = {rule for rule, _, _ in opened}
-        kept = replace(judged.policy, rules=tuple(rule for rule in judged.policy.rules if rule not in going))
+        kept = replace(judged.policy, rules=tuple(_narrowed(judged.policy.rules, opened)))
         judged = Evaluator(kept, judged.network)
         lacking = {device.tag: _lacking(judged, device, settings, found) for device in devices}
     except PolicyError as error:
@@ -106,6 +105,14 @@ def _too_wide(opened: Opened) -> Iterator[str]:
         closed = [port for port in sorted({*CLOSED_PORTS}) if any((TCP, port) in service for service in services)]
         among = f", {', '.join(map(str, closed))} among them" if any(one.first != one.last for one in services) else ""
         yield f"{rule}: {source} may reach {_several(tags)} on {_ports(services)}{among}"
+
+
+def _narrowed(rules: Sequence[Rule], opened: Opened) -> Iterator[Rule]:
+    """The rules without the sources that reach too much by them."""
+    going = {(rule, source) for rule, source, _ in opened}
+    for rule in rules:
+        if sources := tuple(source for source in rule.sources if (rule, source.text) not in going):
+            yield replace(rule, sources=sources)
 
 
 def _allowed(judged: Evaluator, device: Wanted, settings: Settings) -> frozenset[str]:

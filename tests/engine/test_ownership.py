@@ -32,8 +32,11 @@ def test_i7_a_policy_of_somebody_else_is_refused_at_preview_and_taken_over_by_an
     taking.up()
     assert tailnet.policy() == THEIRS
     planned = late.preview(instance("late"))
+    assert "+ alice@example.com may open gateway late (tcp 80)" in planned.output
+    assert "| alice@example.com | tag:openclaw-late | late | tcp 80 | yes | no | grants[0] |" in planned.output
     assert steps(planned)["policy"] == "update", planned.output
-    late.up(instance("late"))
+    [row] = late.up(instance("late")).outputs["access"]
+    assert (row["subject"], row["device"], row["port"]) == ("alice@example.com", "tag:openclaw-late", "tcp 80")
     assert '"tag:openclaw-late"' in tailnet.policy()
     after = late.preview(instance("late"))
     assert after.unchanged, steps(after)
@@ -83,4 +86,7 @@ def test_i7_a_policy_of_somebody_else_is_verified(stack: MakeStack, tailnet: Tai
     # Somebody opens it to another person: the next preview says who.
     tailnet.write_policy(before.replace('"src": ["alice@example.com"]', f'"src": ["alice@example.com", "{BOB}"]'))
     with pytest.raises(EngineError, match=f"{BOB} may reach tag:openclaw-proven on tcp:80"):
+        guest.preview(instance("proven"))
+    guest.config = {f"{PROJECT}:tailnet": {"ownership": "verified", "apiUrl": "http://127.0.0.1:9"}}
+    with pytest.raises(EngineError, match="cannot be read, so who would reach the gateways is not known: cannot reach"):
         guest.preview(instance("proven"))

@@ -56,7 +56,7 @@ def test_i7_the_first_write_over_somebodys_policy_is_refused() -> None:
     )
 
 
-def before_update(live: str, written: str) -> None:
+def before_update(live: str | Exception, written: str) -> None:
     """What the engine does before it updates the policy, when `written` is in the state."""
     graph = run_program(OWNED, live=live)
     args = pulumi.ResourceHookArgs(ACL, "acl", "policy", "tailscale:index/acl:Acl", old_inputs={"acl": written})
@@ -78,5 +78,10 @@ def test_i7_the_difference_is_shown_and_cut() -> None:
     assert len(long) == SHOWN + 4
 
 
-def test_i7_a_policy_that_cannot_be_read_blocks_nothing() -> None:
-    assert run_program(OWNED, live=OSError("away")).of("Acl")
+def test_i7_a_policy_that_cannot_be_read_blocks_no_preview() -> None:
+    assert run_program(OWNED, preview=True, live=OSError("away")).of("Acl")
+
+
+def test_i7_an_update_over_a_policy_that_cannot_be_read_is_refused() -> None:
+    with pytest.raises(pulumi.RunError, match="cannot be read, so it is not overwritten: the API is away"):
+        before_update(OSError("the API is away"), TEXT)

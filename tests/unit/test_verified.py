@@ -65,6 +65,12 @@ def test_i7_the_fragment_makes_a_strangers_policy_right(config: Raw, groups_know
     assert found(merged(theirs, findings.missing), config) == Findings()
 
 
+def test_i7_of_a_rule_that_is_too_wide_only_the_wide_part_is_named() -> None:
+    policy = right()
+    policy["grants"][0]["src"].append("eve@example.com")
+    assert found(policy) == Findings(["grants[0]: eve@example.com may reach tag:openclaw-home on tcp:443"])
+
+
 def test_i7_only_what_is_missing_is_in_the_fragment() -> None:
     config: Raw = smallest(people=[YOU, "bob@example.com"])
     findings = found(right(), config)
