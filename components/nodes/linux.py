@@ -61,7 +61,7 @@ WantedBy=multi-user.target
 
 JOIN_SCRIPT: Final = """\
 #!/bin/sh
-# Run once by cloud-init, as root: installs Tailscale, Node.js and OpenClaw, joins the tailnet, starts the node.
+# Run by cloud-init at the first start, as root: installs Tailscale, Node.js and OpenClaw, joins the tailnet, starts the node.
 set -eu
 umask 022
 export DEBIAN_FRONTEND=noninteractive
@@ -84,7 +84,9 @@ archive=node-v{node}-linux-$arch.tar.xz
 cd /tmp
 curl -fsSLO https://nodejs.org/dist/v{node}/$archive
 curl -fsSL https://nodejs.org/dist/v{node}/SHASUMS256.txt | grep " $archive\\$" | sha256sum --check -
-chown {user}:{user} {home} {secret}
+chown {user}:{user} {home}
+# Gone once the node is approved: this script may run again, for another version.
+if [ -f {secret} ]; then chown {user}:{user} {secret}; fi
 chmod 0700 {home}
 # As the node's own user: nothing of the package runs as root.
 runuser -u {user} -- sh -eu -c '
@@ -97,7 +99,7 @@ rm -f "/tmp/$archive"
 systemctl daemon-reload
 systemctl enable {user}.service
 # Not waited for: somebody has to approve it first.
-systemctl start --no-block {user}.service
+systemctl restart --no-block {user}.service
 """
 
 
