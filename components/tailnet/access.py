@@ -63,7 +63,8 @@ def rows(text: str, settings: Settings, tags: Sequence[str] = ()) -> list[Row]:
     gateways = {device.tag: device.gateway for device in listed(settings)}
     for tag in tags:
         gateways.setdefault(tag, "")
-    document = shape.document(text)
+    # Its tests say nothing of their own.
+    document = {name: section for name, section in shape.document(text).items() if name != "tests"}
     # A rule for everything reaches a tag before anybody declares it.
     declared = {**{tag: list[str]() for tag in gateways}, **shape.mapping(document.get("tagowners"), "tagOwners")}
     judged = Evaluator(Policy.parse(json.dumps({**document, "tagowners": declared})), people(settings))
@@ -83,6 +84,8 @@ def rows(text: str, settings: Settings, tags: Sequence[str] = ()) -> list[Row]:
 
 def changes(before: str, after: str, settings: Settings) -> list[str]:
     """What the policy `after` gives and takes, against `before`, one line each. Raises PolicyError."""
+    if before == after:
+        return []
     documents = [shape.mapping(shape.document(text).get("tagowners"), "tagOwners") for text in (before, after)]
     # Devices of the stack that are not in the settings any more lose what they had, too.
     gone = [tag for owners in documents for tag in owners if tag.startswith(_TAG)]

@@ -13,6 +13,10 @@ _TRAILING_COMMA: Final = re.compile(rf"{_STRING}|,(?=\s*[\]}}])", re.DOTALL)
 
 def loads(text: str) -> object:
     """Raises ValueError with line and column (as in the text given) when it is not HuJSON."""
+    try:
+        return json.loads(text)  # without comments: ten times as fast, for the policies of many gateways
+    except ValueError:
+        pass
     return json.loads(_TRAILING_COMMA.sub(_blank, _COMMENT.sub(_blank, text)))
 
 

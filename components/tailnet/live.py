@@ -33,8 +33,8 @@ def read(provider: tailscale.Provider) -> Live:
     try:
         return Live(tailscale.get_acl(opts=pulumi.InvokeOptions(provider=provider)).hujson)
     except Exception as error:  # the SDK raises no narrower one for a provider that fails
-        # "invocation of tailscale:index/getAcl:getAcl returned an error: ..."
-        return Live(None, re.sub(r"^invo\S+ of \S+ (returned an error|failed): ", "", str(error).partition("\n")[0]))
+        # SDK and engine each put their words before the provider's: "invoke of ... failed: invocation of ... returned an error: "
+        return Live(None, re.sub(r"^(invo\S+ of \S+ (returned an error|failed): )+", "", str(error).partition("\n")[0]))
 
 
 def same(first: str, second: str) -> bool:

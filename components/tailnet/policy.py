@@ -39,7 +39,12 @@ def policy(settings: Settings) -> PolicyText:
         ),
         [*map(grant, reachable), *node_grants(settings)],
         [
-            *(test for instance in reachable for test in _tests(instance, _others(instance, settings.instances))),
+            *(
+                test
+                for place, instance in enumerate(settings.instances)
+                if instance.tailscale.enabled
+                for test in _tests(instance, _others(place, settings.instances))
+            ),
             *node_tests(settings),
         ],
     )
@@ -56,10 +61,9 @@ def grant(instance: Instance) -> Grant:
     return Grant(instance.people, [tag_of(instance)], [port], why=f"{instance.id}: its people open the gateway.")
 
 
-def _others(instance: Instance, instances: Sequence[Instance]) -> Sequence[Instance]:
-    """The next instances after this one, in a ring."""
-    place = instances.index(instance)
-    return [*instances[place + 1 :], *instances[:place]][:OTHERS]
+def _others(place: int, instances: Sequence[Instance]) -> Sequence[Instance]:
+    """The next instances after the one at `place`, in a ring."""
+    return [*instances[place + 1 : place + 1 + OTHERS], *instances[: min(place, OTHERS)]][:OTHERS]
 
 
 def _tests(instance: Instance, others: Sequence[Instance]) -> Iterator[PolicyTest]:

@@ -238,7 +238,7 @@ Or let this stack write the whole policy: tailnet.ownership "owned".""".replace(
 
 def test_i7_a_policy_that_cannot_be_read_is_not_taken_for_a_good_one() -> None:
     with pytest.raises(pulumi.RunError, match="so who would reach the gateways is not known: the API is away"):
-        run_program(smallest(), live=OSError("the API is away"))
+        run_program(smallest(), live=OSError("invocation of x:index/getAcl:getAcl returned an error: the API is away"))
 
 
 def test_i7_long_lists_are_cut() -> None:
