@@ -234,11 +234,22 @@ done"""
         process.wait()
 
 
-def settle(stack: Stack, *gateways: Gateway) -> None:
-    """The state from which every test starts, whatever ran before: both instances as declared, ready."""
-    stack.at(HOME, LAB)
-    for gateway in gateways:
-        gateway.wait_ready()
+def apply(cluster: Cluster, stack: Stack, *instances: Values) -> None:
+    """Exactly these instances, as declared. The device of one that was removed meanwhile is removed too, as `up` asks for
+    when it warns of it: a new device would get the name with a suffix."""
+    for one in instances:
+        if cluster.get(f"/api/v1/namespaces/openclaw-{one['id']}") is None:
+            with headscale.connected(stack.world.home.tailnet) as control:
+                for node in control.nodes():
+                    if f"tag:openclaw-{one['id']}" in node.tags:
+                        control.delete_node(node.id)
+    stack.at(*instances)
+
+
+def settle(stack: Stack, gateway: Gateway) -> None:
+    """The state from which every test starts, whatever ran before: both instances as declared, this one ready."""
+    apply(gateway.cluster, stack, HOME, LAB)
+    gateway.wait_ready()
 
 
 def as_json(text: str) -> Any:

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable
 
 import pytest
-from e2e_world import ALICE, HOME, MALLORY, join
+from e2e_world import ALICE, HOME, MALLORY, apply, join
 from fault_report import Row, keep, write
 from fault_world import QUICK_GATEWAY, SPARE, Breakable, Parts
 
@@ -53,7 +53,7 @@ def spare(world: World, cluster: Cluster, stack: Stack) -> Breakable:
 def _both(world: World, cluster: Cluster, stack: Stack) -> Breakable:
     spare = Breakable(world, cluster, "spare")
     # At once: its real gateway would take the processor from the other one.
-    with spare.quick(lambda: stack.at(HOME, SPARE)) as applied:
+    with spare.quick(lambda: apply(cluster, stack, HOME, SPARE)) as applied:
         pass
     applied.result()
     spare.play(QUICK_GATEWAY)

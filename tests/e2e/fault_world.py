@@ -263,11 +263,12 @@ class Breakable(Gateway):
                     machine.remove_tree(aside)
 
     def hog(self, container: str, spare: int = 4) -> None:
-        """Leave the container only so many MiB more than its processes hold, and ask for more than that inside it."""
+        """Leave the container only so many MiB more than it has, and ask inside it for more than that."""
         group = self.memory(container)
+        old = (group / "memory.usage_in_bytes").exists()
+        usage, limit = ("memory.usage_in_bytes", "memory.limit_in_bytes") if old else ("memory.current", "memory.max")
         stat = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
-        # Without the page cache, which the kernel would give up first.
-        used = int(stat["total_rss"] if "total_rss" in stat else stat["anon"])
-        limit = group / ("memory.limit_in_bytes" if "total_rss" in stat else "memory.max")
-        limit.write_text(str(used + spare * 2**20))
-        self.attempt("sh", "-c", "head -c 64m /dev/zero | tail >/dev/null", container=container)
+        # The kernel gives up the page cache first: that much more is asked for.
+        cache = int(stat["total_cache" if old else "file"]) >> 20
+        (group / limit).write_text(str(int((group / usage).read_text()) + spare * 2**20))
+        self.attempt("sh", "-c", f"head -c {cache + 64}m /dev/zero | tail >/dev/null", container=container)

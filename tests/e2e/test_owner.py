@@ -3,6 +3,8 @@
 from e2e_world import HOME, LAB, Figures, Gateway, as_json, wait_answer, with_
 from openclaw_client import Client
 
+from components.constants import SIDECAR_CONTAINER
+from components.sidecar import SERVE_KEY, SERVE_PATH
 from sandbox.node.devices import Device
 from sandbox.world import World
 from tests.engine.engine_world import Stack
@@ -96,19 +98,26 @@ def test_reach_tcp_lets_a_backend_client_in_without_pairing(
     assert client.call(url, "status", token)["ok"]
 
 
-def test_reach_https_is_served_as_declared_up_to_the_certificate(
+def test_reach_https_serves_nothing_without_certificates_and_is_as_declared_up_to_the_handshake_i1(
     home: Gateway, owner: Device, stack: Stack, figures: Figures
 ) -> None:
-    """headscale issues no certificates: everything but the handshake's end is shown here."""
+    """headscale issues no certificates: all but the handshake's end is shown here."""
     stack.up(with_(HOME, tailscale={"reach": "https"}), LAB)
     home.wait_ready()
+    said = home.logs(SIDECAR_CONTAINER)
+    assert "not able to issue TLS certs" in said, said[-2000:]
+    assert as_json(home.tailscale("serve", "status", "--json")) == {}
+    for port in (80, 443, 18789):
+        assert owner.curl(f"http://{home.hostname}:{port}/healthz", seconds=3).returncode in (7, 28)
+
+    # The declared configuration is one that tailscaled takes, and puts in force: the port answers, with TLS, and no page.
+    socket = ("--unix-socket", "/var/run/tailscale/tailscaled.sock")
+    put = ("curl", "-fsS", "--data-binary", f"@{SERVE_PATH}/{SERVE_KEY}", *socket)
+    home.exec(*put, "http://local-tailscaled.sock/localapi/v0/serve-config", container=SIDECAR_CONTAINER)
     served = as_json(home.tailscale("serve", "status", "--json"))
     assert served["TCP"] == {"443": {"HTTPS": True}}
     assert served["Web"] == {f"{home.hostname}:443": {"Handlers": {"/": {"Proxy": "http://127.0.0.1:18789"}}}}
-    assert not served.get("AllowFunnel")
-    # The port is open to the owner alone, and tailscaled looks for a certificate of this name.
+    assert not any(served.get("AllowFunnel", {}).values())
     refused = owner.curl("--insecure", f"https://{home.hostname}/healthz", seconds=20)
     assert refused.returncode == 35, refused.stderr
-    assert owner.curl(f"{home.url}/healthz", seconds=3).returncode in (7, 28)
-    sign = next(line for line in home.logs("tailscale").splitlines() if "TLS handshake error" in line)
-    figures("reach https without certificates: the sidecar says", sign.partition("TLS")[2][:110])
+    figures("reach https without certificates", refused.stderr.strip()[:90])
