@@ -11,6 +11,7 @@ from e2e_world import Figures, Gateway
 from components.constants import GATEWAY_CONTAINER, SIDECAR_CONTAINER
 from components.credential import AUTH_KEY_FILE, AUTH_KEY_PATH
 from components.sealed_key import COPY_FILE, KEK_PATH, SEALED_PATH
+from components.settings.types import quantity_bytes
 from components.sidecar import STATE_PATH
 from sandbox.world import World
 from tests.engine.engine_world import Cluster, Stack, unsealed
@@ -94,8 +95,13 @@ def test_the_gateway_container_can_read_its_device_s_name_but_change_nothing_i3(
     assert "100.64." in home.tailscale("ip")
 
 
-def test_no_container_holds_more_than_it_was_given_i2_i5(home: Gateway) -> None:
-    """As the kernel has it: capabilities, and no way to more of them."""
+def test_no_container_holds_more_than_it_was_given_i2_i9(home: Gateway) -> None:
+    """As the kernel has it: capabilities and no way to more of them, and no more memory than its own limit."""
+    spec = home.pod["spec"]
+    for entry in (*spec["containers"], next(one for one in spec["initContainers"] if one["name"] == SIDECAR_CONTAINER)):
+        read = "cat /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null || cat /sys/fs/cgroup/memory.max"
+        limit = home.exec("sh", "-c", read, container=entry["name"])
+        assert int(limit) == quantity_bytes(entry["resources"]["limits"]["memory"]), entry["name"]
     wanted = {GATEWAY_CONTAINER: (0, 1000), SIDECAR_CONTAINER: (1 << 12, 0)}
     for name, (capabilities, user) in wanted.items():
         status = dict(
