@@ -75,13 +75,13 @@ def processes(gateway: Gateway) -> Iterator[tuple[str, Path]]:
                 yield name, entry
 
 
-def test_the_gateway_container_sees_nothing_of_the_tailnet_s_side_i3(home: Gateway) -> None:
+def test_the_gateway_container_sees_nothing_of_the_tailnet_s_side_i3_i5(home: Gateway) -> None:
     assert json.loads(home.exec("node", "-e", LOOK, "--", *PATHS)) == []
     # What is looked for is really there, on the other side.
     seen = home.exec("ls", AUTH_KEY_FILE, COPY_FILE, f"{STATE_PATH}/tailscaled.state", container=SIDECAR_CONTAINER)
     assert len(seen.split()) == 3
-    # Nor is the key-encryption key with the sidecar: only the init container had it.
-    for path in (KEK_PATH, SEALED_PATH):
+    # Nor is the key-encryption key with the sidecar, which only the init container had, or a token of the Kubernetes API.
+    for path in (KEK_PATH, SEALED_PATH, "/var/run/secrets/kubernetes.io"):
         assert home.attempt("ls", path, container=SIDECAR_CONTAINER).returncode != 0
 
 
