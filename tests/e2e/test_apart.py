@@ -2,14 +2,17 @@
 
 from datetime import UTC, datetime, timedelta
 
-from e2e_world import BOB, Gateway, answers, join, wait_answer
+from e2e_world import ALICE, BOB, MALLORY, Gateway, answers, as_json, join, wait_answer
 from test_nobody_else import PORTS, own_ports, scan
 
 from components.constants import SIDECAR_CONTAINER
 from sandbox.node import devices, layout
 from sandbox.node.devices import Device
+from sandbox.stack_config import PROJECT
+from sandbox.stack_state import outputs
 from sandbox.tailnet import headscale
 from sandbox.world import World
+from tests.engine.engine_world import Stack
 
 
 def test_each_person_reaches_their_own_gateway_only_i7(
@@ -24,6 +27,30 @@ def test_each_person_reaches_their_own_gateway_only_i7(
             assert scan(device, other.device().ip_addresses[0], {*PORTS, *own_ports(other)}) == []
     finally:
         devices.remove(bob)
+
+
+def test_the_access_matrix_is_what_real_devices_can_do_i7(
+    home: Gateway, lab: Gateway, owner: Device, stranger: Device, world: World, stack: Stack
+) -> None:
+    rows = outputs(world.home.state, PROJECT, stack.name)["access"]
+    allowed = {(row["subject"], row["gateway"], row["port"]) for row in rows if row["canConnect"]}
+    assert allowed == {(ALICE, "home", "tcp 80"), (BOB, "lab", "tcp 80")}
+    assert not any(row["canExecute"] for row in rows)
+    bob = join(world, "bobs-laptop", BOB)
+    try:
+        for person, device in ((ALICE, owner), (BOB, bob), (MALLORY, stranger)):
+            for gateway in (home, lab):
+                reached = {(person, gateway.id, f"tcp {port}") for port in opened(device, gateway)}
+                assert reached == {row for row in allowed if row[:2] == (person, gateway.id)}
+    finally:
+        devices.remove(bob)
+
+
+def opened(device: Device, gateway: Gateway) -> list[int]:
+    """The ports of the gateway's address that answer, but for the one where every tailscaled says hello."""
+    answering = scan(device, gateway.device().ip_addresses[0], {*PORTS, *own_ports(gateway)})
+    greeting: list[str] = as_json(gateway.tailscale("status", "--json"))["Self"]["PeerAPIURL"]
+    return [port for port in answering if not any(url.endswith(f":{port}") for url in greeting)]
 
 
 def test_two_instances_are_two_devices_that_cannot_reach_each_other_i7_i12(home: Gateway, lab: Gateway) -> None:
