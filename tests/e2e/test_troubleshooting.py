@@ -1,0 +1,215 @@
+"""docs/troubleshooting.md: each cause is made on purpose, and the page's commands print what the page says."""
+
+import contextlib
+import dataclasses
+import json
+import re
+import shlex
+import signal
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from e2e_world import ALICE, BOB, HOME, LAB, Gateway, answers, as_json, join, wait_answer, with_
+from fault_world import UDP, dropped, kill, until
+from node_machine import NodeMachine, Running
+from openclaw_client import Client
+from test_node import with_nodes
+from trouble_page import Page, blocks, shown, steps
+
+from components.constants import GATEWAY_CONTAINER
+from sandbox.node import devices, layout
+from sandbox.node.devices import Device
+from sandbox.tailnet import headscale
+from sandbox.world import World
+from tests.engine.engine_world import Stack
+
+WRONG = "0" * 64
+
+
+@pytest.fixture
+def page(home: Gateway, owner: Device, stack: Stack) -> Page:
+    """The page, read beside Alice's laptop; her gateway answers."""
+    wait_answer(owner, f"{home.url}/healthz")
+    return Page(owner, home, stack)
+
+
+def seen_by(device: Device, gateway: Gateway, path: str = "/healthz") -> str:
+    """What the page's first command shows somebody."""
+    done = device.curl("--write-out", "\n%{http_code}\n", f"{gateway.url}{path}", seconds=3)
+    return done.stdout + done.stderr
+
+
+def test_every_command_of_the_page_is_run_here_and_has_an_output() -> None:
+    assert sorted(shown(Path(__file__))) == sorted(blocks())
+    assert [block.name for block in blocks().values() if not block.output.strip()] == []
+
+
+def test_1_transport(page: Page, world: World) -> None:
+    page.shows("the way is open")
+    page.shows("transport: well")
+    page.shows("transport: a path")
+    page.shows("transport: the network is well")
+    assert steps(seen_by(page.laptop, page.gateway)) == {5, 6, 7}
+    with tailscaled_ended(world, page.laptop):
+        page.shows("transport: tailscaled does not run")
+        assert 1 in steps(seen_by(page.laptop, page.gateway))
+    assert page.laptop.tailscale("down").returncode == 0
+    try:
+        page.shows("transport: switched off")
+        assert 1 in steps(seen_by(page.laptop, page.gateway))
+    finally:
+        assert page.laptop.tailscale("up").returncode == 0
+    wait_answer(page.laptop, f"{page.gateway.url}/healthz")
+    with dropped(world, UDP, f"tcp dport {layout.DERP_PORT} drop"):
+        until(lambda: not answers(page.laptop, f"{page.gateway.url}/healthz", 1), "no path is left")
+        assert 1 in steps(seen_by(page.laptop, page.gateway))
+        page.shows("transport: no path")
+        page.shows("transport: UDP and relay blocked")
+        page.shows("transport: UDP and relay blocked at the gateway")
+    wait_answer(page.laptop, f"{page.gateway.url}/healthz")
+
+
+@contextlib.contextmanager
+def tailscaled_ended(world: World, device: Device) -> Generator[None]:
+    """As after `systemctl stop tailscaled`; the device is on."""
+    pid = int(json.loads((device.directory / "tailscaled.json").read_text())["pid"])
+    kill(pid, signal.SIGTERM)
+    until(lambda: not device.status(), "tailscaled ends")
+    try:
+        yield
+    finally:
+        join(world, device.name, ALICE)
+
+
+def test_2_identity(page: Page, stranger: Device, world: World) -> None:
+    page.shows("identity: well")
+    dataclasses.replace(page, laptop=stranger).shows("identity: somebody else is logged in")
+    assert 2 in steps(seen_by(stranger, page.gateway))
+
+    other = join(world, "tablet", ALICE)
+    try:
+        wait_answer(other, f"{page.gateway.url}/healthz")
+        assert other.tailscale("logout").returncode == 0
+        dataclasses.replace(page, laptop=other).shows("identity: logged out")
+        assert 2 in steps(seen_by(other, page.gateway))
+    finally:
+        devices.remove(other)
+
+    page.shows("identity: the gateway is well")
+    node = page.gateway.device()
+    with headscale.connected(world.home.tailnet) as control:
+        try:
+            control.rename_node(node.id, f"{node.given_name}-1")
+            page.shows("identity: the gateway has another name")
+            until(lambda: not answers(page.laptop, f"{page.gateway.url}/healthz", 1), "the old name is gone")
+            assert 2 in steps(seen_by(page.laptop, page.gateway))
+        finally:
+            control.rename_node(node.id, node.given_name)
+    wait_answer(page.laptop, f"{page.gateway.url}/healthz")
+
+
+def test_3_policy(page: Page, stack: Stack) -> None:
+    page.shows("policy: well")
+    page.shows("policy: another port")
+    assert 3 in steps(page.laptop.curl(f"{page.gateway.url}:18789/healthz", seconds=2).stderr)
+    running = page.gateway.identity(), page.gateway.restarts()
+    try:
+        stack.up(with_(HOME, people=[BOB]), LAB)
+        page.shows("policy: not listed")
+        page.shows("policy: not allowed, from the device")
+        assert 3 in steps(seen_by(page.laptop, page.gateway))
+    finally:
+        stack.up(HOME, LAB)
+    wait_answer(page.laptop, f"{page.gateway.url}/healthz")
+    assert (page.gateway.identity(), page.gateway.restarts()) == running
+
+
+def test_4_serve(page: Page) -> None:
+    gateway = page.gateway
+    page.shows("serve: well")
+    page.shows("serve: the gateway runs")
+    before = gateway.identity()
+    gateway.tailscale("serve", "--bg", "--http=80", "http://127.0.0.1:18780")
+    page.shows("serve: to the wrong port")
+    assert steps(seen_by(page.laptop, gateway)) == {4}
+    gateway.tailscale("serve", "reset")
+    page.shows("serve: nothing is served")
+    assert steps(seen_by(page.laptop, gateway)) == {4}
+    page.shows("serve: mended")
+    wait_answer(page.laptop, f"{gateway.url}/healthz")
+    page.shows("serve: well")
+    assert gateway.identity() == before
+
+    kill(gateway.pid(GATEWAY_CONTAINER), signal.SIGTERM)
+    page.shows("serve: the gateway does not run")
+    assert steps(seen_by(page.laptop, gateway)) == {4}
+    gateway.wait_ready()
+    wait_answer(page.laptop, f"{gateway.url}/healthz")
+
+
+def test_5_and_6_gateway_auth_and_pairing(page: Page, world: World) -> None:
+    gateway, token = page.gateway, page.gateway.token()
+    page.shows("auth: well", token=token)
+    page.shows("auth: wrong token", token=WRONG)
+    assert steps(seen_by(page.laptop, gateway, "/api/channels")) == {5}
+    url, client = f"ws://{gateway.hostname}", Client.on(world, page.laptop, "troubled-laptop")
+    assert steps(str(client.call(url, "status", WRONG))) == {5}
+    command = shlex.split(page.shows("auth: where the token is"))
+    assert gateway.kubectl(*command[1:]).stdout.strip() == token
+
+    refused = client.call(url, "status", token)
+    assert steps(str(refused)) == {6}
+    assert steps(str(client.cli("gateway", "call", "status", "--url", f"{url}:80", token=token))) == {6}
+    page.shows("pairing: refused")
+    page.shows("pairing: pending")
+    found = re.search(r"requestId: ([0-9a-f-]+)", refused["message"])
+    assert found, refused
+    page.shows("pairing: approved", request=found[1])
+    page.shows("pairing: well")
+    assert client.call(url, "status", token)["ok"]
+
+
+def test_7_node_approval(page: Page, world: World, stack: Stack) -> None:
+    gateway = page.gateway
+    ours = with_nodes(stack, {"id": "bench", "kind": "linux", "gateway": "home"})
+    # Whoever comes next applies what they want.
+    stack.applied = None
+    ours.up(HOME, LAB)
+    machine = NodeMachine.of(world, ours.engine(HOME, LAB).outputs()["join"]["bench"])
+    started: list[Running] = []
+    try:
+        joined = machine.join()
+        assert joined.returncode == 0, joined.stderr
+        enrol = machine.start(machine.command("ExecStartPre"))
+        started.append(enrol)
+        until(lambda: "detail=PAIRING_REQUIRED" in enrol.said, "the machine asks", 90)
+        assert steps(enrol.said) == {6}
+        (asked,) = [entry for entry in pending(gateway, "devices", "list") if entry["displayName"] == "bench"]
+        page.shows("pairing: approved", request=asked["requestId"])
+        until(lambda: enrol.process.poll() is not None, "the approval is seen", 90)
+        host = machine.start(machine.command("ExecStart"))
+        started.append(host)
+        until(lambda: "node host gateway connected" in host.said, "the node connects", 90)
+        (offered,) = until(lambda: pending(gateway, "nodes", "pending"), "what it offers", 60)
+        status = page.shows("node: its commands are not approved")
+        assert steps(status) == {7}
+        assert steps(page.shows("node: refused")) == {7}
+        page.shows("node: pending")
+        page.shows("node: approved", request=offered["requestId"])
+        page.shows("node: well")
+        page.shows("node: executes")
+    finally:
+        for running in started:
+            running.stop()
+        gateway.attempt("node", "openclaw.mjs", "nodes", "remove", "--node", "bench")
+        devices.remove(machine.device)
+
+
+def pending(gateway: Gateway, *command: str) -> list[Any]:
+    """Requests that wait for an administrator."""
+    said = gateway.openclaw(*command, "--json")
+    if command[0] == "devices":
+        return as_json(said)["pending"]
+    return json.loads(said[said.index("[") :])
