@@ -51,6 +51,8 @@ def test_1_transport(page: Page, world: World) -> None:
     page.shows("transport: well")
     page.shows("transport: a path")
     page.shows("transport: the network is well")
+    relay = layout.of(world.home).address
+    page.shows("transport: the relay answers", RELAY=relay)
     assert steps(seen_by(page.laptop, page.gateway)) == {5, 6, 7}
     with tailscaled_ended(world, page.laptop):
         page.shows("transport: tailscaled does not run")
@@ -66,7 +68,8 @@ def test_1_transport(page: Page, world: World) -> None:
         until(lambda: not answers(page.laptop, f"{page.gateway.url}/healthz", 1), "no path is left")
         assert 1 in steps(seen_by(page.laptop, page.gateway))
         page.shows("transport: no path")
-        page.shows("transport: UDP and relay blocked")
+        page.shows("transport: UDP is blocked")
+        page.shows("transport: the relay does not answer", RELAY=relay)
         page.shows("transport: UDP and relay blocked at the gateway")
     wait_answer(page.laptop, f"{page.gateway.url}/healthz")
 
@@ -137,7 +140,7 @@ def test_4_serve(page: Page) -> None:
     gateway.tailscale("serve", "reset")
     page.shows("serve: nothing is served")
     assert steps(seen_by(page.laptop, gateway)) == {4}
-    page.shows("serve: mended")
+    page.shows("serve: mended", seconds=0)
     wait_answer(page.laptop, f"{gateway.url}/healthz")
     page.shows("serve: well")
     assert gateway.identity() == before
@@ -151,11 +154,12 @@ def test_4_serve(page: Page) -> None:
 
 def test_5_and_6_gateway_auth_and_pairing(page: Page, world: World) -> None:
     gateway, token = page.gateway, page.gateway.token()
-    page.shows("auth: well", token=token)
-    page.shows("auth: wrong token", token=WRONG)
+    page.shows("auth: well", TOKEN=token)
+    page.shows("auth: wrong token", TOKEN=WRONG)
     assert steps(seen_by(page.laptop, gateway, "/api/channels")) == {5}
     url, client = f"ws://{gateway.hostname}", Client.on(world, page.laptop, "troubled-laptop")
     assert steps(str(client.call(url, "status", WRONG))) == {5}
+    page.shows("auth: refused")
     command = shlex.split(page.shows("auth: where the token is"))
     assert gateway.kubectl(*command[1:]).stdout.strip() == token
 
@@ -166,9 +170,9 @@ def test_5_and_6_gateway_auth_and_pairing(page: Page, world: World) -> None:
     page.shows("pairing: pending")
     found = re.search(r"requestId: ([0-9a-f-]+)", refused["message"])
     assert found, refused
-    page.shows("pairing: approved", request=found[1])
-    page.shows("pairing: well")
+    page.shows("pairing: approved", seconds=0, REQUEST=found[1])
     assert client.call(url, "status", token)["ok"]
+    page.shows("pairing: well")
 
 
 def test_7_node_approval(page: Page, world: World, stack: Stack) -> None:
@@ -187,7 +191,7 @@ def test_7_node_approval(page: Page, world: World, stack: Stack) -> None:
         until(lambda: "detail=PAIRING_REQUIRED" in enrol.said, "the machine asks", 90)
         assert steps(enrol.said) == {6}
         (asked,) = [entry for entry in pending(gateway, "devices", "list") if entry["displayName"] == "bench"]
-        page.shows("pairing: approved", request=asked["requestId"])
+        page.shows("pairing: approved", seconds=0, REQUEST=asked["requestId"])
         until(lambda: enrol.process.poll() is not None, "the approval is seen", 90)
         host = machine.start(machine.command("ExecStart"))
         started.append(host)
@@ -197,7 +201,7 @@ def test_7_node_approval(page: Page, world: World, stack: Stack) -> None:
         assert steps(status) == {7}
         assert steps(page.shows("node: refused")) == {7}
         page.shows("node: pending")
-        page.shows("node: approved", request=offered["requestId"])
+        page.shows("node: approved", seconds=0, REQUEST=offered["requestId"])
         page.shows("node: well")
         page.shows("node: executes")
     finally:

@@ -16,8 +16,8 @@ from sandbox.node.devices import Device
 from tests.engine.engine_world import Stack
 
 DOCUMENT: Final = REPO / "docs" / "troubleshooting.md"
-# Writes what the commands print now into the page: lines that still fit alone, where none fit everything, to be shortened by
-# hand. A line `...` of the page stands for any lines.
+# Writes into the page what the commands print now: the lines that it has, as they are now; where they no longer fit, all that
+# was printed, to be shortened by hand. A line `...` of the page stands for any lines.
 UPDATE: Final = os.environ.get("TROUBLESHOOTING_UPDATE") == "1"
 LEFT_OUT: Final = "..."
 _BLOCK: Final = re.compile(
@@ -33,7 +33,8 @@ _VARIABLE: Final = {
     r"\bopenclaw-HEX-[a-z0-9]{5}\b": "POD",
     r"\btoken-[a-z0-9]{6,}\b": "token-HASH",
     r"\bfd7a:[0-9a-f:]+": "ADDRESS",
-    r"\b\d+\.\d+\.\d+\.\d+(:\d+|/\d+)?": "ADDRESS",
+    r"\b(?!127\.)\d+\.\d+\.\d+\.\d+(:\d+|/\d+)?": "ADDRESS",
+    r"\b(Pending|Paired) \(\d+\)": r"\1",
     r"\bjust now\b|\b\d+ milliseconds|\b(\d+(\.\d+)?(ms|s|m|h|d))+\b( ago)?": "TIME",
     r"(\d/\d \w+) \d+( \(TIME\))?": r"\1 RESTARTS",
     r"(\blinux) .*": r"\1",
@@ -72,32 +73,31 @@ class Page:
     gateway: Gateway
     stack: Stack
 
-    def shows(self, name: str, request: str = "", token: str = "", seconds: float = 20) -> str:
+    def shows(self, name: str, seconds: float = 20, **values: str) -> str:
         """What the block's command prints, once that is what the page says; no other block of this command may fit as well.
-        `request` stands for the page's REQUEST, `token` for its $TOKEN."""
+        `values` are the variables that the page tells people to set. `seconds` 0 is for commands that change something."""
         block = blocks()[name]
-        deadline = time.monotonic() + (seconds if block.output.strip() else 3)
-        while not block.fits(printed := self._run(block, request, token)):
-            if time.monotonic() > deadline:
-                break
+        deadline = time.monotonic() + (seconds if block.output.strip() else min(3, seconds))
+        while not block.fits(printed := self._run(block, values)) and time.monotonic() < deadline:
             time.sleep(0.5)
+        print(f"{name}: {block.command}\n{printed}")
         if UPDATE:
-            _write(block, printed)
-            return printed
+            block = _written(block, printed)
         fitting = [other.name for other in blocks().values() if other.command == block.command and other.fits(printed)]
         assert fitting == [name], f"{block.command}\nprinted:\n{printed}\nthe page says:\n{block.output}"
         return printed
 
-    def _run(self, block: Block, request: str, token: str) -> str:
-        command = block.command.replace("REQUEST", request)
-        variables = f"TOKEN='{token}'\n"
+    def _run(self, block: Block, values: dict[str, str]) -> str:
+        command = "".join(f"{name}='{value}'\n" for name, value in values.items()) + block.command
         if block.place == "laptop":
             program = f"{self.gateway.world.home.bin}/tailscale --socket={self.laptop.socket}"
-            done = self.laptop.run("bash", "-c", f'{variables}tailscale() {{ {program} "$@"; }}\n{command}')
+            # As on a machine of its own: tailscale looks for tailscaled among the processes.
+            alone = ("unshare", "--pid", "--fork", "--mount-proc", "bash", "-c")
+            done = self.laptop.run(*alone, f'tailscale() {{ {program} "$@"; }}\n{command}')
         else:
             (short,) = _SHORT.findall(DOCUMENT.read_text())
             done = subprocess.run(
-                ["bash", "-c", f"{variables}{self._programs()}{short}{command}"],
+                ["bash", "-c", f"{self._programs()}{short}{command}"],
                 env=self._environment(),
                 capture_output=True,
                 text=True,
@@ -152,8 +152,10 @@ def shown(test: Path) -> list[str]:
     ]
 
 
-def _write(block: Block, printed: str) -> None:
+def _written(block: Block, printed: str) -> Block:
+    """The block as the page has it now."""
     text = DOCUMENT.read_text()
     found = next(found for found in _BLOCK.finditer(text) if found["name"] == block.name)
     lines = [line for line in block.matched(printed) if line is not None] if block.fits(printed) else [printed.strip()]
     DOCUMENT.write_text(text[: found.start("output")] + "\n".join(lines) + "\n" + text[found.end("output") :])
+    return blocks()[block.name]
