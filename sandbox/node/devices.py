@@ -140,9 +140,10 @@ def start(node: Layout, name: str, *, userspace: bool = False) -> Device:
 def stop(device: Device) -> None:
     """Switch it off; its state stays."""
     _end(device.directory / "tailscaled.json")
-    _end(device.directory / "holder.json")
+    # While somebody holds the namespace: the kernel deletes the cable with it, at any moment after.
     if network.exists(_cable(device)):
         network.ip("link", "delete", _cable(device))
+    _end(device.directory / "holder.json")
 
 
 def remove(device: Device) -> None:

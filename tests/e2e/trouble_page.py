@@ -38,7 +38,6 @@ _VARIABLE: Final = {
     r"\bjust now\b|\b\d+ milliseconds|\b(\d+(\.\d+)?(ms|s|m|h|d))+\b( ago)?": "TIME",
     r"(\d/\d \w+) \d+( \(TIME\))?": r"\1 RESTARTS",
     r"(\blinux) .*": r"\1",
-    r"/register/\S+": "/register/KEY",
 }
 
 
