@@ -38,6 +38,9 @@ def test_the_access_matrix_is_what_real_devices_can_do_i7(
     assert not any(row["canExecute"] for row in rows)
     bob = join(world, "bobs-laptop", BOB)
     try:
+        # Each device has heard of its gateway, so what does not answer then is not merely late.
+        wait_answer(owner, f"{home.url}/healthz")
+        wait_answer(bob, f"{lab.url}/healthz")
         for person, device in ((ALICE, owner), (BOB, bob), (MALLORY, stranger)):
             for gateway in (home, lab):
                 reached = {(person, gateway.id, f"tcp {port}") for port in opened(device, gateway)}
