@@ -93,6 +93,11 @@ class Parts:
             yield
         finally:
             self._ask("POST", f"/process/start/{name}")
+            # process-compose gives up a part whose probe failed while what it needs was away; `make up` starts it again, too.
+            for other, state in self._supervisor.states().items():
+                if other != name and not state.running:
+                    self._ask("POST", f"/process/start/{other}")
+            until(lambda: all(map(self.well, self.names())), f"all parts are well after {name}")
 
     def kill(self, name: str) -> float:
         """SIGKILL; seconds until the supervisor has a well one again."""
