@@ -142,6 +142,8 @@ class Shell(provider_pb2_grpc.ResourceProviderServicer):
     def Check(self, request: Any, context: Context) -> provider_pb2.CheckResponse:
         old, _ = unmarshal(request.olds)
         new, secrets = unmarshal(request.news)
+        # An input may get another name here (`stringData` becomes `data`) and must not lose its mark by it.
+        secrets |= set(self._provider.secret_outputs(_resource(request)))
         with _errors(context, secrets):
             inputs, failures = self._provider.check(_resource(request), old, new, request.randomSeed)
             return provider_pb2.CheckResponse(inputs=marshal(inputs, secrets), failures=_failures(failures))
