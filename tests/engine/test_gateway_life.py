@@ -212,7 +212,7 @@ def assert_declared(cluster: Cluster) -> None:
     assert cluster.pod(NAMESPACE)
 
 
-@pytest.mark.parametrize("manager", ["kubectl-edit", "k9s", "a-controller"])
+@pytest.mark.parametrize("manager", ["k9s", "a-controller"])
 def test_a_change_wins_over_an_edit_that_nobody_refreshed(cluster: Cluster, life: Life, manager: str) -> None:
     life.settle(tailscale={"enabled": True})
     edit(cluster, manager)

@@ -1,40 +1,47 @@
 """An update that was killed at any point is repaired by the next plain `pulumi up`, and nothing that it made lies about unseen."""
 
-import copy
 import json
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Generator
 from typing import Any
 
+import httpx
 import pytest
 from engine_world import Cluster, MakeStack, Stack, Tailnet, Values, eventually, instance, steps
 
 from components.constants import LABEL_STACK
+from sandbox.engine import EngineError
 from sandbox.processes import end
 from sandbox.stack_config import PROJECT
 from sandbox.stack_state import pending
 from sandbox.update_lock import locks
 
-OBJECTS = {"Namespace", "PersistentVolumeClaim", "Secret", "ConfigMap", "NetworkPolicy", "Deployment"}
+KILLED = instance("killed", tailscale={"enabled": True})
 
 
 def forget(stack: Stack, name: str) -> None:
     """The state of an update that was killed when the cluster had made `name`, and the engine had not noted it: neither
-    the resource nor what comes after it is in the state, and its creation is pending."""
+    the object nor those that depend on it are in the state, and its creation is pending."""
     document: Any = json.loads(stack.state_file.read_text())
     latest = document["checkpoint"]["latest"]
     [lost] = [resource for resource in latest["resources"] if resource["urn"].endswith(f"::{name}")]
     gone, kept = {lost["urn"]}, list[Values]()
     for resource in latest["resources"]:  # each after what it depends on
-        if gone & {resource["urn"], resource.get("parent"), *resource.get("dependencies", [])}:
+        depends = resource["type"].startswith("kubernetes:") and gone & set(resource.get("dependencies", []))
+        if resource is lost or depends:
             gone.add(resource["urn"])
         else:
             kept.append(resource)
-    begun = {key: value for key, value in copy.deepcopy(lost).items() if key not in ("id", "outputs")}
+    begun = {key: value for key, value in lost.items() if key not in ("id", "outputs")}
     latest["resources"], latest["pending_operations"] = kept, [{"resource": begun, "type": "creating"}]
     stack.state_file.write_text(json.dumps(document))
+
+
+def objects(cluster: Cluster) -> dict[str, str]:
+    """Which objects the cluster has of the stack: uid by place."""
+    return {place: json.loads(said)[0] for place, said in cluster.inventory("killed").items()}
 
 
 @pytest.fixture(scope="module")
@@ -44,41 +51,35 @@ def killed(stack: MakeStack, tailnet: Tailnet) -> Stack:
     return made
 
 
-KILLED = instance("killed", tailscale={"enabled": True}, gateway={"auth": {"mode": "password"}})
-
-
 @pytest.mark.parametrize(
     "name",
     [
         "guard-pods",
-        "guard-pods-binding",
         "killed-namespace",
         "killed-gateway-home",
         "killed-default-deny",
         "killed-gateway-token",
-        "killed-tailnet-authkey",
         "killed-config",
         "killed-gateway",
     ],
 )
 def test_i10_what_a_killed_update_had_made_is_found_again(killed: Stack, cluster: Cluster, name: str) -> None:
     killed.at(KILLED)
-    before = {place: json.loads(said)[0] for place, said in cluster.inventory("killed").items()}
+    before = objects(cluster)
     forget(killed, name)
     assert name not in killed.resources()
 
     result = killed.engine(KILLED).plain_up()
 
-    assert name in steps(result)
+    assert steps(result)[name] == "create"
     assert cluster.pod("openclaw-killed")
-    after = {place: json.loads(said)[0] for place, said in cluster.inventory("killed").items()}
-    assert after == before, "the same objects, none beside them"
-    again = killed.engine(KILLED).preview()
-    assert again.unchanged, steps(again)
-    # The engine says by itself what was in doubt, until somebody refreshes.
+    assert objects(cluster) == before, "the same objects, none beside them"
+    # The engine names what was in doubt at each update, until it is told that nothing is.
+    assert f"{name}, interrupted while creating" in result.output
+    again = killed.engine(KILLED).up()
     assert f"{name}, interrupted while creating" in again.output
-    killed.engine(KILLED).up()
-    assert "interrupted" not in killed.engine(KILLED).preview().output
+    assert again.unchanged, steps(again)
+    assert not pending(killed.world.home.state, PROJECT, "killed")
 
 
 def up(stack: Stack, name: str) -> None:
@@ -119,40 +120,44 @@ def test_an_engine_that_was_killed_is_followed_by_a_plain_update(
     assert after.unchanged, steps(after)
 
 
-def named(cluster: Cluster, kind: str, namespace: str, name: str, labels: dict[str, str]) -> Callable[[], None]:
-    """Somebody else's object, under a name that this stack would give; returns what removes it."""
-    group, _, plural = cluster.LISTS[kind].rpartition("/")
-    place = f"{group}/namespaces/{namespace}/{plural}" if namespace else f"{group}/{plural}"
-    assert cluster.create(place, {"metadata": {"name": name, "labels": labels}})
-    return lambda: cluster.delete(f"{place}/{name}")
-
-
-@pytest.mark.parametrize(
-    ("labels", "owner"),
-    [({}, "was there before and belongs to no stack"), ({LABEL_STACK: "other"}, "belongs to the stack other")],
-)
-def test_i12_what_others_made_is_not_adopted(
-    killed: Stack, cluster: Cluster, labels: dict[str, str], owner: str
-) -> None:
+@pytest.fixture
+def theirs(killed: Stack, cluster: Cluster, request: pytest.FixtureRequest) -> Generator[Any]:
+    """A namespace of somebody else, under the name that an instance of ours would have."""
     killed.at(KILLED)
-    theirs = instance("theirs")
-    remove = named(cluster, "Namespace", "", "openclaw-theirs", labels)
-    try:
-        before = cluster.one("Namespace", "", "openclaw-theirs")
-        for operation in (killed.preview, killed.up):
-            with pytest.raises(Exception, match=f"I12: openclaw-theirs {owner}"):
-                operation(KILLED, theirs)
-        assert cluster.one("Namespace", "", "openclaw-theirs")["metadata"]["uid"] == before["metadata"]["uid"]
-        assert cluster.one("Namespace", "", "openclaw-theirs")["metadata"]["labels"] == before["metadata"]["labels"]
+    metadata = {"name": "openclaw-theirs", "labels": {"kept": "yes", **request.param}}
+    assert cluster.create("/api/v1/namespaces", {"metadata": metadata})
+    yield cluster.one("Namespace", "", "openclaw-theirs")["metadata"]
+    killed.up(KILLED)
+    cluster.delete("/api/v1/namespaces/openclaw-theirs")
+    eventually(lambda: cluster.get("/api/v1/namespaces/openclaw-theirs") is None, "the namespace to go")
 
-        cluster.merge(
-            "/api/v1/namespaces/openclaw-theirs",
-            {"metadata": {"annotations": {"openclaw-tailnet/hand-over": "killed"}}},
-        )
-        killed.up(KILLED, theirs)
-        assert cluster.one("Namespace", "", "openclaw-theirs")["metadata"]["uid"] == before["metadata"]["uid"]
-        assert cluster.pod("openclaw-theirs")
-    finally:
-        killed.up(KILLED)
-        remove()
-        eventually(lambda: cluster.get("/api/v1/namespaces/openclaw-theirs") is None, "the namespace to go")
+
+@pytest.mark.parametrize("theirs", [{}], indirect=True)
+def test_i12_what_a_person_made_is_not_adopted(killed: Stack, cluster: Cluster, theirs: Any) -> None:
+    with pytest.raises(EngineError, match="I12: openclaw-theirs was there before and belongs to no stack"):
+        killed.up(KILLED, instance("theirs"))
+    assert cluster.one("Namespace", "", "openclaw-theirs")["metadata"] == theirs
+
+
+@pytest.mark.parametrize("theirs", [{LABEL_STACK: "other"}], indirect=True)
+def test_i12_what_another_stack_made_is_adopted_only_when_it_is_handed_over(
+    killed: Stack, cluster: Cluster, theirs: Any
+) -> None:
+    with pytest.raises(EngineError, match="I12: openclaw-theirs belongs to the stack other") as refused:
+        killed.preview(KILLED, instance("theirs"))
+    assert cluster.one("Namespace", "", "openclaw-theirs")["metadata"] == theirs
+    assert "annotate it with openclaw-tailnet/hand-over=killed" in str(refused.value)
+
+    handed = {"metadata": {"annotations": {"openclaw-tailnet/hand-over": "killed"}}}
+    cluster.merge("/api/v1/namespaces/openclaw-theirs", handed)
+    killed.up(KILLED, instance("theirs"))
+    now = cluster.one("Namespace", "", "openclaw-theirs")["metadata"]
+    assert (now["uid"], now["labels"][LABEL_STACK], now["labels"]["kept"]) == (theirs["uid"], "killed", "yes")
+    assert cluster.pod("openclaw-theirs")
+
+
+def test_i12_nobody_takes_an_object_out_of_its_stack(killed: Stack, cluster: Cluster) -> None:
+    killed.at(KILLED)
+    for label in ("other", None):
+        with pytest.raises(httpx.HTTPStatusError, match="I12: openclaw-killed belongs to the stack killed"):
+            cluster.merge("/api/v1/namespaces/openclaw-killed", {"metadata": {"labels": {LABEL_STACK: label}}})
