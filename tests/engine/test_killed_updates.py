@@ -34,6 +34,8 @@ def forget(stack: Stack, name: str) -> None:
             gone.add(resource["urn"])
         else:
             kept.append(resource)
+    for resource in kept:  # components wait for what is gone
+        resource["dependencies"] = [urn for urn in resource.get("dependencies", []) if urn not in gone]
     begun = {key: value for key, value in lost.items() if key not in ("id", "outputs")}
     latest["resources"], latest["pending_operations"] = kept, [{"resource": begun, "type": "creating"}]
     stack.state_file.write_text(json.dumps(document))
