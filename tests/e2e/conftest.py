@@ -1,5 +1,7 @@
 """One world for all end-to-end tests: a real node, two real gateways, real devices. Teardown leaves nothing."""
 
+import contextlib
+import fcntl
 import json
 import shutil
 import tempfile
@@ -22,6 +24,15 @@ _Rows = list[tuple[str, str, str]]
 _figures = pytest.StashKey[_Rows]()
 
 
+@contextlib.contextmanager
+def one_start_at_a_time(usual: Home) -> Generator[None]:
+    """Two worlds that look for free addresses and ports in the same moment find the same ones."""
+    usual.root.mkdir(parents=True, exist_ok=True)
+    with (usual.root / "e2e-start.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 @pytest.fixture(scope="session")
 def world(request: pytest.FixtureRequest) -> Generator[World]:
     """Never the person's own sandbox: a home of its own, with the built tools and images of the usual one."""
@@ -39,7 +50,8 @@ def world(request: pytest.FixtureRequest) -> Generator[World]:
         home.go.symlink_to(usual.go)
     world = World(home, real=True)
     try:
-        world.start(PEOPLE)
+        with one_start_at_a_time(usual):
+            world.start(PEOPLE)
         yield world
     finally:
         failed = request.session.testsfailed > 0

@@ -192,6 +192,8 @@ def i5_no_service_account_token(run: Run) -> None:
         if container["name"] == "tailscale":
             # Unset, containerboot would look for a Secret with the service account.
             assert names["TS_KUBE_SECRET"] == ""
+            # Known from before a restart, a tailnet that has forgotten the device would look joined.
+            assert names["TS_USE_CACHED_NETMAP"] == "false"
 
 
 def i8_images_by_immutable_tag(run: Run) -> None:
