@@ -14,7 +14,7 @@ from sandbox.world import World
 
 # Where the sandbox keeps secrets on purpose, for its user alone: the backend's passphrase, the tailnet's own database,
 # the cluster's own database, the administrator's credentials.
-_STORES = ("run/passphrase", "run/world", "tailnet/", "run/kwok/clusters/", "kubeconfig", "run/kwok.config")
+_STORES = ("run/passphrase", "run/world", "tailnet/", "run/etcd/", "run/pki/", "kubeconfig")
 
 
 def everything_kept(world: World, cluster: Cluster, stack: str, results: Iterable[Result]) -> dict[str, str]:
