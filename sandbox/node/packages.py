@@ -20,6 +20,7 @@ COMMANDS: Final = {
     "ip": "iproute2",
     "nsenter": "util-linux",
     "mount": "mount",
+    "dnsmasq": "dnsmasq-base",
 }
 _SHIM: Final = "containerd-shim-runc-v2"
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from e2e_world import ALICE, MALLORY, PEOPLE, Figures, Gateway, join, settle
 
-from sandbox import pulumi_tools, tools
+from sandbox import kubectl, pulumi_tools, tools
 from sandbox.golang import find_go
 from sandbox.home import Home
 from sandbox.node import devices, layout, machine, runtime
@@ -42,7 +42,7 @@ def world(request: pytest.FixtureRequest) -> Generator[World]:
     if reason := machine.available(home):
         home.root.rmdir()
         pytest.fail(f"end-to-end tests need a real node, and {reason}", pytrace=False)
-    wanted = [*tools.SIMULATED, *tools.REAL, "pulumi"]
+    wanted = [*tools.REAL, *kubectl.needed(), "pulumi"]
     if lacking := tools.missing(usual, wanted, find_go(usual, tools.go_needed(), building).version):
         home.root.rmdir()
         pytest.fail(f"{usual.bin} lacks {', '.join(tool.name for tool in lacking)}: run `make tools`", pytrace=False)

@@ -18,7 +18,7 @@ from sandbox.world import World
 
 # Where the sandbox keeps secrets on purpose, for its user alone: the backend's passphrase, the tailnet's own database,
 # the cluster's own database, the administrator's credentials.
-_STORES = ("run/passphrase", "run/world", "tailnet/", "run/kwok/clusters/", "kubeconfig", "run/kwok.config")
+_STORES = ("run/passphrase", "run/world", "tailnet/", "run/etcd/", "run/pki/", "kubeconfig")
 # How an exported state shows a secret: its JSON as text.
 _PLAINTEXT: Final = "plaintext"
 # What is secret only because it stands beside a secret, in one property: whom a key is for.
