@@ -183,7 +183,13 @@ def _build(home: Home, go: Go, family: str, group: list[Tool], tick: _Tick) -> N
     staging.mkdir()
     home.logs.mkdir(parents=True, exist_ok=True)
     log = home.logs / f"build-{family}.log"
-    environment = {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "", "GOTOOLCHAIN": "local", "GOWORK": "off"}
+    environment = {
+        **os.environ,
+        "CGO_ENABLED": "0",
+        "GOFLAGS": "-mod=readonly",
+        "GOTOOLCHAIN": "local",
+        "GOWORK": "off",
+    }
     # A package path ending in `src` or `v3` names its binary otherwise, so a lone package gets its name explicitly.
     output = f"{staging}/" if len(group) > 1 else str(staging / group[0].name)
     command = [str(go.path), "build", *flags(family), "-o", output, *(tool.package for tool in group)]

@@ -13,7 +13,7 @@ import httpx
 import yaml
 
 from components.settings import Images
-from sandbox import parts, tools
+from sandbox import needs, parts, tools
 from sandbox.control_plane import COMPONENTS, ControlPlane
 from sandbox.errors import SandboxError
 from sandbox.home import REPO, Home
@@ -124,9 +124,9 @@ class World:
         people = people or people_of(STACK_FILE)
         self.home.create()
         self._settle_kind()
-        seconds = tools.ensure(
-            self.home, [*tools.SIMULATED, *(tools.REAL if self.real else ()), *extra_tools], progress
-        )
+        needed = [*tools.SIMULATED, *(tools.REAL if self.real else ()), *extra_tools]
+        needs.settle(self.home, self.real, needed, progress)
+        seconds = tools.ensure(self.home, needed, progress)
         report("tools", "built" if seconds else "cached", seconds)
         end(self.orphans())
         assembled = self._images(report, progress) if self.real else None
