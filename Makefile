@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PYTHON ?=
 VENV := .venv/bin
 # `make e2e E2E=tests/e2e/test_owner.py` runs some of them.
-E2E ?= tests/e2e
+E2E ?=
 # Set on some machines; it would make every start slower by seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -37,9 +37,9 @@ tools: .venv/ready
 test: .venv/ready tools
 	$(VENV)/python -m pytest tests/unit tests/policies tests/engine
 
-## e2e: every journey and every fault on a real node, with the real gateway and a real tailnet (root; half an hour)
+## e2e: every journey and every fault on a real node, with the real gateway and a real tailnet (root)
 e2e: .venv/ready tools
-	$(VENV)/python -m pytest $(E2E)
+	$(VENV)/python -m $(if $(E2E),pytest $(E2E),tests.side_by_side)
 
 unit policies engine: .venv/ready
 	$(VENV)/python -m pytest tests/$@

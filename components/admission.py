@@ -1,10 +1,16 @@
-"""The admission guard: I1, I2, I3 and I5 enforced by the API server against anyone, in the instance namespaces of one stack."""
+"""The admission guard of one stack: I1, I2, I3 and I5 enforced by the API server against anyone, in its namespaces.
+
+Across namespaces it also holds who owns what (I12): a stack never takes over an object of another stack, or of a person.
+"""
+
+from collections.abc import Sequence
 
 import pulumi
 import pulumi_kubernetes as k8s
 
 from components import names
 from components.constants import (
+    ANNOTATION_HAND_OVER,
     LABEL_STACK,
     SIDECAR_CONTAINER,
     TAILNET_VOLUME_PREFIX,
@@ -74,6 +80,18 @@ FORBIDDEN_RULES: dict[str, str] = {
     "I1, I5: gateways are not published and have no RBAC: this kind has no place here": "false"
 }
 
+_OWNER = f"(has(oldObject.metadata.labels) ? oldObject.metadata.labels[?'{LABEL_STACK}'].orValue('') : '')"
+_CLAIMED = f"(has(object.metadata.labels) ? object.metadata.labels[?'{LABEL_STACK}'].orValue('') : '')"
+_HEIR = f"(has(oldObject.metadata.annotations) ? oldObject.metadata.annotations[?'{ANNOTATION_HAND_OVER}'].orValue('') : '')"
+# An update that lays a label on an object is how a server-side apply takes over what is there already.
+OWNERSHIP = f"{_OWNER} == {_CLAIMED} || ({_CLAIMED} != '' && {_HEIR} == {_CLAIMED})"
+OWNERSHIP_MESSAGE = (
+    f"'I12: ' + object.metadata.name + ({_OWNER} == '' ? ' was there before and belongs to no stack' : "
+    f"' belongs to the stack ' + {_OWNER}) + ', so its label {LABEL_STACK} stays as it is. Give the instance another "
+    f"namespace, or hand the object over: annotate it with {ANNOTATION_HAND_OVER}=' + "
+    f"({_CLAIMED} == '' ? 'STACK' : {_CLAIMED})"
+)
+
 _POD_KINDS = [{"group": "", "resources": ["pods", "pods/ephemeralcontainers"]}]
 _SERVICE_KINDS = [{"group": "", "resources": ["services"]}]
 _FORBIDDEN_KINDS = [
@@ -81,65 +99,70 @@ _FORBIDDEN_KINDS = [
     {"group": "gateway.networking.k8s.io", "resources": ["*"]},
     {"group": "rbac.authorization.k8s.io", "resources": ["roles", "rolebindings"]},
 ]
+_OWNED_KINDS = [
+    {"group": "", "resources": ["namespaces", "persistentvolumeclaims", "secrets", "configmaps"]},
+    {"group": "apps", "resources": ["deployments"]},
+    {"group": "networking.k8s.io", "resources": ["networkpolicies"]},
+]
 
 
 def guards(stack: str) -> dict[str, Manifest]:
     """ValidatingAdmissionPolicies by name."""
-    base = names.guard(stack)
+    selector: Manifest = {"matchLabels": {LABEL_STACK: stack}}
+    inside: Manifest = {"namespaceSelector": selector, "objectSelector": {}}
+    # Whatever carries the label before or after the update, wherever it is.
+    owned: Manifest = {"namespaceSelector": {}, "objectSelector": selector}
+    ownership = [{"expression": OWNERSHIP, "messageExpression": OWNERSHIP_MESSAGE, "reason": "Forbidden"}]
+    parts = {
+        "pods": _spec(inside, _POD_KINDS, _forbid(POD_RULES)),
+        "services": _spec(inside, _SERVICE_KINDS, _forbid(SERVICE_RULES)),
+        "publishing": _spec(inside, _FORBIDDEN_KINDS, _forbid(FORBIDDEN_RULES)),
+        "ownership": _spec(owned, _OWNED_KINDS, ownership, ["UPDATE"]),
+    }
+    named = {f"{names.guard(stack)}-{part}": spec for part, spec in parts.items()}
     return {
-        f"{base}-pods": _policy(f"{base}-pods", stack, _POD_KINDS, POD_RULES),
-        f"{base}-services": _policy(f"{base}-services", stack, _SERVICE_KINDS, SERVICE_RULES),
-        f"{base}-publishing": _policy(f"{base}-publishing", stack, _FORBIDDEN_KINDS, FORBIDDEN_RULES),
+        name: {"metadata": metadata(None, {LABEL_STACK: stack}, name), "spec": spec} for name, spec in named.items()
     }
 
 
-def _policy(name: str, stack: str, kinds: list[Manifest], rules: dict[str, str]) -> Manifest:
+def _forbid(rules: dict[str, str]) -> list[Manifest]:
+    return [
+        {"expression": expression, "message": message, "reason": "Forbidden"} for message, expression in rules.items()
+    ]
+
+
+def _spec(
+    scope: Manifest,
+    kinds: list[Manifest],
+    validations: list[Manifest],
+    operations: Sequence[str] = ("CREATE", "UPDATE"),
+) -> Manifest:
     resource_rules = [
         {
             "apiGroups": [kind["group"]],
             "apiVersions": ["*"],
-            "operations": ["CREATE", "UPDATE"],
+            "operations": list(operations),
             "resources": kind["resources"],
             "scope": "*",
         }
         for kind in kinds
     ]
     return {
-        "metadata": metadata(None, {LABEL_STACK: stack}, name=name),
-        "spec": {
-            "failurePolicy": "Fail",
-            "matchConstraints": {
-                "matchPolicy": "Equivalent",
-                "namespaceSelector": {"matchLabels": {LABEL_STACK: stack}},
-                "objectSelector": {},
-                "resourceRules": resource_rules,
-            },
-            "validations": [
-                {"expression": expression, "message": message, "reason": "Forbidden"}
-                for message, expression in rules.items()
-            ],
-        },
+        "failurePolicy": "Fail",
+        "matchConstraints": {"matchPolicy": "Equivalent", **scope, "resourceRules": resource_rules},
+        "validations": validations,
     }
 
 
-def binding(name: str, stack: str) -> Manifest:
-    """The binding that puts a guard in force."""
-    return {
-        "metadata": metadata(None, {LABEL_STACK: stack}, name=name),
-        "spec": {
-            "policyName": name,
-            "validationActions": ["Deny"],
-            "matchResources": {
-                "matchPolicy": "Equivalent",
-                "namespaceSelector": {"matchLabels": {LABEL_STACK: stack}},
-                "objectSelector": {},
-            },
-        },
-    }
+def binding(guard: Manifest) -> Manifest:
+    """The binding that puts a guard in force, for all that it constrains."""
+    scope = {key: value for key, value in guard["spec"]["matchConstraints"].items() if key != "resourceRules"}
+    spec = {"policyName": guard["metadata"]["name"], "validationActions": ["Deny"], "matchResources": scope}
+    return {"metadata": guard["metadata"], "spec": spec}
 
 
 class AdmissionGuard(pulumi.ComponentResource):
-    """The guards of one stack, in force for every namespace that carries its label."""
+    """The guards of one stack, in force for every namespace, and every object, that carries its label."""
 
     def __init__(self, name: str, stack: str, opts: pulumi.ResourceOptions) -> None:
         super().__init__("openclaw:tailnet:AdmissionGuard", name, {"stack": stack}, opts)
@@ -154,7 +177,7 @@ class AdmissionGuard(pulumi.ComponentResource):
             register(
                 k8s.admissionregistration.v1.ValidatingAdmissionPolicyBinding,
                 f"guard-{part}-binding",
-                binding(guard, stack),
+                binding(manifest),
                 pulumi.ResourceOptions(parent=self, depends_on=[policy]),
             )
         self.register_outputs({})

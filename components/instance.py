@@ -8,7 +8,7 @@ import pulumi_kubernetes as k8s
 from components import gateway, names, sidecar, workload
 from components.admission import AdmissionGuard
 from components.credential import Credential
-from components.manifest import metadata, register
+from components.manifest import content_name, metadata, register
 from components.names import Names
 from components.network import InstanceNetwork
 from components.sealed_key import SealedKey
@@ -30,20 +30,20 @@ class GatewayInstance(pulumi.ComponentResource):
         instance: Instance,
         settings: Settings,
         credential: Credential | None,
-        keeper: k8s.Provider,
         guard: AdmissionGuard,
         opts: pulumi.ResourceOptions,
     ) -> None:
         own = names.of(instance.id, instance.namespace, instance.tailscale.hostname)
         inputs = {"namespace": own.namespace, "hostname": own.hostname, "people": list(instance.people)}
         super().__init__("openclaw:tailnet:Instance", own.logical(), inputs, opts)
-        child = pulumi.ResourceOptions(parent=self)
         labels = own.labels(names.stack(pulumi.get_stack()))
         fqdn = f"{own.hostname}.{settings.tailnet.name}"
         # A disabled instance is reached by `kubectl port-forward`: browsers then open localhost, which is allowed anyway.
         self.address = sidecar.address(instance.tailscale, fqdn) if instance.tailscale.enabled else None
 
-        storage = InstanceStorage(own.logical("storage"), own, labels, instance, keeper, child)
+        # After the guard: it keeps this stack from adopting a namespace that is not its own.
+        guarded = pulumi.ResourceOptions(parent=self, depends_on=[guard])
+        storage = InstanceStorage(own.logical("storage"), own, labels, instance, guarded)
         inside = pulumi.ResourceOptions(parent=self, depends_on=[storage])
         secrets = GatewaySecrets(own.logical("secrets"), own, labels, instance.gateway, inside)
         network = InstanceNetwork(own.logical("network"), own, labels, instance, settings.cluster, inside)
@@ -86,7 +86,12 @@ class GatewayInstance(pulumi.ComponentResource):
 def _config_map(
     own: Names, labels: dict[str, str], part: str, key: str, content: str, opts: pulumi.ResourceOptions
 ) -> pulumi.Output[str]:
-    """Declares an immutable, auto-named ConfigMap and returns its name."""
-    manifest = {"metadata": metadata(own.namespace, labels), "immutable": True, "data": {key: content}}
-    made = register(k8s.core.v1.ConfigMap, own.logical(part), manifest, opts)
+    """Declares an immutable ConfigMap, named after its content, and returns its name."""
+    logical, data = own.logical(part), {key: content}
+    manifest = {
+        "metadata": metadata(own.namespace, labels, content_name(logical, data)),
+        "immutable": True,
+        "data": data,
+    }
+    made = register(k8s.core.v1.ConfigMap, logical, manifest, opts)
     return made.metadata.apply(lambda meta: str(meta.name))

@@ -1,12 +1,14 @@
 """Kubernetes objects as plain data: pure functions build them, `register` declares them."""
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar
 
 import pulumi
 
-# A JSON object of the Kubernetes API, with the API's own camelCase keys. Leaves may be Outputs, such as the name of an
-# auto-named Secret. The tests hold every registered one against the SDK's schema.
+# A JSON object of the Kubernetes API, with the API's own camelCase keys. Leaves may be Outputs, such as the name of a
+# Secret. The tests hold every registered one against the SDK's schema.
 Manifest: TypeAlias = dict[str, Any]
 
 R = TypeVar("R", bound=pulumi.CustomResource)
@@ -22,18 +24,25 @@ def register(kind: type[R], logical: str, manifest: Mapping[str, Any], opts: pul
 def metadata(
     namespace: str | None,
     labels: Mapping[str, str],
-    name: str | None = None,
+    name: pulumi.Input[str],
     annotations: Mapping[str, str] | None = None,
 ) -> Manifest:
-    """Object metadata. Without a name the provider makes one, so that new content is a new object."""
-    made: Manifest = {"labels": dict(labels)}
+    """Object metadata. The name is always ours: an auto-named object that a killed update left is never found again."""
+    made: Manifest = {"labels": dict(labels), "name": name}
     if namespace is not None:
         made["namespace"] = namespace
-    if name is not None:
-        made["name"] = name
     if annotations:
         made["annotations"] = dict(annotations)
     return made
+
+
+def content_name(logical: str, data: Mapping[str, str], salt: str = "") -> str:
+    """The name of an immutable object: new content is a new object, and the same content finds the same object again.
+
+    `salt` is a secret without which the name tells nothing about `data`, not even to somebody who guesses it.
+    """
+    digest = hashlib.sha256(json.dumps([salt, dict(data)], sort_keys=True).encode()).hexdigest()
+    return f"{logical}-{digest[:10]}"
 
 
 def env(values: Mapping[str, pulumi.Input[str]]) -> list[Manifest]:

@@ -11,15 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import pulumi
-import pulumi_random as random
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from components.constants import UNSEAL_CONTAINER, VOLUME_AUTH_KEY, VOLUME_KEK, VOLUME_SEALED_KEY, VOLUME_TAILNET_STATE
 from components.credential import AUTH_KEY_FILE, AUTH_KEY_PATH
 from components.gateway import USER, limits
 from components.manifest import Manifest, locked_down
 from components.names import Names
-from components.secrets import secret
+from components.secrets import random_text, secret
 from components.settings import Resources
 from components.sidecar import STATE_PATH
 
@@ -31,6 +32,20 @@ UNSEAL_SCRIPT = Path(__file__).with_name("unseal.mjs").read_text()
 UNSEAL_RESOURCES = Resources.model_construct(
     cpu_request="50m", cpu_limit="500m", memory_request="64Mi", memory_limit="128Mi"
 )
+
+
+def key_encryption_key(drawn: str) -> bytes:
+    """The 32 bytes of the key-encryption key, from the random text of `random_text`."""
+    return _derived(drawn, 32, "key")
+
+
+def nonce(drawn: str, plain: str, subject: str) -> bytes:
+    """The 12 bytes of the nonce. Derived from all that is sealed, so that one key never meets one nonce twice."""
+    return _derived(drawn, 12, json.dumps(["nonce", subject, plain]))
+
+
+def _derived(drawn: str, length: int, purpose: str) -> bytes:
+    return HKDF(SHA256(), length, salt=None, info=f"openclaw-tailnet {purpose}".encode()).derive(drawn.encode())
 
 
 def seal(plain: str, kek: bytes, nonce: bytes, subject: str) -> str:
@@ -95,16 +110,16 @@ class SealedKey(pulumi.ComponentResource):
         super().__init__("openclaw:tailnet:SealedKey", name, {"subject": names.seal_subject}, opts)
         child = pulumi.ResourceOptions(parent=self)
         plain = pulumi.Output.secret(auth_key)
-        # A new auth key makes a new key-encryption key and a new nonce, so no pair is used twice; the same key keeps
-        # both, so a second `up` changes nothing.
-        keepers = {"authkey": plain.apply(lambda key: hashlib.sha256(key.encode()).hexdigest())}
-        kek = random.RandomBytes(names.logical("kek"), length=32, keepers=keepers, opts=child)
-        nonce = random.RandomBytes(names.logical("nonce"), length=12, keepers=keepers, opts=child)
-        sealed = pulumi.Output.all(plain, kek.base64, nonce.base64).apply(
-            lambda parts: seal(parts[0], base64.b64decode(parts[1]), base64.b64decode(parts[2]), names.seal_subject)
+        subject = names.seal_subject
+        # A new auth key makes a new key-encryption key; the same one keeps it, so a second `up` changes nothing.
+        keepers = {"authkey": plain.apply(lambda key: hashlib.sha256(key.encode()).hexdigest()), "subject": subject}
+        drawn = random_text(names.logical("kek"), keepers, child)
+        kek = drawn.apply(lambda text: base64.b64encode(key_encryption_key(text)).decode())
+        sealed = pulumi.Output.all(plain, drawn).apply(
+            lambda parts: seal(parts[0], key_encryption_key(parts[1]), nonce(parts[1], parts[0], subject), subject)
         )
         # Two Secrets, so that they can be guarded apart: one without the other opens nothing.
-        self.kek_secret = secret(names.logical("tailnet-kek"), names.namespace, labels, {KEK_KEY: kek.base64}, child)
+        self.kek_secret = secret(names.logical("tailnet-kek"), names.namespace, labels, {KEK_KEY: kek}, child)
         self.sealed_secret = secret(
             names.logical("tailnet-authkey"), names.namespace, labels, {SEALED_KEY: sealed}, child
         )

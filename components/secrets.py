@@ -6,11 +6,23 @@ import pulumi
 import pulumi_kubernetes as k8s
 import pulumi_random as random
 
-from components.manifest import metadata, register
+from components.manifest import content_name, metadata, register
 from components.names import Names
 from components.settings import Gateway
 
-TOKEN_BYTES = 32
+# Letters and digits, 62 of them: 285 bits, where 32 bytes have 256.
+RANDOM_CHARACTERS = 48
+
+
+def random_text(
+    logical: str, keepers: Mapping[str, pulumi.Input[str]], opts: pulumi.ResourceOptions
+) -> pulumi.Output[str]:
+    """Random text of RANDOM_CHARACTERS letters and digits, a secret; drawn anew when a keeper changes.
+
+    A RandomPassword, as its id says nothing. RandomBytes and RandomId have their value as id, and ids are never encrypted.
+    """
+    made = random.RandomPassword(logical, length=RANDOM_CHARACTERS, special=False, keepers=keepers, opts=opts)
+    return pulumi.Output.secret(made.result)
 
 
 def secret(
@@ -19,13 +31,19 @@ def secret(
     labels: Mapping[str, str],
     data: Mapping[str, pulumi.Input[str]],
     opts: pulumi.ResourceOptions,
+    salt: pulumi.Input[str] = "",
 ) -> pulumi.Output[str]:
-    """Declares an immutable, auto-named Secret and returns its name: new content is a new object, which rolls the pod."""
+    """Declares an immutable Secret, named after its content, and returns its name: new content rolls the pod.
+
+    `salt` is a secret, needed where the data may be guessed; what is random or sealed needs none.
+    """
+    values = {key: pulumi.Output.secret(value) for key, value in data.items()}
+    name = pulumi.Output.all(salt, values).apply(lambda parts: content_name(logical, parts[1], parts[0]))
     manifest = {
-        "metadata": metadata(namespace, labels),
+        "metadata": metadata(namespace, labels, pulumi.Output.unsecret(name)),
         "type": "Opaque",
         "immutable": True,
-        "stringData": {key: pulumi.Output.secret(value) for key, value in data.items()},
+        "stringData": values,
     }
     made = register(k8s.core.v1.Secret, logical, manifest, opts)
     return made.metadata.apply(lambda meta: str(meta.name))
@@ -35,7 +53,7 @@ class GatewaySecrets(pulumi.ComponentResource):
     """The token (or password) of one gateway, and its model keys. `model_secrets` names the Secrets that hold them."""
 
     token: pulumi.Output[str]
-    """The token or password itself: 64 hexadecimal digits, a secret."""
+    """The token or password itself: 48 letters and digits, a secret."""
     token_secret: pulumi.Output[str]
     """Name of the Secret that holds it, under the key `token`."""
 
@@ -46,15 +64,16 @@ class GatewaySecrets(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         # The mode is a keeper too: a token that was an API credential must not live on as somebody's password.
         keepers = {"mode": gateway.auth.mode, "rotation": gateway.auth.rotation}
-        random_token = random.RandomBytes(names.logical("token"), length=TOKEN_BYTES, keepers=keepers, opts=child)
-        self.token = pulumi.Output.secret(random_token.hex)
+        self.token = random_text(names.logical("token"), keepers, child)
         self.token_secret = secret(
             names.logical("gateway-token"), names.namespace, labels, {"token": self.token}, child
         )
         self.model_secrets: list[pulumi.Input[str]] = []
         if gateway.model_keys:
             keys = {variable: key.get_secret_value() for variable, key in gateway.model_keys.items()}
-            self.model_secrets.append(secret(names.logical("model-keys"), names.namespace, labels, keys, child))
+            self.model_secrets.append(
+                secret(names.logical("model-keys"), names.namespace, labels, keys, child, self.token)
+            )
         if gateway.model_keys_secret:
             self.model_secrets.append(gateway.model_keys_secret)
         self.register_outputs({"tokenSecret": self.token_secret})

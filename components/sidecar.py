@@ -89,6 +89,9 @@ def container(
         "TS_NO_LOGS_NO_SUPPORT": "true",
         "TS_LOGS_DIR": "/tmp",
         "TS_DISABLE_PORTMAPPER": "1",
+        # A cached map makes a restarted device "Running" before it has heard from the control server. When that has removed
+        # the device meanwhile, containerboot never logs in: healthy for ever, and in nobody's tailnet.
+        "TS_USE_CACHED_NETMAP": "false",
         # Where nf_tables exists no legacy lock file and no NET_RAW is needed; elsewhere iptables is found.
         "TS_DEBUG_FIREWALL_MODE": "auto",
     }

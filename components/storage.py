@@ -52,7 +52,7 @@ def _claim(names: Names, labels: Mapping[str, str], name: str, volume: Volume, a
 class InstanceStorage(pulumi.ComponentResource):
     """Namespace and volumes of one instance, kept on removal unless its settings say otherwise.
 
-    `keeper` is the provider that adopts what is already there: an instance that comes back finds its data and its device.
+    The provider adopts what is already there: an instance that comes back finds its data and its device.
     """
 
     def __init__(
@@ -61,12 +61,11 @@ class InstanceStorage(pulumi.ComponentResource):
         names: Names,
         labels: Mapping[str, str],
         instance: Instance,
-        keeper: k8s.Provider,
         opts: pulumi.ResourceOptions,
     ) -> None:
         inputs = instance.storage.model_dump(by_alias=True)
         super().__init__("openclaw:tailnet:InstanceStorage", name, inputs, opts)
-        kept = pulumi.ResourceOptions(parent=self, provider=keeper, retain_on_delete=instance.storage.retain)
+        kept = pulumi.ResourceOptions(parent=self, retain_on_delete=instance.storage.retain)
         self.namespace = register(
             k8s.core.v1.Namespace, names.logical("namespace"), namespace(names, labels, instance), kept
         )

@@ -1,7 +1,6 @@
 """The whole topology of one environment, from its settings: what `__main__.py` declares."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import pulumi
 import pulumi_kubernetes as k8s
@@ -43,15 +42,12 @@ class Topology(pulumi.ComponentResource):
         tailnet = ManagedTailnet("tailnet", settings, within) if settings.tailnet.ownership != "external" else None
         if tailnet:
             devices.report(settings, tailnet.api, self)
-        cluster, keeper = self._clusters(settings, stack)
         child = pulumi.ResourceOptions(
-            parent=self, providers=[cluster, random.Provider("random", opts=pulumi.ResourceOptions(parent=self))]
+            parent=self, providers=[_cluster(settings, stack, within), random.Provider("random", opts=within)]
         )
         guard = AdmissionGuard("guard", stack, child)
         gateways = {
-            instance.id: GatewayInstance(
-                instance, settings, _credential(instance, settings, tailnet), keeper, guard, child
-            )
+            instance.id: GatewayInstance(instance, settings, _credential(instance, settings, tailnet), guard, child)
             for instance in settings.instances
         }
         self.instances: dict[str, dict[str, pulumi.Input[str]]] = {
@@ -67,7 +63,6 @@ class Topology(pulumi.ComponentResource):
                 settings,
                 key_of(node, tailnet),
                 gateways[node.gateway].token,
-                keeper,
                 guard,
                 child,
             )
@@ -77,19 +72,22 @@ class Topology(pulumi.ComponentResource):
         self.join = {name: made.join for name, made in workers.items() if made.join is not None}
         self.register_outputs({"instances": self.instances, "nodes": self.nodes})
 
-    def _clusters(self, settings: Settings, stack: str) -> tuple[k8s.Provider, k8s.Provider]:
-        """The cluster's provider, and the one that adopts retained namespaces and volumes instead of refusing them."""
-        arguments: dict[str, Any] = {
-            "kubeconfig": settings.cluster.kubeconfig,
-            "context": settings.cluster.context,
-            "cluster_identifier": settings.cluster.identifier or stack,
-            "enable_server_side_apply": True,
-        }
-        opts = pulumi.ResourceOptions(parent=self)
-        return (
-            k8s.Provider("cluster", **arguments, opts=opts),
-            k8s.Provider("cluster-keeper", **arguments, upsert_existing_objects=True, opts=opts),
-        )
+
+def _cluster(settings: Settings, stack: str, opts: pulumi.ResourceOptions) -> k8s.Provider:
+    """The cluster. What the stack declares wins there; the ownership guard keeps it from what others made."""
+    return k8s.Provider(
+        "cluster",
+        kubeconfig=settings.cluster.kubeconfig,
+        context=settings.cluster.context,
+        cluster_identifier=settings.cluster.identifier or stack,
+        enable_server_side_apply=True,
+        # Without it, an edit by anything but kubectl is a conflict that fails every preview and update.
+        enable_patch_force=True,
+        # Without it, an object that a killed update had made but not noted is an error to the next one. It is also how
+        # a namespace and its volumes, kept when their instance was removed, come back.
+        upsert_existing_objects=True,
+        opts=opts,
+    )
 
 
 def _credential(instance: Instance, settings: Settings, tailnet: ManagedTailnet | None) -> Credential | None:

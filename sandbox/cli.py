@@ -98,17 +98,19 @@ class Stages:
 @app.command()
 def up() -> None:
     """Bring the world up and apply the stack `sandbox`; again, only what is missing or changed."""
-    from sandbox import pulumi_tools, world
+    from sandbox import kubectl, pulumi_tools, world
 
     home = Home.from_env()
     stages = Stages()
     with exclusive(home, "sandbox up"), stages.shown():
         here, kind = world.World.chosen(home)
         console.print(f"  {kind}", style="dim", soft_wrap=True)
-        here.start(report=stages.done, progress=stages.doing)
+        home.create()
         wanted = pulumi_tools.choice()
         plugins = pulumi_tools.choose_plugins(home, wanted)
         cli = pulumi_tools.choose_cli(home, wanted, stages.doing)
+        own_cli = ["pulumi"] if cli == pulumi_tools.own_cli(home) else []
+        here.start(report=stages.done, progress=stages.doing, extra_tools=[*own_cli, *kubectl.needed()])
         begin = time.monotonic()
         engine = here.engine(cli, plugins)
         if console.is_terminal:
@@ -184,12 +186,13 @@ def tools(
     names: Annotated[list[str] | None, typer.Argument(help="Tools to build; without a name, all.")] = None,
 ) -> None:
     """Build tools into the cache."""
+    from sandbox import builds
     from sandbox import tools as toolchain
 
     home = Home.from_env()
     stages = Stages()
     with stages.shown():
-        seconds = toolchain.ensure(home, names or [*toolchain.TOOLS], stages.doing)
+        seconds = builds.ensure(home, names or [*toolchain.TOOLS], stages.doing)
     stages.done("tools", "built" if seconds else "cached", seconds)
 
 

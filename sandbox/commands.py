@@ -95,6 +95,8 @@ PACKAGES: Final = (
     Package(
         "debian-archive-keyring", files=(Path("/usr/share/keyrings/debian-archive-keyring.gpg"),), uses=("real node",)
     ),
+    # Answers the pods' DNS. Without the service of the package dnsmasq.
+    Package("dnsmasq-base", ("dnsmasq",), uses=("real node",)),
     # `make demo` and the tests ask with it.
     Package("curl", ("curl",), uses=("real node",)),
     Package("procps", ("pkill",), uses=("tests",)),

@@ -1,7 +1,6 @@
-"""The control plane under kwokctl: etcd, API server, controller-manager, scheduler, and kwok with a simulated node."""
+"""The control plane: etcd, API server, controller-manager and scheduler, and kwok where the node is simulated."""
 
 import base64
-import subprocess
 import time
 from pathlib import Path
 from typing import Final
@@ -9,85 +8,132 @@ from typing import Final
 import httpx
 import yaml
 
+from sandbox import certificates
 from sandbox.errors import SandboxError
 from sandbox.home import Home, write_private
 from sandbox.kube import Api, Object
-from sandbox.processes import belongs, executable, replaced
+from sandbox.supervisor import Part
 
-# Component -> our binary. kwokctl names pid files, log files and its links to the binaries after the component.
-COMPONENTS: Final = {
-    "etcd": "etcd",
-    "kube-apiserver": "kube-apiserver",
-    "kube-controller-manager": "kube-controller-manager",
-    "kube-scheduler": "kube-scheduler",
-    "kwok-controller": "kwok",
-}
 CONTEXT: Final = "sandbox"
 SIMULATED_NODE: Final = "simulated"
 # kwok plays only nodes with this annotation: a real kubelet's node is left to the kubelet.
 SIMULATED_MARK: Final = {"kwok.x-k8s.io/node": "fake"}
 STORAGE_CLASS: Final = "sandbox"
 PROVISIONER: Final = "sandbox.openclaw-tailnet/directory"
+# What a part waits for that cannot do anything without the API.
+API_SERVER: Final = "kube-apiserver"
+_LOOPBACK: Final = "127.0.0.1"
+_ISSUER: Final = "https://kubernetes.default.svc.cluster.local"
 
 
-def kwokctl_config(home: Home) -> Object:
-    """Configuration of `kwokctl create cluster`: our binaries, fixed ports, loopback only."""
-    options: Object = {
-        "runtime": "binary",
-        # The default, 0.0.0.0, would leave etcd open to everybody.
-        "bindAddress": "127.0.0.1",
-        "kubeApiserverPort": home.port("kube-apiserver"),
-        "etcdPort": home.port("etcd"),
-        "etcdPeerPort": home.port("etcd-peer"),
-        "kubeControllerManagerPort": home.port("kube-controller-manager"),
-        "kubeSchedulerPort": home.port("kube-scheduler"),
-        "kwokControllerPort": home.port("kwok"),
-        "etcdBinary": str(home.bin / "etcd"),
-        "kubeApiserverBinary": str(home.bin / "kube-apiserver"),
-        "kubeControllerManagerBinary": str(home.bin / "kube-controller-manager"),
-        "kubeSchedulerBinary": str(home.bin / "kube-scheduler"),
-        "kwokControllerBinary": str(home.bin / "kwok"),
-        "kubectlBinary": str(home.bin / "kubectl"),
-    }
+def pki(home: Home) -> Path:
+    """The cluster's CA, and what it signed. Gone with the cluster's data."""
+    return home.run / "pki"
 
-    pki = ControlPlane(home).directory / "pki"
 
-    def args(**pairs: tuple[str, bool]) -> list[Object]:
-        return [{"key": k.replace("_", "-"), "value": v, "override": o} for k, (v, o) in pairs.items()]
+def prepare(home: Home) -> None:
+    """Certificates and the administrator's kubeconfig. Safe to repeat."""
+    directory = pki(home)
+    directory.mkdir(exist_ok=True)
+    certificates.authority(directory)
+    certificates.issue(directory, directory / "apiserver.crt", common="kubernetes.default.svc", addresses=[_LOOPBACK])
+    certificates.issue(directory, directory / "admin.crt", common="sandbox-admin", organization="system:masters")
+    write_private(home.kubeconfig, yaml.safe_dump(_kubeconfig(home), sort_keys=False))
 
-    return {
-        "kind": "KwokctlConfiguration",
-        "apiVersion": "config.kwok.x-k8s.io/v1alpha1",
-        "options": options,
-        "componentsPatches": [
-            {
-                "name": "kube-apiserver",
+
+def parts(home: Home, simulated: bool) -> list[Part]:
+    """The supervised processes, in order of start; all listen on loopback only."""
+    etcd, peer = (f"http://{_LOOPBACK}:{home.port(name)}" for name in ("etcd", "etcd-peer"))
+    made = pki(home)
+    return [
+        Part(
+            "etcd",
+            [
+                *(str(home.bin / "etcd"), "--name=sandbox", f"--data-dir={home.run / 'etcd'}"),
+                *(f"--listen-client-urls={etcd}", f"--advertise-client-urls={etcd}"),
+                *(f"--listen-peer-urls={peer}", f"--initial-advertise-peer-urls={peer}"),
+                *(f"--initial-cluster=sandbox={peer}", "--auto-compaction-retention=1"),
+                # A killed etcd loses nothing by it; a machine that loses its power loses the sandbox.
+                "--unsafe-no-fsync",
+            ],
+            ready_line="ready to serve client requests",
+        ),
+        Part(
+            API_SERVER,
+            [
+                *(str(home.bin / API_SERVER), f"--etcd-servers={etcd}", f"--bind-address={_LOOPBACK}"),
+                *(f"--secure-port={home.port(API_SERVER)}", "--authorization-mode=Node,RBAC"),
+                *(f"--client-ca-file={made / 'ca.crt'}", f"--tls-cert-file={made / 'apiserver.crt'}"),
+                f"--tls-private-key-file={made / 'apiserver.key'}",
+                *(f"--service-account-issuer={_ISSUER}", f"--service-account-key-file={made / 'apiserver.crt'}"),
+                f"--service-account-signing-key-file={made / 'apiserver.key'}",
+                # A real node asks for a capability and a hostPath device.
+                "--allow-privileged=true",
                 # exec, logs and port-forward find a real node by its address, as there is no DNS for its name, and show
                 # it who they are: the kubelet refuses strangers.
-                "extraArgs": args(
-                    kubelet_preferred_address_types=("InternalIP", False),
-                    kubelet_client_certificate=(str(pki / "admin.crt"), False),
-                    kubelet_client_key=(str(pki / "admin.key"), False),
-                    kubelet_certificate_authority=(str(pki / "ca.crt"), False),
-                ),
-            },
-            # One of each, killed without a farewell: a lease would make its successor wait until it runs out.
-            {"name": "kube-controller-manager", "extraArgs": args(leader_elect=("false", False))},
-            {"name": "kube-scheduler", "extraArgs": args(leader_elect=("false", False))},
-            {
-                "name": "kwok-controller",
-                "extraArgs": args(
-                    # The default, 200 s, is how long pods would stay Pending after a crash of kwok.
-                    node_lease_duration_seconds=("10", True),
-                    manage_all_nodes=("false", True),
-                    manage_nodes_with_annotation_selector=(
-                        ",".join(f"{key}={value}" for key, value in SIMULATED_MARK.items()),
-                        False,
-                    ),
-                    node_ip=("127.0.0.1", True),
-                ),
-            },
-        ],
+                "--kubelet-preferred-address-types=InternalIP",
+                f"--kubelet-certificate-authority={made / 'ca.crt'}",
+                *(f"--kubelet-client-certificate={made / 'admin.crt'}", f"--kubelet-client-key={made / 'admin.key'}"),
+            ],
+            ready_line="Serving securely on",
+            after=("etcd",),
+        ),
+        Part(
+            "kube-controller-manager",
+            [
+                *_client(home, "kube-controller-manager"),
+                *(f"--root-ca-file={made / 'ca.crt'}", f"--service-account-private-key-file={made / 'apiserver.key'}"),
+                # A node is away for long while its world is down, and must not be emptied for that.
+                *("--node-monitor-period=25s", "--node-monitor-grace-period=200s"),
+            ],
+            after=(API_SERVER,),
+        ),
+        Part("kube-scheduler", _client(home, "kube-scheduler"), after=(API_SERVER,)),
+        *([_kwok(home)] if simulated else []),
+    ]
+
+
+def _client(home: Home, name: str) -> list[str]:
+    return [
+        *(str(home.bin / name), f"--kubeconfig={home.kubeconfig}"),
+        *(f"--bind-address={_LOOPBACK}", f"--secure-port={home.port(name)}"),
+        # One of each, killed without a farewell: a lease would make its successor wait until it runs out.
+        "--leader-elect=false",
+    ]
+
+
+def _kwok(home: Home) -> Part:
+    (mark, value), *_ = SIMULATED_MARK.items()
+    command = [
+        *(
+            str(home.bin / "kwok"),
+            f"--kubeconfig={home.kubeconfig}",
+            f"--server-address={_LOOPBACK}:{home.port('kwok')}",
+        ),
+        *("--manage-all-nodes=false", f"--manage-nodes-with-annotation-selector={mark}={value}"),
+        # The default, 200 s, is how long pods would stay Pending after a crash of kwok.
+        *("--node-lease-duration-seconds=10", f"--node-ip={_LOOPBACK}"),
+    ]
+    # Not the person's own ~/.kwok.
+    return Part("kwok", command, after=(API_SERVER,), environment={"KWOK_WORKDIR": str(home.run / "kwok")})
+
+
+def _kubeconfig(home: Home) -> Object:
+    def data(name: str) -> str:
+        return base64.b64encode((pki(home) / name).read_bytes()).decode()
+
+    cluster = {
+        "server": f"https://{_LOOPBACK}:{home.port(API_SERVER)}",
+        "certificate-authority-data": data("ca.crt"),
+    }
+    user = {"client-certificate-data": data("admin.crt"), "client-key-data": data("admin.key")}
+    return {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": CONTEXT,
+        "clusters": [{"name": CONTEXT, "cluster": cluster}],
+        "contexts": [{"name": CONTEXT, "context": {"cluster": CONTEXT, "user": "admin"}}],
+        "users": [{"name": "admin", "user": user}],
     }
 
 
@@ -127,137 +173,25 @@ def simulated_node() -> Object:
     }
 
 
-class ControlPlane:
-    """One cluster of kwokctl. Its data lives under run/kwok; stop and start keep it."""
+def furnish(home: Home, simulated: bool, seconds: float = 60.0) -> None:
+    """What every program may count on: the API, the default storage class, and a simulated node where one is wanted."""
+    deadline = time.monotonic() + seconds
+    with Api(home.kubeconfig, timeout=5) as api:
+        while not _ready(api):
+            if time.monotonic() > deadline:
+                raise SandboxError(
+                    f"the control plane is not ready after {seconds:.0f} s",
+                    f"See {home.logs / API_SERVER}.log, or start anew with `python -m sandbox down`",
+                )
+            time.sleep(0.05)
+        api.apply(f"/apis/storage.k8s.io/v1/storageclasses/{STORAGE_CLASS}", storage_class())
+        if simulated:
+            api.create("/api/v1/nodes", simulated_node())
 
-    def __init__(self, home: Home) -> None:
-        self.home = home
-        self.directory = home.run / "kwok" / "clusters" / home.cluster
 
-    def pids(self) -> dict[str, int]:
-        """The components that live. A pid file whose process is another's counts as dead."""
-        return {name: pid for name in COMPONENTS if (pid := self._pid(name))}
-
-    def start(self, simulated: bool = True) -> str:
-        """Bring it up from whatever state it is in; says what was done: created, repaired or running.
-
-        `simulated`: with a node that kwok plays.
-        """
-        if (self.directory / "kwok.yaml").exists() and not self.home.kubeconfig.exists():
-            # Killed between creating and finishing: nobody can have used it.
-            self.delete()
-        if not (self.directory / "kwok.yaml").exists():
-            done = "created"
-            self._create()
-        elif len(self.pids()) == len(COMPONENTS) and not self._outdated() and self.ready():
-            return "running"
-        else:
-            done = "repaired"
-            if self._outdated():
-                self.stop()
-            self._forget_strangers()
-            self._kwokctl("start", "cluster")
-        self._wait_ready(60)
-        self._furnish(simulated)
-        return done
-
-    def ready(self) -> bool:
-        if not self.home.kubeconfig.exists():
-            return False
-        with Api(self.home.kubeconfig, timeout=5) as api:
-            return api.ready()
-
-    def stop(self) -> None:
-        if (self.directory / "kwok.yaml").exists():
-            self._forget_strangers()
-            self._kwokctl("stop", "cluster")
-
-    def delete(self) -> None:
-        """Stop it and remove its data."""
-        if self.directory.exists():
-            self._forget_strangers()
-            self._kwokctl("delete", "cluster")
-
-    def _create(self) -> None:
-        config = self.home.run / "kwokctl.yaml"
-        config.write_text(yaml.safe_dump(kwokctl_config(self.home)))
-        # An own file for the context that kwokctl adds: never the person's ~/.kube/config.
-        self._kwokctl("create", "cluster", "--config", str(config), "--kubeconfig", str(self.home.run / "kwok.config"))
-        write_private(self.home.kubeconfig, yaml.safe_dump(self._kubeconfig(), sort_keys=False))
-
-    def _kubeconfig(self) -> Object:
-        def data(name: str) -> str:
-            return base64.b64encode((self.directory / "pki" / name).read_bytes()).decode()
-
-        server = f"https://127.0.0.1:{self.home.port('kube-apiserver')}"
-        return {
-            "apiVersion": "v1",
-            "kind": "Config",
-            "current-context": CONTEXT,
-            "clusters": [
-                {"name": CONTEXT, "cluster": {"server": server, "certificate-authority-data": data("ca.crt")}}
-            ],
-            "contexts": [{"name": CONTEXT, "context": {"cluster": CONTEXT, "user": "admin"}}],
-            "users": [
-                {
-                    "name": "admin",
-                    "user": {"client-certificate-data": data("admin.crt"), "client-key-data": data("admin.key")},
-                }
-            ],
-        }
-
-    def _furnish(self, simulated: bool) -> None:
-        with Api(self.home.kubeconfig) as api:
-            api.apply(f"/apis/storage.k8s.io/v1/storageclasses/{STORAGE_CLASS}", storage_class())
-            if simulated:
-                api.create("/api/v1/nodes", simulated_node())
-
-    def _wait_ready(self, seconds: float) -> None:
-        deadline = time.monotonic() + seconds
-        with Api(self.home.kubeconfig, timeout=5) as api:
-            while time.monotonic() < deadline:
-                try:
-                    # The namespace and the account come from controllers: an API server alone admits no pod.
-                    if api.ready() and api.get("/api/v1/namespaces/default/serviceaccounts/default"):
-                        return
-                except httpx.HTTPError:
-                    pass  # not serving yet
-                time.sleep(0.1)
-        dead = COMPONENTS.keys() - self.pids().keys()
-        raise SandboxError(
-            f"the control plane is not ready after {seconds:.0f} s (not running: {', '.join(sorted(dead)) or 'none'})",
-            f"See {self.directory / 'logs'}, or start anew with `python -m sandbox down`",
-        )
-
-    def _pid(self, component: str) -> int | None:
-        path = self.directory / "pids" / f"{component}.pid"
-        if not path.exists() or not path.read_text().strip().isdigit():
-            return None
-        pid = int(path.read_text())
-        mine = (
-            belongs(pid, self.home.world_id()) and executable(pid) == (self.home.bin / COMPONENTS[component]).resolve()
-        )
-        return pid if mine else None
-
-    def _outdated(self) -> bool:
-        """Whether a tool was built anew under a component that runs."""
-        return any(replaced(pid) for pid in self.pids().values())
-
-    def _forget_strangers(self) -> None:
-        # kwokctl believes its pid files, and kills what they name: after a reboot that may be anybody's process.
-        for name in COMPONENTS.keys() - self.pids().keys():
-            (self.directory / "pids" / f"{name}.pid").unlink(missing_ok=True)
-
-    def _kwokctl(self, *arguments: str) -> None:
-        command = [str(self.home.bin / "kwokctl"), "--name", self.home.cluster, *arguments]
-        log = self.home.logs / "kwokctl.log"
-        with log.open("a") as out:
-            result = subprocess.run(
-                command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=self.home.environment(), check=False
-            )
-        if result.returncode != 0:
-            tail = " | ".join(log.read_text(errors="replace").splitlines()[-3:])
-            raise SandboxError(f"kwokctl {' '.join(arguments[:2])} failed: {tail}", f"Log: {log}")
-
-    def log(self, component: str) -> Path:
-        return self.directory / "logs" / f"{component}.log"
+def _ready(api: Api) -> bool:
+    try:
+        # The namespace and the account come from controllers: an API server alone admits no pod.
+        return api.ready() and api.get("/api/v1/namespaces/default/serviceaccounts/default") is not None
+    except httpx.HTTPError:
+        return False  # not serving yet

@@ -82,12 +82,16 @@ class Engine:
         return self._run("preview", self._stack(), **self._policies(), **options)
 
     def up(self, **options: Any) -> Result:
-        """Applies the program. What an earlier update that was cut off left half done is repaired first."""
-        stack = self._stack()
-        self._settle_lock(stack)
+        """Applies the program. What an earlier update that was cut off left half done is repaired by that; then nothing
+        is in doubt any more, and the engine need not warn of it for ever."""
+        result = self.plain_up(**options)
         if pending(self.home.state, PROJECT, self.stack):
-            self._run("refresh", stack, show_secrets=False, clear_pending_creates=True)
-        return self._run("up", stack, show_secrets=False, **self._policies(), **options)
+            self._run("refresh", self._stack(), show_secrets=False, clear_pending_creates=True)
+        return result
+
+    def plain_up(self, **options: Any) -> Result:
+        """Applies the program as a person's `pulumi up` does."""
+        return self._run("up", self._stack(), show_secrets=False, **self._policies(), **options)
 
     def refresh(self, **options: Any) -> Result:
         """Compares with the world and takes its values into the state; `changes` tells what had drifted."""

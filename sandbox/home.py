@@ -133,7 +133,6 @@ class Home:
             MARKER: self.world_id(),
             "SANDBOX_HOME": str(self.root),
             "SANDBOX_BIN": str(self.bin),
-            "KWOK_WORKDIR": str(self.run / "kwok"),
             "PATH": os.pathsep.join([str(self.plugins), str(self.bin), os.environ.get("PATH", os.defpath)]),
         }
 

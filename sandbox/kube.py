@@ -24,9 +24,7 @@ class Api:
     def __init__(self, kubeconfig: Path, timeout: float = 10.0) -> None:
         config: Object = yaml.safe_load(kubeconfig.read_text())
         cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
-        # Not create_default_context(): from Python 3.13 it asks for key identifiers that kwokctl's CA lacks.
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.load_verify_locations(cadata=_decode(cluster["certificate-authority-data"]))
+        context = ssl.create_default_context(cadata=_decode(cluster["certificate-authority-data"]))
         with tempfile.NamedTemporaryFile("w", suffix=".pem") as pem:  # 0600; ssl reads client keys from files only
             pem.write(_decode(user["client-certificate-data"]) + _decode(user["client-key-data"]))
             pem.flush()

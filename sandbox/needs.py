@@ -115,7 +115,7 @@ def _disk(home: Home, go: Go, real: bool, build: bool) -> None:
     if build:
         cache = _go_setting(go, "GOCACHE")
         wanted += [(home.bin, TOOLS_DISK, "SANDBOX_HOME"), (Path(cache or home.root), BUILD_DISK, "GOCACHE")]
-    if real and not _assembled(home, "openclaw"):
+    if real and images.missing(home):
         wanted.append((home.bin, IMAGES_DISK, "SANDBOX_HOME"))
     for place, size, variable in wanted:
         there = _there(place)
@@ -149,13 +149,13 @@ def _registries(home: Home, go: Go, real: bool, todo: Sequence[tools.Tool]) -> l
     steps: list[_STEP] = []
     if todo:
         steps.append(lambda: _ask_modules(go, todo))
-    if real and not _assembled(home, "openclaw"):
+    if real and images.missing(home):
         steps.append(_ask_npm)
     return steps
 
 
 def _ask_modules(go: Go, todo: Sequence[tools.Tool]) -> None:
-    environment = {**os.environ, "GOTOOLCHAIN": "local", "GOWORK": "off", "CGO_ENABLED": "0"}
+    environment = {**os.environ, **tools.ENVIRONMENT}
     with tempfile.TemporaryDirectory(prefix="openclaw-sandbox-") as empty:
         asked = {**environment, "GOMODCACHE": empty, "GOFLAGS": "-modcacherw"}
         command = [str(go.path), "mod", "download", _SMALL_MODULE]
@@ -165,9 +165,11 @@ def _ask_modules(go: Go, todo: Sequence[tools.Tool]) -> None:
 
     def cached(family: str) -> bool:
         here = [tool.package for tool in todo if tool.family == family]
-        tags = [flag for flag in tools.flags(family) if flag.startswith("-tags")]
-        offline = {**environment, "GOPROXY": "off", "GOFLAGS": "-mod=readonly"}
-        return _silent([str(go.path), "list", *tags, "-deps", *here], offline, tools.MODULES / family) is None
+        offline = {**environment, "GOPROXY": "off"}
+        return (
+            _silent([str(go.path), "list", *tools.tags(family), "-deps", *here], offline, tools.MODULES / family)
+            is None
+        )
 
     if not all(cached(family) for family in dict.fromkeys(tool.family for tool in todo)):
         raise SandboxError(
@@ -207,10 +209,6 @@ def _silent(command: Sequence[str], environment: dict[str, str], cwd: Path) -> s
 def _go_setting(go: Go, name: str) -> str:
     result = subprocess.run([str(go.path), "env", name], capture_output=True, text=True, check=False)
     return result.stdout.strip()
-
-
-def _assembled(home: Home, layer: str) -> bool:
-    return any(images.directory(home).glob(f"{layer}-*.json"))
 
 
 def _there(place: Path) -> Path:

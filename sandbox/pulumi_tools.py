@@ -64,10 +64,15 @@ def _installed() -> Path | None:
     return Path(paths[0]).parent if paths[0] and all(paths) else None
 
 
+def own_cli(home: Home) -> Path:
+    """The CLI that is built from its module, where no other fits."""
+    return home.bin / "pulumi"
+
+
 def choose_cli(home: Home, wanted: Choice, progress: tools.Progress) -> Path:
-    """The pulumi CLI: installed and new enough, else downloaded (`official`), else built from its module."""
+    """The pulumi CLI: installed and new enough, else downloaded (`official`), else our own (the caller builds it)."""
     pinned = tools.version("pulumi").removeprefix("v")
-    own = home.bin / "pulumi"
+    own = own_cli(home)
     installed = shutil.which("pulumi")
     if installed and Path(installed).resolve() != own.resolve() and fits(_version(Path(installed)), pinned):
         return Path(installed)
@@ -82,7 +87,6 @@ def choose_cli(home: Home, wanted: Choice, progress: tools.Progress) -> Path:
             raise SandboxError(
                 f"the official pulumi CLI cannot be downloaded ({error})", "Install it, or use SANDBOX_PLUGINS=standin"
             ) from None
-    tools.ensure(home, ["pulumi"], progress)
     return own
 
 

@@ -14,7 +14,7 @@ import yaml
 
 from sandbox.errors import SandboxError
 from sandbox.home import Home, write_private
-from sandbox.processes import Process, belongs, end, start_time
+from sandbox.processes import Process, belongs, end, replaced, start_time
 
 _SOCKET_PATH_MAX: Final = 100  # sun_path holds 108 bytes
 
@@ -118,9 +118,11 @@ class Supervisor:
             states = self._answer()
             if states is not None and self._file.exists() and self._file.read_text() == text:
                 asleep = [part.name for part in parts if part.name not in states or not states[part.name].running]
-                for name in asleep:
-                    self._post(f"/process/start/{name}")
-                return "repaired" if asleep else "running"
+                outdated = [name for name, state in states.items() if state.running and replaced(state.pid)]
+                for action, names in {"start": asleep, "restart": outdated}.items():
+                    for name in names:
+                        self._post(f"/process/{action}/{name}")
+                return "repaired" if asleep or outdated else "running"
             done = "repaired"
         self.stop()
         write_private(self._file, text)

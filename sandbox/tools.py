@@ -1,21 +1,13 @@
-"""The pinned Go tools: what they are, what makes a build of one stale, and building those that are missing."""
+"""The pinned Go tools: what they are, what a world needs of them, and what makes a build of one stale."""
 
-import contextlib
-import fcntl
 import hashlib
-import os
 import re
-import shutil
-import signal
-import subprocess
-import time
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
 from sandbox.errors import SandboxError
-from sandbox.golang import Go, find_go
 from sandbox.home import Home
 
 MODULES: Final = Path(__file__).parent / "toolchain"
@@ -50,7 +42,7 @@ FAMILIES: Final = {
         "osusergo,grpcnotrace",
     ),
     "kwok": Family("sigs.k8s.io/kwok"),
-    # kwokctl parses the components' --version, and clients compare minors.
+    # Clients compare minors.
     "kubernetes": Family(
         "k8s.io/kubernetes",
         f"-X {_K8S}.gitVersion={{v}} -X {_K8S}.gitMajor=1 -X {_K8S}.gitMinor={{minor}} "
@@ -60,7 +52,6 @@ FAMILIES: Final = {
     "tailscale": Family(
         "tailscale.com", "-X tailscale.com/version.shortStamp={bare} -X tailscale.com/version.longStamp={bare}"
     ),
-    "coredns": Family("github.com/coredns/coredns"),
 }
 
 TOOLS: Final = {
@@ -69,7 +60,6 @@ TOOLS: Final = {
         Tool("process-compose", "process-compose", "github.com/f1bonacc1/process-compose/src", 40),
         Tool("etcd", "etcd", "go.etcd.io/etcd/server/v3", 25),
         Tool("kwok", "kwok", "sigs.k8s.io/kwok/cmd/kwok", 75),
-        Tool("kwokctl", "kwok", "sigs.k8s.io/kwok/cmd/kwokctl", 15),
         Tool("kube-apiserver", "kubernetes", "k8s.io/kubernetes/cmd/kube-apiserver", 130),
         Tool("kube-controller-manager", "kubernetes", "k8s.io/kubernetes/cmd/kube-controller-manager", 40),
         Tool("kube-scheduler", "kubernetes", "k8s.io/kubernetes/cmd/kube-scheduler", 15),
@@ -81,24 +71,21 @@ TOOLS: Final = {
         Tool("tailscale", "tailscale", "tailscale.com/cmd/tailscale", 15),
         Tool("containerboot", "tailscale", "tailscale.com/cmd/containerboot", 15),
         Tool("derper", "tailscale", "tailscale.com/cmd/derper", 15),
-        Tool("coredns", "coredns", "github.com/coredns/coredns", 70),
     )
 }
-# What a world with a simulated node runs. `pulumi` is here only where no installed one fits (engine.cli).
-SIMULATED: Final = (
+_COMMON: Final = (
     "process-compose",
     "etcd",
-    "kwok",
-    "kwokctl",
     "kube-apiserver",
     "kube-controller-manager",
     "kube-scheduler",
-    "kubectl",
     "headscale",
 )
-
-# What a real node adds, and what its images are made of.
-REAL: Final = ("kubelet", "coredns", "derper", "tailscaled", "tailscale", "containerboot")
+# What a world with a simulated node runs. `pulumi` and `kubectl` are built only where no installed one fits.
+SIMULATED: Final = (*_COMMON, "kwok")
+# What one with a real node runs, and what its images are made of.
+REAL: Final = (*_COMMON, "kubelet", "derper", "tailscaled", "tailscale", "containerboot")
+ENVIRONMENT: Final = {"CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly", "GOTOOLCHAIN": "local", "GOWORK": "off"}
 
 
 class Progress(Protocol):
@@ -122,8 +109,14 @@ def flags(family: str) -> list[str]:
     """Flags of `go build`; none of the tools needs cgo, and a static binary also runs inside an image."""
     pinned, spec = version(family), FAMILIES[family]
     stamp = spec.ldflags.format(v=pinned, bare=pinned.removeprefix("v"), minor=pinned.split(".")[1])
-    tags = [f"-tags={spec.tags}"] if spec.tags else []
-    return ["-trimpath", "-buildvcs=false", "-mod=readonly", *tags, f"-ldflags=-s -w {stamp}".rstrip()]
+    # Nobody debugs them: without DWARF the compiler has a tenth less to do.
+    common = ["-trimpath", "-buildvcs=false", "-mod=readonly", "-gcflags=all=-dwarf=false"]
+    return [*common, *tags(family), f"-ldflags=-s -w {stamp}".rstrip()]
+
+
+def tags(family: str) -> list[str]:
+    """Those flags that decide which packages there are."""
+    return [f"-tags={FAMILIES[family].tags}"] if FAMILIES[family].tags else []
 
 
 def cache_key(tool: Tool, go_version: str) -> str:
@@ -146,88 +139,6 @@ def missing(home: Home, names: Sequence[str], go_version: str) -> list[Tool]:
     return [TOOLS[name] for name in names if not _is_built(home, TOOLS[name], go_version)]
 
 
-def ensure(home: Home, names: Sequence[str], progress: Progress) -> float:
-    """Build what is missing; returns the seconds it took. Safe against a second builder of the same directory."""
-    unknown = sorted(set(names) - TOOLS.keys())
-    if unknown:
-        raise SandboxError(f"unknown tool {', '.join(unknown)}", f"Known: {', '.join(TOOLS)}")
-    home.bin.mkdir(parents=True, exist_ok=True)
-    begin = time.monotonic()
-    go = find_go(home, go_needed(), progress)
-    if not missing(home, names, go.version):
-        return 0.0
-    with _builder_lock(home.bin, progress):
-        todo = missing(home, names, go.version)
-        left = float(sum(tool.seconds for tool in todo)) * 2 / max(2, os.cpu_count() or 2)
-        for family in dict.fromkeys(tool.family for tool in todo):
-            group = [tool for tool in todo if tool.family == family]
-            expected = sum(tool.seconds for tool in group) * 2 / max(2, os.cpu_count() or 2)
-            _build(home, go, family, group, lambda message, spent, base=left: progress(message, max(0.0, base - spent)))
-            left -= expected
-    return time.monotonic() - begin
-
-
 def _is_built(home: Home, tool: Tool, go_version: str) -> bool:
     key = home.bin / ".keys" / tool.name
     return (home.bin / tool.name).is_file() and key.is_file() and key.read_text() == cache_key(tool, go_version)
-
-
-class _Tick(Protocol):
-    def __call__(self, message: str, spent: float) -> None: ...
-
-
-def _build(home: Home, go: Go, family: str, group: list[Tool], tick: _Tick) -> None:
-    names = ", ".join(tool.name for tool in group)
-    staging = home.bin / f".build-{family}"
-    shutil.rmtree(staging, ignore_errors=True)
-    staging.mkdir()
-    home.logs.mkdir(parents=True, exist_ok=True)
-    log = home.logs / f"build-{family}.log"
-    environment = {
-        **os.environ,
-        "CGO_ENABLED": "0",
-        "GOFLAGS": "-mod=readonly",
-        "GOTOOLCHAIN": "local",
-        "GOWORK": "off",
-    }
-    # A package path ending in `src` or `v3` names its binary otherwise, so a lone package gets its name explicitly.
-    output = f"{staging}/" if len(group) > 1 else str(staging / group[0].name)
-    command = [str(go.path), "build", *flags(family), "-o", output, *(tool.package for tool in group)]
-    begin = time.monotonic()
-    with log.open("w") as out:
-        process = subprocess.Popen(
-            command, cwd=MODULES / family, env=environment, stdout=out, stderr=out, start_new_session=True
-        )
-        try:
-            while process.poll() is None:
-                tick(f"building {names} {version(family)}", time.monotonic() - begin)
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    process.wait(0.5)
-        finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGTERM)
-                process.wait()
-    if process.returncode != 0:
-        tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
-        raise SandboxError(f"building {names} failed (go build exit {process.returncode})", f"Log: {log}\n{tail}")
-    keys = home.bin / ".keys"
-    keys.mkdir(exist_ok=True)
-    for tool in group:
-        # The old key goes first: a crash between the two lines means a rebuild, never a wrong match.
-        (keys / tool.name).unlink(missing_ok=True)
-        (staging / tool.name).replace(home.bin / tool.name)
-        (keys / tool.name).write_text(cache_key(tool, go.version))
-    shutil.rmtree(staging)
-
-
-@contextlib.contextmanager
-def _builder_lock(directory: Path, progress: Progress) -> Generator[None]:
-    with (directory / ".lock").open("w") as file:
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                progress("waiting for another process that builds the same tools", 0.0)
-                time.sleep(1)
-        yield

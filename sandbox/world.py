@@ -7,14 +7,13 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import httpx
 import yaml
 
 from components.settings import Images
-from sandbox import needs, parts, tools
-from sandbox.control_plane import COMPONENTS, ControlPlane
+from sandbox import builds, control_plane, needs, parts, tools
 from sandbox.errors import SandboxError
 from sandbox.home import REPO, Home
 from sandbox.kube import Api
@@ -33,6 +32,8 @@ if TYPE_CHECKING:
 
 STACK_FILE = REPO / "Pulumi.sandbox.yaml"
 Report = Callable[[str, str, float], None]
+# Seconds that a world takes once its tools are there, to the first gateways, for the estimate.
+_AFTER_BUILDS: Final = 60.0
 
 
 def quiet(stage: str, done: str, seconds: float) -> None:
@@ -120,36 +121,50 @@ class World:
         progress: tools.Progress = building,
         extra_tools: Sequence[str] = (),
     ) -> None:
-        """Bring everything up from whatever state it is in. `report` hears each stage, what was done, and seconds."""
+        """Bring everything up from whatever state it is in. `report` hears each stage, what was done, and seconds.
+
+        `extra_tools` are built beside it, and there when this returns.
+        """
         people = people or people_of(STACK_FILE)
         self.home.create()
         self._settle_kind()
-        needed = [*tools.SIMULATED, *(tools.REAL if self.real else ()), *extra_tools]
-        needs.settle(self.home, self.real, needed, progress)
-        seconds = tools.ensure(self.home, needed, progress)
-        report("tools", "built" if seconds else "cached", seconds)
+        needed = tools.REAL if self.real else tools.SIMULATED
+        needs.settle(self.home, self.real, [*needed, *extra_tools], progress)
+        unassembled = self.real and images.missing(self.home)
+        with builds.building(self.home, [*needed, *extra_tools], progress, unassembled, _AFTER_BUILDS) as work:
+            seconds = work.wait([*needed, builds.IMAGES])
+            report("tools and images" if self.real else "tools", "built" if seconds else "cached", seconds)
+            self._start(people, report, lambda message: progress(message, work.left()))
+            begin = time.monotonic()
+            if work.wait() - seconds > 1:
+                report("other tools", "built", time.monotonic() - begin)
+
+    def _start(self, people: People, report: Report, progress: Callable[[str], None]) -> None:
         end(self.orphans())
-        assembled = self._images(report, progress) if self.real else None
         begin = time.monotonic()
-        report("control plane", ControlPlane(self.home).start(simulated=not self.real), time.monotonic() - begin)
-        begin = time.monotonic()
+        control_plane.prepare(self.home)
         if self.real:
-            node = runtime.prepare(self.home, lambda message: progress(message, 0))
+            node = runtime.prepare(self.home, progress)
             config = runtime.headscale_config(node, people.domain)
-            wanted = [*parts.common(self.home, config), *runtime.parts(node)]
+            beside = [*parts.common(self.home, config), *runtime.parts(node)]
         else:
             node = None
             config = parts.tailnet_config(self.home, people.domain)
-            wanted = parts.common(self.home, config)
+            beside = parts.common(self.home, config)
         config.write(self.home.tailnet)
+        wanted = [*control_plane.parts(self.home, simulated=not self.real), *beside]
         supervisor = Supervisor(self.home)
+        progress("starting the control plane")
         done = supervisor.start(wanted)
+        control_plane.furnish(self.home, simulated=not self.real)
+        report("control plane", done, time.monotonic() - begin)
+        begin = time.monotonic()
         # The adapter is well only after the setup, which needs headscale.
         supervisor.wait(part for part in wanted if part.name == "headscale")
         headscale.setup(self.home.tailnet, people.logins)
         supervisor.wait(wanted)
-        if node and assembled:
-            runtime.import_all(node, *assembled, lambda message: progress(message, 0))
+        if node:
+            runtime.import_all(node, *self._images(progress), progress)
             runtime.wait_ready(self.home)
         report("tailnet, storage, node" if self.real else "tailnet and storage", done, time.monotonic() - begin)
 
@@ -160,13 +175,9 @@ class World:
             raise SandboxError(f"this sandbox has a {record.read_text()} node", "Run `python -m sandbox down` first")
         record.write_text(kind)
 
-    def _images(self, report: Report, progress: tools.Progress) -> tuple[list[Image], Store]:
-        """The images that the program deploys, assembled where they are not yet."""
-        begin = time.monotonic()
-        made = images.ensure(self.home, images.recipes(Images(), self.home), lambda message: progress(message, 0))
-        seconds = time.monotonic() - begin
-        report("images", "assembled" if seconds > 1 else "cached", seconds)
-        return made
+    def _images(self, progress: Callable[[str], None]) -> tuple[list[Image], Store]:
+        """The images that the program deploys."""
+        return images.ensure(self.home, images.recipes(Images(), self.home), progress)
 
     def admit(self, people: Iterable[str]) -> None:
         """Make more people known to the tailnet."""
@@ -176,20 +187,19 @@ class World:
         """End every process; without `keep_data` remove everything but the built tools. Safe to repeat."""
         if self.home.exists:
             Supervisor(self.home).stop()
-            control_plane = ControlPlane(self.home)
-            if (self.home.bin / "kwokctl").exists():
-                control_plane.stop()
             end(members(self.home))
         runtime.down(self.home, keep_data)
         if not keep_data:
             self.home.remove()
 
     def orphans(self) -> list[Process]:
-        """Processes of this world that neither the control plane nor the supervisor accounts for: left by a crash."""
-        known = set(ControlPlane(self.home).pids().values())
-        if process := Supervisor(self.home).process():
-            known.add(process.pid)
-        return [process for process in members(self.home) if not known & parents(process.pid)]
+        """Processes of this world that its supervisor does not account for: left by a crash."""
+        supervisor = Supervisor(self.home).process()
+        return [
+            process
+            for process in members(self.home)
+            if supervisor is None or supervisor.pid not in parents(process.pid)
+        ]
 
     def engine(self, cli: Path, plugins: Plugins, stack_file: Path = STACK_FILE, stack: str = "sandbox") -> "Engine":
         """The engine over one stack file, with this world's cluster and tailnet filled in."""
@@ -214,21 +224,11 @@ class World:
 
     def logs(self) -> dict[str, Path]:
         """Every log by the name of its part."""
-        found = {path.stem: path for path in self.home.logs.glob("*.log")}
-        control_plane = ControlPlane(self.home)
-        found |= {name: control_plane.log(name) for name in COMPONENTS if control_plane.log(name).exists()}
-        return found
+        return {path.stem: path for path in self.home.logs.glob("*.log")}
 
     def states(self) -> dict[str, State]:
-        """Every part by name, those of the control plane first."""
-        control_plane = ControlPlane(self.home)
-        running = control_plane.pids()
-        ready = bool(running) and control_plane.ready()
-        found: dict[str, State] = {}
-        for name in COMPONENTS:
-            pid = running.get(name, 0)
-            found[name] = State(bool(pid), bool(pid) and ready, 0, pid, "Running" if pid else "Stopped")
-        return found | (Supervisor(self.home).states() if self.home.exists else {})
+        """Every part by name."""
+        return Supervisor(self.home).states() if self.home.exists else {}
 
 
 def pods_ready(home: Home, namespaces: Iterable[str]) -> dict[str, str]:

@@ -45,7 +45,6 @@ class ExecutionNode(pulumi.ComponentResource):
         settings: Settings,
         key: pulumi.Input[str] | None,
         gateway_secret: pulumi.Input[str],
-        keeper: k8s.Provider,
         guard: AdmissionGuard,
         opts: pulumi.ResourceOptions,
     ) -> None:
@@ -57,7 +56,7 @@ class ExecutionNode(pulumi.ComponentResource):
         if node.kind == "mobile":
             self.join = pulumi.Output.secret(mobile.guide(node, instance, settings))
         elif key is not None and node.kind == "kubernetes":
-            self._pod(node, instance, settings, key, gateway_secret, keeper, guard)
+            self._pod(node, instance, settings, key, gateway_secret, guard)
         elif key is not None:
             self.join = pulumi.Output.secret(
                 pulumi.Output.all(key, gateway_secret).apply(
@@ -73,14 +72,13 @@ class ExecutionNode(pulumi.ComponentResource):
         settings: Settings,
         key: pulumi.Input[str],
         gateway_secret: pulumi.Input[str],
-        keeper: k8s.Provider,
         guard: AdmissionGuard,
     ) -> None:
         own = names.node(node.id, node.kubernetes.namespace, node.hostname)
         labels = own.labels(names.stack(pulumi.get_stack()))
         side = pod.tailnet_side(node, own)
-        child = pulumi.ResourceOptions(parent=self)
-        storage = InstanceStorage(own.logical("storage"), own, labels, side, keeper, child)
+        guarded = pulumi.ResourceOptions(parent=self, depends_on=[guard])
+        storage = InstanceStorage(own.logical("storage"), own, labels, side, guarded)
         inside = pulumi.ResourceOptions(parent=self, depends_on=[storage])
         network = InstanceNetwork(own.logical("network"), own, labels, side, settings.cluster, inside)
         token = secret(own.logical("gateway-token"), own.namespace, labels, {"token": gateway_secret}, inside)

@@ -33,8 +33,13 @@ def read(provider: tailscale.Provider) -> Live:
     try:
         return Live(tailscale.get_acl(opts=pulumi.InvokeOptions(provider=provider)).hujson)
     except Exception as error:  # the SDK raises no narrower one for a provider that fails
-        # SDK and engine each put their words before the provider's: "invoke of ... failed: invocation of ... returned an error: "
-        return Live(None, re.sub(r"^(invo\S+ of \S+ (returned an error|failed): )+", "", str(error).partition("\n")[0]))
+        return Live(None, reason(str(error)))
+
+
+def reason(text: str) -> str:
+    """The provider's own words, on one line, out of those that SDK, engine and plugin put before them."""
+    line = " ".join(text.split())
+    return re.sub(r"^((invo\S+( of)? \S+?( returned an error| failed)?|\d+ errors? occurred): (\* )?)+", "", line)
 
 
 def same(first: str, second: str) -> bool:

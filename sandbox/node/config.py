@@ -93,8 +93,8 @@ def kubelet(layout: Layout) -> str:
         },
         # Whoever has a certificate of this cluster's CA is its administrator, or this kubelet.
         "authorization": {"mode": "AlwaysAllow"},
-        "tlsCertFile": str(layout.run / "kubelet.crt"),
-        "tlsPrivateKeyFile": str(layout.run / "kubelet.key"),
+        "tlsCertFile": str(layout.pki / "kubelet.crt"),
+        "tlsPrivateKeyFile": str(layout.pki / "kubelet.key"),
         "cgroupDriver": "cgroupfs",
         "cgroupRoot": layout.cgroup,
         "failCgroupV1": False,
@@ -123,7 +123,7 @@ def kubelet(layout: Layout) -> str:
 def kubeconfig(layout: Layout) -> str:
     """The kubelet's own."""
     server = f"https://127.0.0.1:{layout.home.port('kube-apiserver')}"
-    files = {"client-certificate": str(layout.run / "node.crt"), "client-key": str(layout.run / "node.key")}
+    files = {"client-certificate": str(layout.pki / "node.crt"), "client-key": str(layout.pki / "node.key")}
     return yaml.safe_dump(
         {
             "apiVersion": "v1",
@@ -139,17 +139,23 @@ def kubeconfig(layout: Layout) -> str:
     )
 
 
-def corefile(layout: Layout, egress: bool) -> str:
-    """DNS for pods. Nothing in the sandbox is found by a name of the cluster, and without egress no other name either.
+def dns(layout: Layout, egress: bool) -> str:
+    """dnsmasq's. Nothing in the sandbox is found by a name of the cluster, and without egress no other name either.
 
     An answer (NXDOMAIN) at once, where silence would hold up whoever asks.
     """
-    nothing = "    template ANY ANY {\n        rcode NXDOMAIN\n    }\n"
-    beyond = f"    forward . {layout.run}/upstream.conf\n" if egress else nothing
-    return (
-        f".:53 {{\n    bind {layout.address}\n    health 127.0.0.1:{layout.home.port('coredns-health')}\n"
-        f"    errors\n{beyond}}}\n"
-    )
+    # The cluster's own names never leave the machine.
+    beyond = f"resolv-file={layout.run}/upstream.conf\nlocal=/{CLUSTER_DOMAIN}/" if egress else "no-resolv\nlocal=/#/"
+    return f"""\
+listen-address={layout.address}
+bind-interfaces
+no-hosts
+user=root
+group=root
+pid-file=
+log-facility=-
+{beyond}
+"""
 
 
 def firewall(layout: Layout, egress: bool) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from sandbox.control_plane import ControlPlane
+from sandbox import control_plane
 from sandbox.errors import SandboxError
 from sandbox.home import Home, write_private
 
@@ -71,8 +71,8 @@ class Layout:
 
     @property
     def pki(self) -> Path:
-        """Of kwokctl's cluster: `ca.crt` and `ca.key` sign the kubelet's certificates."""
-        return ControlPlane(self.home).directory / "pki"
+        """The cluster's: `ca.crt` and `ca.key` sign the kubelet's certificates as well."""
+        return control_plane.pki(self.home)
 
     @property
     def derp(self) -> Path:

@@ -10,10 +10,12 @@ from typing import Any
 
 import httpx
 
+from sandbox import certificates
+from sandbox.control_plane import API_SERVER
 from sandbox.errors import SandboxError
 from sandbox.home import Home, write_private
 from sandbox.kube import Api
-from sandbox.node import certificates, config, devices, images, layout, machine, network, packages
+from sandbox.node import config, devices, images, layout, machine, network, packages
 from sandbox.node.layout import DERP_PORT, LOGIN_PORT, NODE, STUN_PORT, Layout
 from sandbox.node.oci import Image, Store, write_archive
 from sandbox.supervisor import Part
@@ -55,17 +57,13 @@ def prepare(home: Home, report: Report) -> Layout:
         "cni/10-sandbox.conflist": config.cni(node),
         "kubelet.yaml": config.kubelet(node),
         "kubelet.kubeconfig": config.kubeconfig(node),
-        "Corefile": config.corefile(node, egress_allowed()),
+        "dnsmasq.conf": config.dns(node, egress_allowed()),
         "resolv.conf": f"nameserver {node.address}\n",
         "upstream.conf": Path("/etc/resolv.conf").read_text(),
     }.items():
         write_private(node.run / name, text)
-    authority = (node.pki / "ca.crt").read_text()
-    signed_by = node.run / "signed-by"
-    if not signed_by.exists() or signed_by.read_text() != authority:
-        certificates.issue(node.pki, node.run / "node.crt", common=f"system:node:{NODE}", organization="system:nodes")
-        certificates.issue(node.pki, node.run / "kubelet.crt", common=NODE, addresses=[node.address])
-        write_private(signed_by, authority)
+    certificates.issue(node.pki, node.pki / "node.crt", common=f"system:node:{NODE}", organization="system:nodes")
+    certificates.issue(node.pki, node.pki / "kubelet.crt", common=NODE, addresses=[node.address])
     return node
 
 
@@ -87,9 +85,9 @@ def parts(node: Layout) -> list[Part]:
             environment={"PATH": packages.path(node), **({} if egress_allowed() else _NO_REGISTRY)},
         ),
         Part(
-            "coredns",
-            [str(tools / "coredns"), "-conf", str(node.run / "Corefile")],
-            health_url=f"{health}:{node.home.port('coredns-health')}/health",
+            "dns",
+            ["dnsmasq", "--keep-in-foreground", f"--conf-file={node.run / 'dnsmasq.conf'}"],
+            ready_line="started, version",
         ),
         Part(
             "derper",
@@ -108,7 +106,7 @@ def parts(node: Layout) -> list[Part]:
                 *("--hostname-override", NODE, "--node-ip", node.address),
             ],
             health_url=f"{health}:{node.home.port('kubelet-health')}/healthz",
-            after=("containerd",),
+            after=("containerd", API_SERVER),
         ),
     ]
 

@@ -65,7 +65,7 @@ def _silent(severity: str, urn: str, message: str) -> None:
 
 @dataclass
 class Host:
-    """The engine's side: `log(severity, urn, message)`, severity info, status or warning; `cancelled` ends waits."""
+    """The engine's side: `log(severity, urn, message)`, severity info, status, warning or error; `cancelled` ends waits."""
 
     log: Callable[[str, str, str], None] = _silent
     cancelled: Event = field(default_factory=Event)

@@ -4,12 +4,14 @@ import base64
 import ctypes
 import secrets
 import string
+import threading
 from collections.abc import Collection
 
 from sandbox.plugins.changes import changes
 from sandbox.plugins.provider import Diff, Failure, Live, Provider, ProviderError, Resource
 from sandbox.plugins.values import UNKNOWN, Path, Props
 
+_CRYPT = threading.Lock()
 _SPECIAL = "!@#$%&*()-_=+[]{}<>:?"
 _CLASSES = {"lower": string.ascii_lowercase, "upper": string.ascii_uppercase, "numeric": string.digits}
 _MINIMUMS = {"lower": "minLower", "upper": "minUpper", "numeric": "minNumeric", "special": "minSpecial"}
@@ -79,7 +81,9 @@ def _kind(resource: Resource) -> str:
 
 
 def _bytes(raw: bytes, new: Props) -> tuple[str, Props]:
-    return "none", {**new, "base64": base64.b64encode(raw).decode(), "hex": raw.hex()}
+    encoded = base64.b64encode(raw).decode()
+    # The secret itself, and ids are never encrypted: a program that must hide its bytes takes RandomPassword.
+    return encoded, {**new, "base64": encoded, "hex": raw.hex()}
 
 
 def _id(raw: bytes, new: Props) -> tuple[str, Props]:
@@ -116,7 +120,8 @@ def _bcrypt(text: str) -> str:
     alphabet = "./" + string.ascii_uppercase + string.ascii_lowercase + string.digits
     # The last character of a salt carries only two bits; "." always fits.
     salt = "$2b$10$" + "".join(secrets.choice(alphabet) for _ in range(21)) + "."
-    hashed: bytes | None = library.crypt(text.encode(), salt.encode())
+    with _CRYPT:  # it answers in one static buffer
+        hashed: bytes | None = library.crypt(text.encode(), salt.encode())
     if not hashed or not hashed.startswith(b"$2b$"):
         raise ProviderError("this machine's libcrypt has no bcrypt, so RandomPassword cannot have its bcryptHash")
     return hashed.decode()

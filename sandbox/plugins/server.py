@@ -28,6 +28,7 @@ Context = grpc.ServicerContext
 Request = TypeVar("Request")
 # State and inputs of one resource may be far above gRPC's 4 MB; the engine's own limit.
 _OPTIONS = [("grpc.max_receive_message_length", 400 << 20), ("grpc.max_send_message_length", 400 << 20)]
+_LEVELS = {"warning": engine_pb2.WARNING, "error": engine_pb2.ERROR}
 _KINDS = {
     ("add", False): provider_pb2.PropertyDiff.ADD,
     ("add", True): provider_pb2.PropertyDiff.ADD_REPLACE,
@@ -103,7 +104,7 @@ class Shell(provider_pb2_grpc.ResourceProviderServicer):
         stub: Any = engine_pb2_grpc.EngineStub(grpc.insecure_channel(address, options=_OPTIONS))
 
         def log(severity: str, urn: str, message: str) -> None:
-            level = engine_pb2.WARNING if severity == "warning" else engine_pb2.INFO
+            level = _LEVELS.get(severity, engine_pb2.INFO)
             # "status" lines are shown while the operation runs and then forgotten. A lost line must not fail a call.
             with contextlib.suppress(grpc.RpcError):
                 stub.Log(
@@ -142,6 +143,8 @@ class Shell(provider_pb2_grpc.ResourceProviderServicer):
     def Check(self, request: Any, context: Context) -> provider_pb2.CheckResponse:
         old, _ = unmarshal(request.olds)
         new, secrets = unmarshal(request.news)
+        # An input may get another name here (`stringData` becomes `data`) and must not lose its mark by it.
+        secrets |= set(self._provider.secret_outputs(_resource(request)))
         with _errors(context, secrets):
             inputs, failures = self._provider.check(_resource(request), old, new, request.randomSeed)
             return provider_pb2.CheckResponse(inputs=marshal(inputs, secrets), failures=_failures(failures))

@@ -1,5 +1,7 @@
 """One world for all end-to-end tests: a real node, two real gateways, real devices. Teardown leaves nothing."""
 
+import contextlib
+import fcntl
 import json
 import shutil
 import tempfile
@@ -9,7 +11,7 @@ from pathlib import Path
 import pytest
 from e2e_world import ALICE, MALLORY, PEOPLE, Figures, Gateway, join, settle
 
-from sandbox import pulumi_tools, tools
+from sandbox import kubectl, pulumi_tools, tools
 from sandbox.golang import find_go
 from sandbox.home import Home
 from sandbox.node import devices, layout, machine, runtime
@@ -22,6 +24,15 @@ _Rows = list[tuple[str, str, str]]
 _figures = pytest.StashKey[_Rows]()
 
 
+@contextlib.contextmanager
+def one_start_at_a_time(usual: Home) -> Generator[None]:
+    """Two worlds that look for free addresses and ports in the same moment find the same ones."""
+    usual.root.mkdir(parents=True, exist_ok=True)
+    with (usual.root / "e2e-start.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 @pytest.fixture(scope="session")
 def world(request: pytest.FixtureRequest) -> Generator[World]:
     """Never the person's own sandbox: a home of its own, with the built tools and images of the usual one."""
@@ -31,7 +42,7 @@ def world(request: pytest.FixtureRequest) -> Generator[World]:
     if reason := machine.available(home):
         home.root.rmdir()
         pytest.fail(f"end-to-end tests need a real node, and {reason}", pytrace=False)
-    wanted = [*tools.SIMULATED, *tools.REAL, "pulumi"]
+    wanted = [*tools.REAL, *kubectl.needed(), "pulumi"]
     if lacking := tools.missing(usual, wanted, find_go(usual, tools.go_needed(), building).version):
         home.root.rmdir()
         pytest.fail(f"{usual.bin} lacks {', '.join(tool.name for tool in lacking)}: run `make tools`", pytrace=False)
@@ -39,7 +50,8 @@ def world(request: pytest.FixtureRequest) -> Generator[World]:
         home.go.symlink_to(usual.go)
     world = World(home, real=True)
     try:
-        world.start(PEOPLE)
+        with one_start_at_a_time(usual):
+            world.start(PEOPLE)
         yield world
     finally:
         failed = request.session.testsfailed > 0

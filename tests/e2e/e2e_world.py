@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from components.constants import GATEWAY_CONTAINER, SIDECAR_CONTAINER
+from sandbox import kubectl
 from sandbox.kube import Object
 from sandbox.node import devices, layout
 from sandbox.node.devices import Device
@@ -120,7 +121,7 @@ class Gateway:
         )
 
     def kubectl_command(self, *arguments: str) -> list[str]:
-        program = str(self.world.home.bin / "kubectl")
+        program = str(kubectl.program(self.world.home))
         return [program, f"--kubeconfig={self.world.kubeconfig}", f"--namespace={self.namespace}", *arguments]
 
     def exec(self, *command: str, container: str = GATEWAY_CONTAINER, seconds: float = 60) -> str:

@@ -108,7 +108,7 @@ def test_an_update_survives_the_restart_of_all_parts_of_the_node(
     began = time.monotonic()
     with spare.quick(lambda: stack.up(HOME, changed)) as update:
         until(lambda: update.done() or under_way(stack), "the update is under way", 30)
-        for part in ("kubelet", "containerd", "coredns", "headscale", "derper", "tailscale-api", "provisioner"):
+        for part in ("kubelet", "containerd", "dns", "headscale", "derper", "tailscale-api", "provisioner"):
             parts.kill(part)
     failure = update.exception()
     if failure is not None:

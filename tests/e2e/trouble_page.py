@@ -12,6 +12,7 @@ from typing import Final
 from e2e_world import Gateway
 
 from sandbox.home import REPO
+from sandbox.kubectl import program
 from sandbox.node.devices import Device
 from tests.engine.engine_world import Stack
 
@@ -107,7 +108,7 @@ class Page:
 
     def _programs(self) -> str:
         world = self.gateway.world
-        kubectl = f"{world.home.bin}/kubectl --kubeconfig={world.kubeconfig}"
+        kubectl = f"{program(world.home)} --kubeconfig={world.kubeconfig}"
         pulumi = f"{self.stack.cli} --cwd={world.home.run / 'engine' / self.stack.name}"
         return f'kubectl() {{ {kubectl} "$@"; }}\npulumi() {{ {pulumi} "$@" --stack={self.stack.name}; }}\n'
 

@@ -168,6 +168,16 @@ class Cluster(Api):
         headers = {"content-type": "application/strategic-merge-patch+json"}
         return self._http.patch(path, content=json.dumps(body), headers=headers).raise_for_status().json()
 
+    def apply_as(self, manager: str, path: str, body: Object) -> None:
+        """A server-side apply of a few fields by somebody else, who takes them over, as a controller does."""
+        group, _, name = path.rpartition("/")
+        kinds = {"deployments": ("apps/v1", "Deployment"), "networkpolicies": ("networking.k8s.io/v1", "NetworkPolicy")}
+        api_version, kind = kinds[group.rpartition("/")[2]]
+        body = {"apiVersion": api_version, "kind": kind, **body, "metadata": {"name": name, **body.get("metadata", {})}}
+        headers = {"content-type": "application/apply-patch+yaml"}
+        query = {"fieldManager": manager, "force": "true"}
+        self._http.patch(path, content=json.dumps(body), headers=headers, params=query).raise_for_status()
+
     def token(self, namespace: str, account: str, audience: str | None, seconds: int) -> str:
         """A token of a service account, as the kubelet asks for it; without an audience it is the API server's own."""
         path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{account}/token"

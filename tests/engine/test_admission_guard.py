@@ -249,7 +249,7 @@ def test_two_stacks_in_one_cluster_do_not_disturb_each_other(
     neighbour = stack("neighbour")
     neighbour.up(instance("neighbour", storage={"retain": False}))
     guards = {found["metadata"]["name"] for kind, found in cluster.of_stack("neighbour") if kind == "Guard"}
-    assert guards == {f"openclaw-tailnet-neighbour-{part}" for part in ("pods", "services", "publishing")}
+    assert guards == {f"openclaw-tailnet-neighbour-{part}" for part in ("pods", "services", "publishing", "ownership")}
     said = attempt(cluster, "/api/v1/namespaces/{}/services", service(type="NodePort"), "openclaw-neighbour")
     assert "openclaw-tailnet-neighbour-services" in said
     assert "openclaw-tailnet-guarded" not in said

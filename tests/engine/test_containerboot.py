@@ -20,6 +20,7 @@ from sandbox.home import Home
 from sandbox.tailnet.headscale import HeadscaleConfig
 
 TAG = "tag:openclaw-home"
+POLICY: dict[str, Any] = {"tagOwners": {TAG: []}, "grants": []}
 REFUSED = f"requested tags [{TAG}] are invalid or not permitted"
 CLIENT_ID, TOKEN = "kT1CNTRL-k2CNTRL", "eyJhbGciOiJub25lIn0.eyJhdWQiOiJhcGkudGFpbHNjYWxlLmNvbSJ9.c2ln"
 
@@ -41,7 +42,7 @@ def world(places: Home) -> Generator[World]:
     headscale = HeadscaleConfig(port=places.port("headscale"))
     headscale.write(places.tailnet)
     with serving(places.tailnet, places.bin, headscale, places.port("adapter")) as world:
-        world.call("POST", "/tailnet/-/acl", json={"tagOwners": {TAG: []}, "grants": []})
+        world.call("POST", "/tailnet/-/acl", json=POLICY)
         yield world
 
 
@@ -93,21 +94,28 @@ def test_i10_an_auth_key_joins_once_and_a_rotated_one_keeps_the_device(world: Wo
         assert identity(world) == joined
 
 
-def test_i10_a_device_that_joined_by_another_form_joins_anew(world: World, boot: Boot) -> None:
-    """`up` refuses to leave out what was set before, such as the tag that other forms advertise, unless told --reset."""
+def test_i10_a_removed_device_that_joined_by_another_form_joins_anew(world: World, boot: Boot) -> None:
+    """`up` refuses to leave out what was set before, such as the tag that other forms advertise, unless told --reset. And a
+    device that believes a cached map of the tailnet does not log in at all: some control servers ask for such a cache, and
+    without being asked tailscaled has one for moments."""
     key = world.key(TAG, reusable=True)["key"]
-    boot.render(config("home", {"loginServer": world.config.url}, authKey={"value": key}))
-    with boot.running() as process:
-        boot.until(process, STARTED)
-        with httpx.Client(transport=httpx.HTTPTransport(uds=str(boot.place / "socket"))) as local:
-            prefs = {"AdvertiseTags": [TAG], "AdvertiseTagsSet": True}
-            local.patch("http://local-tailscaled.sock/localapi/v0/prefs", json=prefs).raise_for_status()
-    for device in world.devices().values():
-        world.call("DELETE", f"/device/{device['id']}")
-    with boot.running() as process:
-        boot.until(process, STARTED)
-    assert [line.split()[0] for line in told(boot)][1:] == ["up", "set"]
-    assert identity(world)[2] == [TAG]
+    cached = {"target": [TAG], "attr": ["cache-network-maps"]}
+    world.call("POST", "/tailnet/-/acl", json={**POLICY, "nodeAttrs": [cached]})
+    try:
+        boot.render(config("home", {"loginServer": world.config.url}, authKey={"value": key}))
+        with boot.running() as process:
+            boot.until(process, STARTED)
+            with httpx.Client(transport=httpx.HTTPTransport(uds=str(boot.place / "socket"))) as local:
+                prefs = {"AdvertiseTags": [TAG], "AdvertiseTagsSet": True}
+                local.patch("http://local-tailscaled.sock/localapi/v0/prefs", json=prefs).raise_for_status()
+        for device in world.devices().values():
+            world.call("DELETE", f"/device/{device['id']}")
+        with boot.running() as process:
+            boot.until(process, STARTED)
+        assert [line.split()[0] for line in told(boot)][1:] == ["up", "set"]
+        assert identity(world)[2] == [TAG]
+    finally:
+        world.call("POST", "/tailnet/-/acl", json=POLICY)
 
 
 def test_i4_an_oauth_clients_secret_is_only_in_its_file_and_buys_a_one_off_key(world: World, boot: Boot) -> None:

@@ -1,8 +1,5 @@
-"""What goes wrong around an update: killed half-way, two at once, a configuration that cannot be used."""
+"""What goes wrong around an update: two at once, a configuration that cannot be used. (Killed ones: test_killed_updates.)"""
 
-import multiprocessing
-import os
-import signal
 import threading
 
 import pytest
@@ -10,9 +7,8 @@ from engine_world import Cluster, MakeStack, Stack, eventually, given_key, insta
 
 from sandbox.engine import EngineError, Result
 from sandbox.errors import SandboxError
-from sandbox.processes import end
 from sandbox.stack_config import PROJECT
-from sandbox.stack_state import masked, pending
+from sandbox.stack_state import masked
 from sandbox.update_lock import locks
 
 MODEL_KEY = "sk-test-0123456789abcdef"
@@ -23,35 +19,6 @@ def deployed(stack: MakeStack) -> Stack:
     made = stack("faulty")
     made.at(instance("faulty"))
     return made
-
-
-def up(stack: Stack, name: str) -> None:
-    stack.engine(instance(name)).up()
-
-
-def test_an_update_killed_half_way_is_repaired_by_the_next(stack: MakeStack, cluster: Cluster) -> None:
-    cut = stack("cut")
-    # A process of its own: the program's side of a killed engine does not end well.
-    child = multiprocessing.get_context("spawn").Process(target=up, args=(cut, "cut"))
-    child.start()
-    eventually(lambda: cut.state_file.exists() and '::cut-gateway"' in cut.state_file.read_text(), "the Deployment")
-    [lock] = locks(cut.world.home.state, PROJECT, "cut")
-    os.kill(lock.pid, signal.SIGKILL)
-    child.join(60)
-    assert child.exitcode == 1
-    done = cut.resources()
-    assert "cut-namespace" in done, "it was to be killed in the middle, not at the beginning"
-    assert "cut-gateway" not in done, "it was to be killed in the middle, not at the end"
-    assert pending(cut.world.home.state, PROJECT, "cut")
-
-    # As `make up` begins: the policy pack's server outlives its engine.
-    end(cut.world.orphans())
-    assert cut.world.orphans() == []
-    cut.up(instance("cut"))
-    assert cluster.pod("openclaw-cut")
-    assert not pending(cut.world.home.state, PROJECT, "cut")
-    after = cut.preview(instance("cut"))
-    assert after.unchanged, steps(after)
 
 
 def test_of_two_updates_at_once_the_second_is_told_and_the_first_ends_well(deployed: Stack, cluster: Cluster) -> None:

@@ -5,13 +5,14 @@ from typing import Any
 
 import pytest
 from engine_world import Cluster, MakeStack, Stack, Tailnet, Values, containers, instance, steps, unsealed
-from plain_text import everything_kept, hidden_in, marked_secret
+from plain_text import everything_kept, hidden_in, marked_secret, secrets_of
 
 from sandbox.engine import Result
 from sandbox.stack_config import merged
 from sandbox.stack_state import HIDDEN
 
 NAMESPACE, GUEST = "openclaw-life", "openclaw-guest"
+OTHER = {"openclaw-tailnet/instance": "other"}
 
 
 class Life:
@@ -163,15 +164,31 @@ def test_i10_rotating_the_token_makes_a_new_one_and_rolls_the_pod(cluster: Clust
     assert cluster.claims(NAMESPACE) == claims
 
 
-def test_drift_by_hand_is_found_by_refresh_shown_by_preview_and_healed_by_up(cluster: Cluster, life: Life) -> None:
-    life.settle(tailscale={"enabled": True})
-    secret = cluster.secret_of(NAMESPACE, "gateway-token")
-    where = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/openclaw"
+DEPLOYMENT = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/openclaw"
+POLICY = f"/apis/networking.k8s.io/v1/namespaces/{NAMESPACE}/networkpolicies/default-deny"
+
+
+def edit(cluster: Cluster, manager: str) -> None:
+    """What somebody else does to two of our objects: `kubectl edit`, a script or k9s (a write), a controller (an apply)."""
     limited = [{"name": "gateway", "resources": {"limits": {"memory": "9Gi"}}}]
-    cluster.merge(where, {"metadata": {"labels": {"openclaw-tailnet/instance": "other"}}})
-    cluster.strategic(where, {"spec": {"template": {"spec": {"containers": limited}}}})
-    policies = f"/apis/networking.k8s.io/v1/namespaces/{NAMESPACE}/networkpolicies"
-    cluster.merge(f"{policies}/default-deny", {"spec": {"policyTypes": ["Ingress"]}})
+    changes: dict[str, Values] = {
+        DEPLOYMENT: {"metadata": {"labels": OTHER}, "spec": {"template": {"spec": {"containers": limited}}}},
+        POLICY: {"spec": {"policyTypes": ["Ingress"]}},
+    }
+    for path, change in changes.items():
+        if manager == "a-controller":
+            cluster.apply_as(manager, path, change)
+        else:
+            cluster.strategic(f"{path}?fieldManager={manager}", change)
+
+
+@pytest.mark.parametrize("manager", ["kubectl-edit", "k9s", "a-controller"])
+def test_drift_is_found_by_refresh_shown_by_preview_and_healed_by_up_whoever_made_it(
+    cluster: Cluster, life: Life, manager: str
+) -> None:
+    life.settle(tailscale={"enabled": True})
+    edit(cluster, manager)
+    secret = cluster.secret_of(NAMESPACE, "gateway-token")
     cluster.delete(f"/api/v1/namespaces/{NAMESPACE}/secrets/{secret['metadata']['name']}")
 
     found = life.stack.refresh(*life.instances)
@@ -182,12 +199,32 @@ def test_drift_by_hand_is_found_by_refresh_shown_by_preview_and_healed_by_up(clu
     assert steps(shown) == mended, shown.output
     assert steps(life.stack.up(*life.instances)) == mended
 
+    assert_declared(cluster)
+    assert token(cluster) == secret["data"]["token"]
+    assert life.stack.preview(*life.instances).unchanged
+
+
+def assert_declared(cluster: Cluster) -> None:
     deployment = cluster.deployment(NAMESPACE)
     assert deployment["metadata"]["labels"]["openclaw-tailnet/instance"] == "life"
     assert containers(deployment)["gateway"]["resources"]["limits"]["memory"] != "9Gi"
     assert cluster.one("NetworkPolicy", NAMESPACE, "default-deny")["spec"]["policyTypes"] == ["Ingress", "Egress"]
-    assert token(cluster) == secret["data"]["token"]
     assert cluster.pod(NAMESPACE)
+
+
+@pytest.mark.parametrize("manager", ["k9s", "a-controller"])
+def test_a_change_wins_over_an_edit_that_nobody_refreshed(cluster: Cluster, life: Life, manager: str) -> None:
+    life.settle(tailscale={"enabled": True})
+    edit(cluster, manager)
+    size = "5Gi" if life.home["gateway"]["resources"]["memoryLimit"] == "4Gi" else "4Gi"
+    life.home = merged(life.home, {"gateway": {"resources": {"memoryLimit": size}}})
+    assert steps(life.stack.preview(*life.instances)) == {"life-gateway": "update"}
+    assert steps(life.stack.up(*life.instances)) == {"life-gateway": "update"}
+    assert containers(cluster.deployment(NAMESPACE))["gateway"]["resources"]["limits"]["memory"] == size
+    # What did not change in the program is healed when somebody refreshes.
+    life.stack.refresh(*life.instances)
+    life.stack.up(*life.instances)
+    assert_declared(cluster)
 
 
 def test_i10_an_instance_removed_and_added_again_finds_its_volumes(cluster: Cluster, life: Life) -> None:
@@ -213,19 +250,22 @@ def test_i10_an_instance_removed_and_added_again_finds_its_volumes(cluster: Clus
     assert cluster.pod(GUEST)
 
 
-def test_i4_nothing_secret_is_kept_or_shown_in_plain(cluster: Cluster, life: Life) -> None:
+def test_i4_nothing_secret_is_kept_or_shown_in_any_encoding(cluster: Cluster, life: Life) -> None:
     life.settle(tailscale={"enabled": True})
     shown = [life.stack.preview(*life.instances)]
     home = life.stack.world.home
-    secrets = {
+    secrets = secrets_of(life.stack, *life.instances) | {
         "the gateway's token": base64.b64decode(token(cluster)).decode(),
         "the auth key": unsealed(cluster, NAMESPACE, "life"),
         "the key-encryption key": base64.b64decode(cluster.secret_of(NAMESPACE, "tailnet-kek")["data"]["kek"]).decode(),
         "the API key": life.stack.world.api_key,
         "the passphrase": home.secret("passphrase"),
     }
+    assert {"life-token.outputs.result", "life-kek.outputs.result", "life-authkey.outputs.key"} <= secrets.keys()
+    assert {"life-tailnet-kek.outputs.data.kek", "life-gateway-token.inputs.data.token"} <= secrets.keys()
     kept = everything_kept(life.stack.world, cluster, "life", shown)
     assert {"state/.pulumi/stacks/openclaw-tailnet/life.json", "logs/pulumi-life.log", "events 0"} <= kept.keys()
+    assert [place for place in kept if place.startswith("state/.pulumi/backups/")], "backups are searched too"
     assert hidden_in(kept, secrets) == []
 
 
@@ -233,9 +273,9 @@ def test_i4_the_state_marks_every_secret(life: Life) -> None:
     life.settle(tailscale={"enabled": True})
     resources = life.stack.resources()
     for name in ("life-gateway-token", "life-tailnet-kek", "life-tailnet-authkey"):
-        assert marked_secret(resources[name]["inputs"], "stringData"), name
+        assert marked_secret(resources[name]["inputs"], "data"), name
         assert marked_secret(resources[name]["outputs"], "data"), name
     assert marked_secret(resources["life-authkey"]["outputs"], "key")
     assert marked_secret(resources["tailscale"]["inputs"], "apiKey")
-    for name in ("life-token", "life-kek", "life-nonce"):
-        assert marked_secret(resources[name]["outputs"], "base64", "hex"), name
+    for name in ("life-token", "life-kek"):
+        assert marked_secret(resources[name]["outputs"], "result", "bcryptHash"), name

@@ -88,5 +88,7 @@ def test_i7_a_policy_of_somebody_else_is_verified(stack: MakeStack, tailnet: Tai
     with pytest.raises(EngineError, match=f"{BOB} may reach tag:openclaw-proven on tcp:80"):
         guest.preview(instance("proven"))
     guest.config = {f"{PROJECT}:tailnet": {"ownership": "verified", "apiUrl": "http://127.0.0.1:9"}}
-    with pytest.raises(EngineError, match="cannot be read, so who would reach the gateways is not known: cannot reach"):
+    with pytest.raises(
+        EngineError, match="cannot be read, so who would reach the gateways is not known: Failed to fetch ACL: Get"
+    ):
         guest.preview(instance("proven"))

@@ -118,7 +118,7 @@ def test_i4_nothing_secret_is_kept_or_shown_in_plain(variants: Stack, result: Re
 
 def test_i4_the_state_marks_every_secret(variants: Stack, result: Result) -> None:
     resources = variants.resources()
-    assert marked_secret(resources["user-model-keys"]["inputs"], "stringData")
+    assert marked_secret(resources["user-model-keys"]["inputs"], "data")
     for name in NAMES:
-        assert marked_secret(resources[f"{name}-gateway-token"]["inputs"], "stringData")
+        assert marked_secret(resources[f"{name}-gateway-token"]["inputs"], "data")
     assert result.outputs["tokens"] == dict.fromkeys(NAMES, "[secret]")

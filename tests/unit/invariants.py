@@ -16,7 +16,6 @@ from components.settings.load import parse
 
 CLUSTER_SCOPED = {"Namespace", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"}
 DECLARED_KINDS = CLUSTER_SCOPED | {"ConfigMap", "Secret", "PersistentVolumeClaim", "NetworkPolicy", "Deployment"}
-KEPT_KINDS = {"Namespace", "PersistentVolumeClaim"}
 TAILNET_MOUNTS = {
     *("tun", "tailnet-state", "tailnet-run", "tailnet-tmp", "tailnet-serve"),
     *("tailnet-authkey", "tailnet-sealed", "tailnet-kek", "tailnet-token"),
@@ -133,6 +132,9 @@ def i4_no_secret_in_plain_text(run: Run) -> None:
             assert not found, f"{where} {path} shows {found}"
     for line in run.graph.logs:
         assert not [what for value, what in values.items() if value in line]
+    for resource in run.graph.all():
+        # Their ids are their values, and ids are never encrypted.
+        assert resource.kind not in ("RandomBytes", "RandomId", "RandomString"), resource.urn
     for secret in run.graph.of("Secret"):
         assert secret.inputs.is_secret("stringData")
         assert secret.plain["immutable"] is True
@@ -190,6 +192,8 @@ def i5_no_service_account_token(run: Run) -> None:
         if container["name"] == "tailscale":
             # Unset, containerboot would look for a Secret with the service account.
             assert names["TS_KUBE_SECRET"] == ""
+            # Known from before a restart, a tailnet that has forgotten the device would look joined.
+            assert names["TS_USE_CACHED_NETMAP"] == "false"
 
 
 def i8_images_by_immutable_tag(run: Run) -> None:
@@ -217,7 +221,9 @@ def i10_data_outlives_the_instance(run: Run) -> None:
         (own,) = [resource for resource in graph.of("Namespace") if resource.object_name == namespace]
         for kept in [own, *claims.values()]:
             assert kept.retain is instance.storage.retain
-            assert kept.provider == graph.one("kubernetes", "cluster-keeper").urn
+    # What was kept, and what a killed update left, is adopted; edits by others never stop an update.
+    cluster = graph.one("kubernetes", "cluster").plain
+    assert (cluster["upsertExistingObjects"], cluster["enablePatchForce"]) == ("true", "true")
     for resource in graph.all():
         if resource.kind in ("Acl", "DnsPreferences", "TailnetSettings"):
             assert resource.retain

@@ -5,7 +5,7 @@ from typing import Any
 
 import schema
 from evaluate import PRIVATE_ADDRESSES, PUBLIC_ADDRESSES, TailnetPolicy, entrances, may_leave
-from invariants import CLUSTER_SCOPED, KEPT_KINDS, Run
+from invariants import CLUSTER_SCOPED, Run
 
 from components.constants import LABEL_INSTANCE, LABEL_SIDECAR, LABEL_STACK
 from components.settings import Node
@@ -149,11 +149,11 @@ def _tests_deny_the_others(
 def the_graph_is_complete(run: Run) -> None:
     """Explicit provider, namespace and parent everywhere; what must exist first is declared as a dependency."""
     graph = run.graph
-    cluster, keeper = graph.one("kubernetes", "cluster").urn, graph.one("kubernetes", "cluster-keeper").urn
+    cluster = graph.one("kubernetes", "cluster").urn
     for resource in graph.all():
         assert resource.parent, resource.urn
         if resource.is_kubernetes:
-            assert resource.provider == (keeper if resource.kind in KEPT_KINDS else cluster), resource.urn
+            assert resource.provider == cluster, resource.urn
             assert (resource.namespace is None) == (resource.kind in CLUSTER_SCOPED), resource.urn
             assert resource.plain["metadata"]["labels"][LABEL_STACK] == "test"
             assert schema.problems(resource.type, resource.plain) == []
@@ -165,6 +165,8 @@ def the_graph_is_complete(run: Run) -> None:
         inside |= {resource.urn for resource in graph.of("PersistentVolumeClaim", namespace)}
         assert deployment.dependencies >= inside | guard
         (own,) = [resource for resource in graph.of("Namespace") if resource.object_name == namespace]
+        # The provider adopts what is there: without the guard, also what belongs to another stack.
+        assert graph.comes_after(own) >= guard
         assert own.plain["metadata"]["labels"][LABEL_INSTANCE] == instance.id
         for resource in graph.kubernetes():
             if resource.namespace == namespace:

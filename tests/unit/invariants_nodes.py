@@ -100,7 +100,6 @@ def i10_a_node_s_volumes_outlive_it(run: Run) -> None:
         claims = run.graph.of("PersistentVolumeClaim", deployment.namespace)
         assert {claim.object_name for claim in claims} == {"gateway-home", "tailnet-state"}
         assert {claim.retain for claim in claims} == {node.kubernetes.storage.retain}
-        assert {claim.provider for claim in claims} == {run.graph.one("kubernetes", "cluster-keeper").urn}
 
 
 def i12_nodes_share_no_name(run: Run) -> None:

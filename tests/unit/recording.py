@@ -1,6 +1,5 @@
 """The engine's and the providers' part of a run: records each request, and answers as the real ones would."""
 
-import base64
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -163,10 +162,9 @@ def _provide(request: Any, urn: str, outputs: struct_pb2.Struct, preview: bool) 
         metadata = outputs.fields["metadata"].struct_value.fields
         if "name" not in metadata:
             metadata["name"].string_value = f"{request.name}-{seed.hex()[:8]}"
-    elif request.type == "random:index/randomBytes:RandomBytes":
-        made = hashlib.shake_256(seed).digest(int(request.object.fields["length"].number_value))
-        outputs.fields["base64"].string_value = UNKNOWN if preview else base64.b64encode(made).decode()
-        outputs.fields["hex"].string_value = UNKNOWN if preview else made.hex()
+    elif request.type == "random:index/randomPassword:RandomPassword":
+        made = hashlib.shake_256(seed).hexdigest(int(request.object.fields["length"].number_value))
+        outputs.fields["result"].string_value = UNKNOWN if preview else made[: len(made) // 2]
     elif request.type == "tailscale:index/oauthClient:OauthClient":
         outputs.fields["key"].string_value = UNKNOWN if preview else f"tskey-client-{seed.hex()}"
     elif request.type == "tailscale:index/federatedIdentity:FederatedIdentity":

@@ -46,12 +46,12 @@ def readable(value: Any) -> Any:
         return [readable(item) for item in cast(list[Any], value)]
     if value in SCRIPTS:
         return SCRIPTS[value]
-    return re.sub(r"-[0-9a-f]{8}(?=$| )", "-<hash>", value) if isinstance(value, str) else value
+    return re.sub(r"-[0-9a-f]{10}(?=$| )", "-<hash>", value) if isinstance(value, str) else value
 
 
 def _without_secrets(text: str) -> Any:
     """What joins a node, with a user-data document as data, and without its secrets and the script that has its own tests."""
-    text = re.sub(r"tskey-auth-\w+", "<auth key>", re.sub(r"(OPENCLAW_GATEWAY_\w+=)[0-9a-f]{64}", r"\1<token>", text))
+    text = re.sub(r"tskey-auth-\w+", "<auth key>", re.sub(r"(OPENCLAW_GATEWAY_\w+=)\w{48}", r"\1<token>", text))
     return yaml.safe_load(text) if text.startswith("#cloud-config") else text.replace(ENROL_SCRIPT, "<enrol.mjs>\n")
 
 

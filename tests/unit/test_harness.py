@@ -76,18 +76,18 @@ def test_a_run_that_failed_leaves_nothing_behind() -> None:
 
 def test_secret_outputs_stay_secret_where_they_go() -> None:
     def program() -> None:
-        made = random.RandomBytes("bytes", length=32)
-        config_map(key=made.hex)
-        pulumi.export("hex", made.hex)
+        made = random.RandomPassword("text", length=32)
+        config_map(key=made.result)
+        pulumi.export("text", made.result)
         pulumi.export("length", made.length)
 
     graph = run(program)
-    assert graph.exports.secrets == {("hex",)}
-    assert len(bytes.fromhex(graph.exports.plain["hex"])) == 32
+    assert graph.exports.secrets == {("text",)}
+    assert len(graph.exports.plain["text"]) == 32
     leak = graph.one("ConfigMap", "some").inputs
     assert leak.is_secret("data", "key")
     assert not leak.is_secret("metadata")
-    assert graph.one("RandomBytes", "bytes").outputs.secrets == {("hex",), ("base64",)}
+    assert graph.one("RandomPassword", "text").outputs.secrets == {("result",)}
 
 
 def test_kubernetes_objects_get_a_name_that_follows_their_content() -> None:
@@ -102,13 +102,13 @@ def test_in_a_preview_what_only_an_api_knows_is_unknown() -> None:
     seen: list[object] = []
 
     def program() -> None:
-        made = random.RandomBytes("bytes", length=32)
-        made.hex.apply(seen.append)
-        pulumi.export("hex", made.hex)
+        made = random.RandomPassword("text", length=32)
+        made.result.apply(seen.append)
+        pulumi.export("text", made.result)
 
     graph = run(program, preview=True)
-    assert graph.exports.plain == {"hex": UNKNOWN}
-    assert graph.exports.secrets == {("hex",)}
+    assert graph.exports.plain == {"text": UNKNOWN}
+    assert graph.exports.secrets == {("text",)}
     assert seen == []
 
 

@@ -176,7 +176,7 @@ def test_i10_disabling_changes_neither_volumes_nor_token() -> None:
     for kind, part in (
         ("PersistentVolumeClaim", "gateway-home"),
         ("PersistentVolumeClaim", "tailnet-state"),
-        ("RandomBytes", "token"),
+        ("RandomPassword", "token"),
         ("Secret", "gateway-token"),
     ):
         assert on.one(kind, f"home-{part}") == off.one(kind, f"home-{part}")
@@ -221,4 +221,4 @@ def test_i12_two_stacks_in_one_cluster_share_no_cluster_wide_name() -> None:
         for stack in ("prod_eu", "prod-eu")
     ]
     assert found[0].isdisjoint(found[1])
-    assert len(found[0]) == 6
+    assert len(found[0]) == 8

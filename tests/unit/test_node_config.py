@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from sandbox import certificates
 from sandbox.home import Home
-from sandbox.node import certificates, config, layout, machine, runtime
+from sandbox.node import config, layout, machine, runtime
 from sandbox.node.layout import Layout
 
 
@@ -57,7 +58,7 @@ def test_the_kubelet_admits_certificates_only_and_never_evicts(node: Layout) -> 
 
 def test_pods_ask_the_bridge_for_names(node: Layout) -> None:
     assert yaml.safe_load(config.kubelet(node))["clusterDNS"] == [node.address]
-    assert f"bind {node.address}" in config.corefile(node, egress=False)
+    assert f"listen-address={node.address}\nbind-interfaces" in config.dns(node, egress=False)
 
 
 def test_nothing_leaves_unless_it_is_asked_for(node: Layout) -> None:
@@ -67,8 +68,9 @@ def test_nothing_leaves_unless_it_is_asked_for(node: Layout) -> None:
     assert "masquerade" not in closed
     assert f"iifname {inside} accept" in opened
     assert "masquerade" in opened
-    assert "NXDOMAIN" in config.corefile(node, egress=False)
-    assert "forward" in config.corefile(node, egress=True)
+    assert "resolv-file" not in config.dns(node, egress=False)
+    assert "no-resolv\nlocal=/#/" in config.dns(node, egress=False)
+    assert f"resolv-file={node.run}/upstream.conf\nlocal=/cluster.local/" in config.dns(node, egress=True)
 
 
 def test_images_are_pulled_only_when_it_is_asked_for(node: Layout, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -120,12 +120,21 @@ def test_links_to_binaries_put_the_binaries_into_the_image(tmp_path: Path) -> No
 
 def test_dependencies_of_the_gateway_stand_beside_it(tmp_path: Path) -> None:
     modules = tmp_path / "node_modules"
-    for name in ("openclaw/openclaw.mjs", "openclaw/node_modules/own/x", "shared/y"):
+    installed = ("openclaw/openclaw.mjs", "openclaw/node_modules/own/x", "openclaw/node_modules/.bin/z", "shared/y")
+    for name in (*installed, ".package-lock.json", ".bin/q"):
         (modules / name).parent.mkdir(parents=True, exist_ok=True)
         (modules / name).touch()
-    found = {entry.path for entry in images.app(modules)}
-    assert {"app/openclaw.mjs", "app/node_modules/own/x", "app/node_modules/shared/y"} <= found
-    assert not [path for path in found if path.startswith("app/node_modules/openclaw")]
-    (modules / "own").mkdir()
-    with pytest.raises(SandboxError, match="brings its own own beside shared ones"):
-        list(images.app(modules))
+    (tmp_path / "root").mkdir()
+    images.lay_out(modules, tmp_path / "root")
+    app = tmp_path / "root" / "app"
+    found = {str(path.relative_to(app)) for path in app.rglob("*") if path.is_file()}
+    assert found == {"openclaw.mjs", "node_modules/own/x", "node_modules/shared/y"}
+
+
+def test_a_dependency_in_two_versions_is_not_mixed_up(tmp_path: Path) -> None:
+    modules = tmp_path / "node_modules"
+    for name in ("openclaw/node_modules/twice", "twice"):
+        (modules / name).mkdir(parents=True)
+    (tmp_path / "root").mkdir()
+    with pytest.raises(SandboxError, match="brings its own twice beside shared ones"):
+        images.lay_out(modules, tmp_path / "root")

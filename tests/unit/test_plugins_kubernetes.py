@@ -142,12 +142,44 @@ def test_the_servers_own_spelling_is_no_drift() -> None:
     assert live.inputs(found, declared) == declared
 
 
-@pytest.mark.parametrize("secret", ["stringData", "data"])
-def test_an_edit_by_hand_is_drift_in_our_fields_only(secret: str) -> None:
-    declared = {**manifest("Secret", immutable=True), secret: {"a": "YQ==", "b": "Yg=="}}
+def test_an_edit_by_hand_is_drift_in_our_fields_only() -> None:
+    declared = manifest("Secret", immutable=True, data={"a": "YQ==", "b": "Yg=="})
     found = manifest("Secret", data={"a": "WVE9PQ==", "theirs": "eA=="}, immutable=True, type="Opaque")
-    expected = {"stringData": {"a": "YQ=="}, "data": {"a": "WVE9PQ=="}}[secret]
-    assert live.inputs(found, declared)[secret] == expected
+    assert live.inputs(found, declared)["data"] == {"a": "WVE9PQ=="}
+
+
+def test_string_data_is_kept_as_data_only() -> None:
+    assert rules.with_data(manifest("Secret", stringData={"a": "a"}, data={"b": "Yg=="})) == manifest(
+        "Secret", data={"a": "YQ==", "b": "Yg=="}
+    )
+    assert rules.with_data(manifest("Secret", stringData={"a": UNKNOWN})) == manifest("Secret", data={"a": UNKNOWN})
+    assert rules.with_data(manifest("Secret", stringData=UNKNOWN)) == manifest("Secret", data=UNKNOWN)
+    other = manifest("ConfigMap", data={"a": "a"})
+    assert rules.with_data(other) == other
+
+
+def field_owner(manager: str, operation: str, *fields: str) -> Props:
+    return {"manager": manager, "operation": operation, "fieldsV1": {f"f:{field}": {} for field in fields}}
+
+
+def test_an_update_takes_over_what_a_create_and_kubectl_have_written_and_nobody_elses() -> None:
+    written = [
+        field_owner("pulumi-kubernetes", "Update", "a"),
+        field_owner("kubectl-edit", "Update", "b"),
+        field_owner("before-first-apply", "Update", "c"),
+        field_owner("k9s", "Update", "d"),
+        field_owner("kubectl", "Apply", "e"),
+        {**field_owner("kubectl", "Update", "f"), "subresource": "status"},
+    ]
+    existing = {"metadata": {"managedFields": [*written, field_owner("ours", "Apply", "a", "x")]}}
+    assert live.taken_over(existing, "ours") == [*written[3:], field_owner("ours", "Apply", "a", "x", "b", "c")]
+    assert live.taken_over({"metadata": {"managedFields": written[3:]}}, "ours") is None
+
+
+def test_a_preview_forces_only_what_was_never_applied() -> None:
+    assert live.never_applied({"metadata": {"managedFields": [field_owner("pulumi-kubernetes", "Update", "a")]}})
+    assert live.never_applied({"metadata": {}})
+    assert not live.never_applied({"metadata": {"managedFields": [field_owner("pulumi-kubernetes-1a2b3c4d", "Apply")]}})
 
 
 def test_outputs_of_a_dry_run_invent_no_identity_and_no_plain_copy_of_a_secret() -> None:

@@ -226,6 +226,20 @@ def test_functions_read_the_policy_and_the_devices(api: Api) -> None:
         assert found["devices"] == devices[:1]
 
 
+def test_an_api_that_cannot_be_reached_is_told_as_the_official_plugin_tells_it() -> None:
+    said: list[tuple[str, str]] = []
+    made = Tailscale(Host(log=lambda severity, urn, message: said.append((severity, message))))
+    made.configure({"apiKey": "tskey-api-x", "baseUrl": "http://127.0.0.1:9"})
+    with pytest.raises(ProviderError) as refused:
+        made.invoke("tailscale:index/getAcl:getAcl", {})
+    text = (
+        'Failed to fetch ACL: Get "http://127.0.0.1:9/api/v2/tailnet/-/acl": '
+        "dial tcp 127.0.0.1:9: connect: connection refused"
+    )
+    assert str(refused.value) == text
+    assert said == [("error", text)]
+
+
 def test_an_oauth_client_gets_one_token(api: Api) -> None:
     api.answers["POST oauth/token"] = 200, {"access_token": "t", "expires_in": 3600}
     made = provider(api, apiKey="", oauthClientId="id", oauthClientSecret="secret")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import golang, pulumi_tools, tools
+from sandbox import golang, kubectl, pulumi_tools, tools
 from sandbox.errors import SandboxError
 from sandbox.home import Home
 
@@ -79,9 +79,9 @@ def test_a_key_without_its_binary_counts_as_missing(home: Home) -> None:
     assert [tool.name for tool in tools.missing(home, ["etcd"], GO)] == ["etcd"]
 
 
-def test_an_unknown_tool_is_named(home: Home) -> None:
-    with pytest.raises(SandboxError, match="unknown tool gcc"):
-        tools.ensure(home, ["gcc"], lambda message, left: None)
+@pytest.mark.parametrize(("version", "fits"), [("v1.36.9", True), ("v1.35.0", True), ("v1.32.4-dispatcher", False)])
+def test_an_installed_kubectl_must_fit_the_cluster(version: str, fits: bool) -> None:
+    assert kubectl.fits(version, "v1.36.2") is fits
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,11 @@
 """The sandbox's decisions: what it generates for the parts, whom it counts as its own, when a lock is stale."""
 
+import contextlib
 import json
 import os
+import re
 import signal
+import ssl
 import subprocess
 import sys
 from pathlib import Path
@@ -66,12 +69,52 @@ def test_removing_leaves_only_the_tools(home: Home) -> None:
 
 
 def test_nothing_of_the_control_plane_listens_beyond_loopback(home: Home) -> None:
-    assert control_plane.kwokctl_config(home)["options"]["bindAddress"] == "127.0.0.1"
+    addresses = [
+        word.partition("=")[2]
+        for part in control_plane.parts(home, simulated=True)
+        for word in part.command
+        if "address" in word.partition("=")[0] or "listen" in word or "-urls" in word
+    ]
+    assert len(addresses) >= 8
+    assert {re.sub(r"^http://|:\d+$", "", address) for address in addresses} <= {"127.0.0.1", "InternalIP"}
+
+
+def test_a_real_node_has_no_kwok_beside_it(home: Home) -> None:
+    both = [{part.name for part in control_plane.parts(home, simulated)} for simulated in (False, True)]
+    assert both[1] - both[0] == {"kwok"}
+
+
+def test_certificates_are_made_once_and_closed_to_others(home: Home) -> None:
+    control_plane.prepare(home)
+    before = {path.name: path.read_bytes() for path in control_plane.pki(home).iterdir()}
+    assert set(before) == {f"{name}.{end}" for name in ("ca", "apiserver", "admin") for end in ("crt", "key")}
+    control_plane.prepare(home)
+    assert before == {path.name: path.read_bytes() for path in control_plane.pki(home).iterdir()}
+    keys = [*control_plane.pki(home).glob("*.key"), home.kubeconfig]
+    assert {path.stat().st_mode & 0o777 for path in keys} == {0o600}
+
+
+def test_the_api_server_proves_who_it_is_to_a_strict_client(home: Home) -> None:
+    control_plane.prepare(home)
+    made = control_plane.pki(home)
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(made / "apiserver.crt", made / "apiserver.key")
+    client = ssl.create_default_context(cafile=str(made / "ca.crt"))
+    # What Python asks for from 3.13 on.
+    client.verify_flags |= ssl.VERIFY_X509_STRICT
+    ours, theirs = ssl.MemoryBIO(), ssl.MemoryBIO()
+    answering = server.wrap_bio(ours, theirs, server_side=True)
+    asking = client.wrap_bio(theirs, ours, server_hostname="127.0.0.1")
+    for _ in range(4):
+        for side in (asking, answering):
+            with contextlib.suppress(ssl.SSLWantReadError):
+                side.do_handshake()
+    assert asking.getpeercert()
 
 
 def test_kwok_leaves_a_real_node_alone(home: Home) -> None:
-    patches = {patch["name"]: patch["extraArgs"] for patch in control_plane.kwokctl_config(home)["componentsPatches"]}
-    arguments = {entry["key"]: entry["value"] for entry in patches["kwok-controller"]}
+    kwok = next(part for part in control_plane.parts(home, simulated=True) if part.name == "kwok")
+    arguments = dict(word.removeprefix("--").split("=", 1) for word in kwok.command if word.startswith("--"))
     assert arguments["manage-all-nodes"] == "false"
     key, _, value = arguments["manage-nodes-with-annotation-selector"].partition("=")
     assert control_plane.simulated_node()["metadata"]["annotations"] == {key: value}

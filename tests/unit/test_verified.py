@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.settings.load import parse
-from components.tailnet import hujson
+from components.tailnet import hujson, live
 from components.tailnet.model import PolicyText
 from components.tailnet.policy import render
 from components.tailnet.verify import Findings, message, verify
@@ -244,3 +244,15 @@ def test_i7_a_policy_that_cannot_be_read_is_not_taken_for_a_good_one() -> None:
 def test_i7_long_lists_are_cut() -> None:
     said = message(Findings(wide=[f"grants[{number}]: x" for number in range(14)]))
     assert "  and 4 more.\n" in said
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "invoke of x:index/getAcl:getAcl failed: invocation of x:index/getAcl:getAcl returned an error: Failed to fetch ACL: no",
+        "invoking x:index/getAcl:getAcl: 1 error occurred:\n\t* Failed to fetch ACL: no\n\n",
+        "Failed to fetch ACL: no",
+    ],
+)
+def test_the_reason_of_an_unread_policy_is_the_plugins_own_words(text: str) -> None:
+    assert live.reason(text) == "Failed to fetch ACL: no"

@@ -147,4 +147,4 @@ def _answer(status: int, data: bytes) -> Props:
         return answer
     message = get(answer, "message") or data.decode(errors="replace")[:500] or "no message"
     causes = [str(cause.get("message", "")) for cause in get_maps(answer, "details", "causes")]
-    raise ApiError(status, get(answer, "reason") or "", f"{message} (HTTP {status})", causes)
+    raise ApiError(status, get(answer, "reason") or "", message, causes)

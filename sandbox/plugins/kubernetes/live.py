@@ -1,12 +1,12 @@
 """From a live object to outputs, and to the inputs that would lead to it: only fields we set count as drift."""
 
-import base64
-import binascii
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from sandbox.plugins.values import Path, Props, get_map, get_maps, is_list, is_map
+from sandbox.plugins.values import Path, Props, get_maps, is_list, is_map
 
+# The manager of a plain create; what is applied afterwards has a manager of its own for each resource.
+CREATE_MANAGER = "pulumi-kubernetes"
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 _SERVER_METADATA = ("creationTimestamp", "generation", "managedFields", "resourceVersion", "selfLink", "uid")
 _QUANTITIES = {"requests", "limits", "sizeLimit", "hard", "capacity"}
@@ -35,27 +35,47 @@ def imported(live: Props) -> Props:
     return {**found, "metadata": {k: v for k, v in found["metadata"].items() if k not in _SERVER_METADATA}}
 
 
-def as_applied(existing: Props, manager: str) -> list[Props] | None:
-    """managedFields with our create's fields as applied ones, so that apply can also remove them; None: they are."""
+def never_applied(existing: Props) -> bool:
+    """Whether the object is still as it was created, or nobody is known to manage it: a preview then forces."""
     fields = get_maps(existing, "metadata", "managedFields")
-    ours = [entry for entry in fields if entry.get("manager") == manager and not entry.get("subresource")]
-    created = [entry for entry in ours if entry.get("operation") == "Update"]
-    if not created:
+    return not fields or any(_created(entry) for entry in fields)
+
+
+def taken_over(existing: Props, manager: str) -> list[Props] | None:
+    """managedFields in which `manager` has applied what our create and kubectl have written; None: there is nothing."""
+    fields = get_maps(existing, "metadata", "managedFields")
+    written = [entry for entry in fields if _created(entry) or (_is_update(entry) and _of_kubectl(entry))]
+    if not written:
         return None
-    others = [entry for entry in fields if entry not in created]
-    if any(entry.get("operation") == "Apply" for entry in ours):
-        return others
-    return [*others, {**created[0], "operation": "Apply"}]
+    ours = [entry for entry in fields if entry.get("manager") == manager and entry.get("operation") == "Apply"]
+    union: Props = {}
+    for entry in [*ours, *written]:
+        union = _union(union, entry.get("fieldsV1") or {})
+    merged = {**(ours or written)[0], "manager": manager, "operation": "Apply", "fieldsV1": union}
+    return [*(entry for entry in fields if entry not in written and entry not in ours), merged]
+
+
+def _is_update(entry: Props) -> bool:
+    return entry.get("operation") == "Update" and not entry.get("subresource")
+
+
+def _created(entry: Props) -> bool:
+    return _is_update(entry) and entry.get("manager") == CREATE_MANAGER
+
+
+def _of_kubectl(entry: Props) -> bool:
+    manager = str(entry.get("manager"))
+    return manager == "before-first-apply" or manager.startswith("kubectl")
+
+
+def _union(first: Props, second: Props) -> Props:
+    """Two trees of fieldsV1 as one: their leaves are empty mappings."""
+    return {key: _union(first.get(key, {}), second.get(key, {})) for key in first.keys() | second.keys()}
 
 
 def inputs(live: Props, old: Props) -> Props:
     """The old inputs with the live values in them, so that the difference is exactly the drift."""
-    found = _restrict(live, old, ())
-    if is_map(declared := old.get("stringData")):
-        data = get_map(live, "data")
-        texts = {key: _decoded(data.get(key)) for key in declared}
-        found["stringData"] = {key: text for key, text in texts.items() if text is not None}
-    return found
+    return _restrict(live, old, ())
 
 
 def _restrict(live: Any, old: Any, path: Path) -> Any:
@@ -91,12 +111,3 @@ def _quantity(value: object) -> Decimal | None:
         return Decimal(number) * factor if factor is not None else None
     except InvalidOperation:
         return None
-
-
-def _decoded(data: object) -> str | None:
-    if not isinstance(data, str):
-        return None
-    try:
-        return base64.b64decode(data).decode()
-    except (binascii.Error, UnicodeDecodeError):
-        return data

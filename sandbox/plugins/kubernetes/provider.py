@@ -1,8 +1,4 @@
-"""The `kubernetes` stand-in: what the official plugin does with a declared object, on a real API server.
-
-One difference on purpose: an object whose creation was interrupted before the engine could note it (a killed `up`)
-is recognised by its field manager and taken over, where the official plugin wants `pulumi import`.
-"""
+"""The `kubernetes` stand-in: what the official plugin does with a declared object, on a real API server."""
 
 from collections.abc import Collection
 from typing import Any
@@ -10,7 +6,7 @@ from typing import Any
 from sandbox.plugins.kubernetes import kubeconfig, live, rules, waiting
 from sandbox.plugins.kubernetes.client import ApiError, Client, Kind
 from sandbox.plugins.provider import Diff, Failure, InitFailed, Live, Provider, ProviderError, Resource
-from sandbox.plugins.values import UNKNOWN, Path, Props, get, get_map, get_maps, has_unknown, is_list, is_map
+from sandbox.plugins.values import UNKNOWN, Path, Props, get, get_map, has_unknown, is_list, is_map
 
 _UNSUPPORTED = ("renderYamlToDirectory", "alwaysRender")
 _MUTABLE = {"enableConfigMapMutable": "ConfigMap", "enableSecretMutable": "Secret"}
@@ -85,7 +81,7 @@ class Kubernetes(Provider):
         annotations = get(new, "metadata", "annotations")
         if is_map(annotations) and "pulumi.com/waitFor" in annotations:
             return new, [Failure("metadata.annotations", "pulumi.com/waitFor is not in the sandbox's stand-in")]
-        new = rules.with_name(resource.name, old, new, seed)
+        new = rules.with_name(resource.name, old, rules.with_data(new), seed)
         return rules.with_namespace(self._namespace, new) if self._kind(new).namespaced else new, []
 
     def diff(self, resource: Resource, id: str, old: Props, state: Props, new: Props) -> Diff:
@@ -94,83 +90,75 @@ class Kubernetes(Provider):
     def create(self, resource: Resource, new: Props) -> tuple[str, Props]:
         if resource.preview and has_unknown(new):
             return "", new
-        kind, manager = self._kind(new), rules.field_manager(resource.urn)
+        kind, manager = self._kind(new), rules.field_manager()
         try:
-            found = self.client.create(kind, new, manager, resource.preview)
+            found = self._upserted(resource, kind, manager, new) if self._upsert else self._created(resource, kind, new)
         except ApiError as error:
             if resource.preview and error.status == 404:
                 # The namespace is created by the same update.
                 return "", new
-            if error.reason != "AlreadyExists":
-                raise self._named(error, "create", new) from error
-            existing = self._adoptable(resource, kind, manager, new, error)
-            if resource.preview:
-                # Either the old object of a replacement, which goes first, or one to take over.
-                return "", new
-            found = self._apply(resource, kind, existing, manager, new)
+            raise
+        if found is None:
+            return "", new
         outputs = {**live.outputs(found, dry_run=resource.preview), "__fieldManager": manager}
         if resource.preview:
             return "", outputs
         return _id(found), self._ready(resource, kind, found, outputs)
 
-    def _adoptable(self, resource: Resource, kind: Kind, manager: str, new: Props, error: ApiError) -> Props:
-        namespace, name = get(new, "metadata", "namespace"), new["metadata"]["name"]
-        existing = self.client.get(kind, namespace, name)
-        if existing is None:
-            raise ProviderError(f"{_label(new)} was there and is now gone: run the update again") from error
-        managers = {entry.get("manager") for entry in get_maps(existing, "metadata", "managedFields")}
-        if self._upsert or manager in managers:
-            if not resource.preview:
-                self.host.log(
-                    "info" if self._upsert else "warning",
-                    resource.urn,
-                    f"{_label(new)} exists already and is taken over",
-                )
-            return existing
-        raise ProviderError(
-            f"{_label(new)} already exists and was not made by this resource: {error}. Import it, delete it, "
-            "or set upsertExistingObjects on the provider"
-        ) from error
+    def _created(self, resource: Resource, kind: Kind, new: Props) -> Props | None:
+        """A plain POST: an object that is there already is an error, whoever made it. None: a preview cannot tell."""
+        try:
+            return self.client.create(kind, new, live.CREATE_MANAGER, resource.preview)
+        except ApiError as error:
+            if resource.preview and error.reason == "AlreadyExists":
+                # The old object of a replacement, which goes first.
+                return None
+            if error.reason == "NotFound":
+                raise
+            raise ProviderError(
+                f'resource "{resource.urn}" was not successfully created by the Kubernetes API server: {error}'
+            ) from error
 
-    def _apply(self, resource: Resource, kind: Kind, existing: Props, manager: str, new: Props) -> Props:
-        """Server-side apply; `existing` is the object as it is now."""
-        force = self._force or _annotation(new, "patchForce") == "true"
+    def _upserted(self, resource: Resource, kind: Kind, manager: str, new: Props) -> Props:
+        """Server-side apply, which takes over what is there."""
+        existing = self.client.get(kind, get(new, "metadata", "namespace"), new["metadata"]["name"])
+        try:
+            return self._apply(resource, kind, existing or {}, manager, new, force=resource.preview)
+        except ProviderError as error:
+            cause = error.__cause__
+            if not (resource.preview and isinstance(cause, ApiError) and "immutable" in str(cause)):
+                raise
+            # Where a replacement is shown, the old object is still in the way.
+            other = {**new, "metadata": {**new["metadata"], "name": rules.auto_name(new["metadata"]["name"], b"")}}
+            self.host.log("info", resource.urn, f"{_label(new)} has immutable fields: previewed as {_label(other)}")
+            return self._apply(resource, kind, {}, manager, other, force=True)
+
+    def _apply(
+        self, resource: Resource, kind: Kind, existing: Props, manager: str, new: Props, *, force: bool = False
+    ) -> Props:
+        """Server-side apply; `existing` is the object as it is now, empty when there is none."""
         namespace, name = get(new, "metadata", "namespace"), new["metadata"]["name"]
-        if not resource.preview and (fields := live.as_applied(existing, manager)):
+        force = force or self._force or _annotation(new, "patchForce") == "true"
+        if resource.preview:
+            force = force or live.never_applied(existing)
+        elif fields := live.taken_over(existing, manager):
             version = existing["metadata"]["resourceVersion"]
-            self.client.json_patch(
-                kind,
-                namespace,
-                name,
-                [
-                    {"op": "replace", "path": "/metadata/managedFields", "value": fields},
-                    {"op": "replace", "path": "/metadata/resourceVersion", "value": version},
-                ],
-            )
+            patch = [
+                {"op": "replace", "path": "/metadata/managedFields", "value": fields},
+                {"op": "replace", "path": "/metadata/resourceVersion", "value": version},
+            ]
+            self.client.json_patch(kind, namespace, name, patch)
         try:
             return self.client.apply(kind, new, manager, dry_run=resource.preview, force=force)
         except ApiError as error:
-            # Edits by hand (and our own create, before the first update) only wrote the field, so the declaration wins.
-            # A manager that applied it declares it too: that is a conflict for a person to solve.
-            entries = get_maps(existing, "metadata", "managedFields")
-            declared = {entry.get("manager") for entry in entries if entry.get("operation") == "Apply"} - {manager}
-            rivals = [cause for cause in error.causes if any(f'"{name}"' in cause for name in declared)]
-            if error.reason != "Conflict" or not error.causes:
-                raise self._named(error, "update", new) from error
-            if rivals:
-                raise ProviderError(
-                    f"update {_label(new)}: fields are declared by another manager: {'; '.join(rivals)}. Let it give "
-                    'them up, or set the annotation pulumi.com/patchForce: "true"'
-                ) from error
-        try:
-            return self.client.apply(kind, new, manager, dry_run=resource.preview, force=True)
-        except ApiError as error:
-            raise self._named(error, "update", new) from error
+            if error.status == 404:
+                raise
+            raise ProviderError(_not_applied(new, manager, error)) from error
 
     def update(self, resource: Resource, id: str, old: Props, state: Props, new: Props) -> Props:
         if resource.preview and has_unknown(new):
             return {**state, **new}
-        kind, manager = self._kind(new), state.get("__fieldManager") or rules.field_manager(resource.urn)
+        kind, manager = self._kind(new), state.get("__fieldManager") or rules.field_manager()
         existing = self.client.get(kind, get(new, "metadata", "namespace"), new["metadata"]["name"])
         if existing is None:
             raise ProviderError(f"update {_label(new)}: it is no longer there; `pulumi refresh`, then update again")
@@ -254,6 +242,21 @@ class Kubernetes(Provider):
 
     def _named(self, error: ApiError, doing: str, inputs: Props) -> ProviderError:
         return ProviderError(f"{doing} {_label(inputs)}: {error}")
+
+
+_CONFLICTS = (
+    "https://www.pulumi.com/registry/packages/kubernetes/how-to-guides/managing-resources-with-server-side-apply/"
+)
+
+
+def _not_applied(new: Props, manager: str, error: ApiError) -> str:
+    reported = f'the Kubernetes API server reported that "{_id(new)}" failed to fully initialize or become live: '
+    if error.reason != "Conflict" or not error.causes:
+        return f"{reported}{error}"
+    return (
+        f"{reported}server-side apply field conflict detected, see {_CONFLICTS}#handle-field-conflicts-on-existing-resources. "
+        f'The resource managed by field manager "{manager}" had an apply conflict: {error}'
+    )
 
 
 def _label(inputs: Props) -> str:

@@ -1,6 +1,8 @@
 """The official plugin's decisions that need no server: auto-names, field managers, what forces a replacement."""
 
+import base64
 import hashlib
+import secrets
 from collections.abc import Mapping
 
 from sandbox.plugins.changes import Change, changes
@@ -58,9 +60,9 @@ def auto_name(prefix: str, seed: bytes) -> str:
     return f"{prefix}-{hashlib.sha256(seed + prefix.encode()).hexdigest()[:8]}"
 
 
-def field_manager(urn: str) -> str:
-    """One manager per resource, from its URN: an object left by an interrupted create is recognised as our own."""
-    return f"pulumi-kubernetes-{hashlib.sha256(urn.encode()).hexdigest()[:8]}"
+def field_manager() -> str:
+    """A new manager for a new resource, random: its next life does not know it again."""
+    return f"pulumi-kubernetes-{secrets.token_hex(4)}"
 
 
 def is_autonamed(inputs: Props) -> bool:
@@ -77,6 +79,20 @@ def with_name(name: str, old: Props, new: Props, seed: bytes) -> Props:
     kept = get(old, "metadata", "name") if is_autonamed(old) else None
     annotations = {**get_map(metadata, "annotations"), AUTONAMED: "true"}
     return {**new, "metadata": {**metadata, "name": kept or auto_name(name, seed), "annotations": annotations}}
+
+
+def with_data(new: Props) -> Props:
+    """A Secret's `stringData` as `data`: the only form that inputs and state know afterwards."""
+    texts = new.get("stringData")
+    if group(new) != "" or new.get("kind") != "Secret" or texts is None:
+        return new
+    kept = {key: value for key, value in new.items() if key != "stringData"}
+    if UNKNOWN in (texts, new.get("data")):
+        return {**kept, "data": UNKNOWN}
+    encoded = {
+        key: text if text is UNKNOWN else base64.b64encode(text.encode()).decode() for key, text in texts.items()
+    }
+    return {**kept, "data": {**get_map(new, "data"), **encoded}}
 
 
 def with_namespace(namespace: str, new: Props) -> Props:

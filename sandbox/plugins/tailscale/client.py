@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 import urllib3
 
@@ -70,7 +70,7 @@ class Client:
                 method, url, body=data, headers={**headers, "User-Agent": self._user_agent}, redirect=False
             )
         except urllib3.exceptions.HTTPError as error:
-            raise ProviderError(f"cannot reach the Tailscale API at {self._base}: {error}") from error
+            raise ProviderError(_unreachable(method, url, error)) from error
         if response.status >= 300:
             raise ApiError(response.status, f"{method} {path}: {_message(response.data)} ({response.status})")
         return response.data
@@ -93,6 +93,13 @@ class Client:
                 # A minute early, so that a token does not end on its way.
                 self._token_ends = time.monotonic() + float(answer.get("expires_in", 3600)) - 60
             return f"Bearer {self._token}"
+
+
+def _unreachable(method: str, url: str, error: Exception) -> str:
+    """As Go's client tells it."""
+    address = urlsplit(url)
+    reason = f": dial tcp {address.hostname}:{address.port}: connect: connection refused"
+    return f'{method.capitalize()} "{url}"{reason if "refused" in str(error) else f": {error}"}'
 
 
 def _value(text: str) -> str:

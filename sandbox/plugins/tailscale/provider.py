@@ -106,7 +106,12 @@ class Tailscale(Provider):
 
     def invoke(self, token: str, arguments: Props) -> Props:
         if token == "tailscale:index/getAcl:getAcl":
-            text = self.client.policy()
+            try:
+                text = self.client.policy()
+            except ProviderError as error:
+                # Said twice: to the program, and by a line of its own.
+                self.host.log("error", "", f"Failed to fetch ACL: {error}")
+                raise ProviderError(f"Failed to fetch ACL: {error}") from error
             try:
                 plain = json.dumps(hujson.loads(text))
             except ValueError as error:

@@ -2,10 +2,7 @@ module sandbox.invalid/toolchain/kwok
 
 go 1.26
 
-tool (
-	sigs.k8s.io/kwok/cmd/kwok
-	sigs.k8s.io/kwok/cmd/kwokctl
-)
+tool sigs.k8s.io/kwok/cmd/kwok
 
 require (
 	cel.dev/expr v0.19.1 // indirect
