@@ -1,6 +1,7 @@
 # The commands of the README. Each installs what it needs, and says what it does.
 SHELL := /bin/bash
-PYTHON ?= python3
+# Which Python .venv is made with; without one, the first that is new enough.
+PYTHON ?=
 VENV := .venv/bin
 # `make e2e E2E=tests/e2e/test_owner.py` runs some of them.
 E2E ?=
@@ -65,7 +66,4 @@ requirements:
 	  --constraint <(grep -oE '^[a-z0-9-]+==[^ ]+' requirements-dev.txt) pyproject.toml --output-file requirements.txt
 
 .venv/ready: requirements-dev.txt
-	@echo "Installing the Python packages into .venv (about a minute) ..."
-	@$(PYTHON) -m venv .venv
-	@$(VENV)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
-	@touch $@
+	@sandbox/new-venv $(PYTHON)

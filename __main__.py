@@ -2,18 +2,21 @@
 
 import pulumi
 
-from components.settings import SettingsError, load
-from components.topology import Topology
+from components.unexpected import explained
 
-try:
-    settings = load()
-except SettingsError as error:
-    # A RunError is shown without a traceback.
-    raise pulumi.RunError(str(error)) from None
+with explained():
+    from components.settings import SettingsError, load
+    from components.topology import Topology
 
-topology = Topology(settings)
-pulumi.export("instances", topology.instances)
-pulumi.export("access", topology.access)
-pulumi.export("tokens", {name: pulumi.Output.secret(token) for name, token in topology.tokens.items()})
-pulumi.export("nodes", topology.nodes)
-pulumi.export("join", topology.join)
+    try:
+        settings = load()
+    except SettingsError as error:
+        # A RunError is shown without a traceback.
+        raise pulumi.RunError(str(error)) from None
+
+    topology = Topology(settings)
+    pulumi.export("instances", topology.instances)
+    pulumi.export("access", topology.access)
+    pulumi.export("tokens", {name: pulumi.Output.secret(token) for name, token in topology.tokens.items()})
+    pulumi.export("nodes", topology.nodes)
+    pulumi.export("join", topology.join)

@@ -11,11 +11,16 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
+from components.unexpected import described, record
+from sandbox import environment
 from sandbox.errors import SandboxError
 from sandbox.home import Home, exclusive
 
 app = typer.Typer(
-    no_args_is_help=True, add_completion=False, help="A one-machine world in which the real program runs."
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="A one-machine world in which the real program runs.",
 )
 console = Console(highlight=False)
 
@@ -23,15 +28,39 @@ console = Console(highlight=False)
 def main() -> None:
     """Bad input and failures end in one line, never in a traceback."""
     try:
+        environment.settle()
         app()
     except SandboxError as error:
-        console.print(Text.assemble(("error: ", "bold red"), error.what), soft_wrap=True)
-        if error.mend:
-            console.print(f"  {error.mend}", markup=False, soft_wrap=True)
+        _say(error.what, error.mend)
+        sys.exit(1)
+    except Exception as error:
+        _say(*explained(error))
         sys.exit(1)
     except KeyboardInterrupt:
         console.print("[bold red]stopped.[/] `up` goes on where it was.")
         sys.exit(130)
+
+
+def explained(error: Exception) -> tuple[str, str]:
+    """What to say about an exception that nobody expected, and what to do next; its details go to a file."""
+    try:
+        logs = Home.from_env().logs
+    except Exception:  # it may be the one that failed
+        logs = None
+    log = record(error, logs)
+    said = " ".join(str(error).split())[:300]
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}", f"Mend that, then run the command again. Details: {log}"
+    return (
+        f"{described(error)}{f': {said}' if said else ''}",
+        f"This was not expected. Run the command again; if that does not help, report it with {log}",
+    )
+
+
+def _say(what: str, mend: str) -> None:
+    console.print(Text.assemble(("error: ", "bold red"), what), soft_wrap=True)
+    if mend:
+        console.print(f"  {mend}", markup=False, soft_wrap=True)
 
 
 class Stages:

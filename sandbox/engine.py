@@ -228,7 +228,8 @@ def _errors(events: "list[EngineEvent]") -> list[str]:
         diagnostic, policy = event.diagnostic_event, event.policy_event
         if diagnostic and diagnostic.severity == "error":
             # What a program raises comes twice: as it is, and as the end of the program.
-            found.append(_COLOR.sub("", diagnostic.message).strip().removeprefix("an unhandled error occurred: "))
+            said = _COLOR.sub("", diagnostic.message).strip().removeprefix("an unhandled error occurred: ")
+            found.append(said.partition("\nTraceback (most recent call last)")[0])
         if policy and policy.enforcement_level == "mandatory":
             found.append(f"{policy.policy_name}: {_COLOR.sub('', policy.message).strip()}")
     return list(dict.fromkeys(line for line in found if line))

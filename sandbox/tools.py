@@ -85,7 +85,7 @@ _COMMON: Final = (
 SIMULATED: Final = (*_COMMON, "kwok")
 # What one with a real node runs, and what its images are made of.
 REAL: Final = (*_COMMON, "kubelet", "derper", "tailscaled", "tailscale", "containerboot")
-ENVIRONMENT: Final = {"CGO_ENABLED": "0", "GOFLAGS": "", "GOTOOLCHAIN": "local", "GOWORK": "off"}
+ENVIRONMENT: Final = {"CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly", "GOTOOLCHAIN": "local", "GOWORK": "off"}
 
 
 class Progress(Protocol):

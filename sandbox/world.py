@@ -13,7 +13,7 @@ import httpx
 import yaml
 
 from components.settings import Images
-from sandbox import builds, control_plane, parts, tools
+from sandbox import builds, control_plane, needs, parts, tools
 from sandbox.errors import SandboxError
 from sandbox.home import REPO, Home
 from sandbox.kube import Api
@@ -129,6 +129,7 @@ class World:
         self.home.create()
         self._settle_kind()
         needed = tools.REAL if self.real else tools.SIMULATED
+        needs.settle(self.home, self.real, [*needed, *extra_tools], progress)
         unassembled = self.real and images.missing(self.home)
         with builds.building(self.home, [*needed, *extra_tools], progress, unassembled, _AFTER_BUILDS) as work:
             seconds = work.wait([*needed, builds.IMAGES])

@@ -14,6 +14,7 @@ from components.settings import AuthKey, Instance, Node, Settings
 from components.storage import InstanceStorage
 from components.tailnet.credentials import Device, auth_key
 from components.tailnet.tailnet import ManagedTailnet
+from components.unexpected import explained
 
 
 def key_of(node: Node, tailnet: ManagedTailnet | None) -> pulumi.Input[str] | None:
@@ -91,6 +92,7 @@ class ExecutionNode(pulumi.ComponentResource):
         )
 
 
+@explained()
 def _material(node: Node, instance: Instance, settings: Settings, key: str, gateway_secret: str) -> str:
     if node.kind == "mac":
         return mac.script(node, instance, settings, key, gateway_secret)

@@ -1,5 +1,6 @@
 """docs/configuration.md, generated from the models: `python -m components.settings.document > docs/configuration.md`."""
 
+import sys
 import typing
 from collections.abc import Iterator
 from typing import Any
@@ -9,6 +10,7 @@ from pydantic.fields import FieldInfo
 
 from components.settings.models import Model
 from components.settings.stack import Settings
+from components.unexpected import described, record
 
 INTRODUCTION = """# Configuration
 
@@ -73,4 +75,7 @@ def _first_line(model: type[BaseModel]) -> str:
 
 
 if __name__ == "__main__":
-    print(document(), end="")
+    try:
+        print(document(), end="")
+    except Exception as error:
+        sys.exit(f"error: {described(error)}. Details: {record(error)}. Mend the models, then run `make docs` again.")

@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import secrets
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from components.settings import Images
+from sandbox import nodejs
 from sandbox.errors import SandboxError
 from sandbox.home import Home
 from sandbox.node import machine, oci
@@ -133,7 +133,7 @@ def openclaw(reference: str, node: str = NODE_VERSION) -> Recipe:
         programs = work / "node" / "node_modules" / platform / "bin"
         # On the image's own Node: npm leaves out optional (native) dependencies that this machine's Node is too old for.
         # The gateway runs without its dependencies' install scripts, and nobody else's code runs here as root.
-        _npm(work / "npm", f"openclaw@{version}", programs=programs)
+        _npm(work / "npm", f"openclaw@{version}", on=programs / "node")
         root = work / "root"
         root.mkdir()
         lay_out(work / "npm" / "node_modules", root)
@@ -294,22 +294,16 @@ def _add_user(root: Path) -> None:
     os.chown(root / "home" / "node", _NODE_USER, _NODE_USER)
 
 
-def _npm(directory: Path, package: str, programs: Path | None = None) -> None:
-    """Install a package into `directory`, with the `node` in `programs`."""
-    if shutil.which("npm") is None:
-        raise SandboxError("npm is not installed; the gateway's image is assembled from npm packages", "Install Node")
+def _npm(directory: Path, package: str, on: Path | None = None) -> None:
+    """Install a package into `directory`, with npm on this Node (without one: on its own)."""
     directory.mkdir(exist_ok=True)
     (directory / "package.json").write_text("{}")
     options = ("--ignore-scripts", "--omit=dev", "--no-audit", "--no-fund", "--no-progress")
-    path = os.pathsep.join([*([str(programs)] if programs else []), os.environ.get("PATH", os.defpath)])
-    _run(["npm", "install", *options, package], directory, f"npm install {package}", path)
+    _run([*nodejs.npm(on), "install", *options, package], directory, f"npm install {package}")
 
 
-def _run(command: Sequence[str], work: Path, what: str, path: str | None = None) -> None:
-    environment = {**os.environ, **({"PATH": path} if path else {})}
-    result = subprocess.run(
-        command, cwd=work, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
-    )
+def _run(command: Sequence[str], work: Path, what: str) -> None:
+    result = subprocess.run(command, cwd=work, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if result.returncode != 0:
         tail = " | ".join([*result.stdout.splitlines(), *result.stderr.splitlines()][-4:])
         raise SandboxError(f"{what} failed: {tail}", "Mend that, then run the command again")

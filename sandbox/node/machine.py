@@ -33,7 +33,10 @@ _PLUGIN_SOCKET: Final = Path("/var/lib/kubelet/device-plugins/kubelet.sock")
 
 
 def available(home: Home) -> str | None:
-    """None when a real node can run here; else the first reason why not, for people to read."""
+    """None when a real node can run here; else the first reason why not, for people to read.
+
+    Only what nobody can mend on this machine: what can be installed is (sandbox/needs.py).
+    """
     if sys.platform != "linux":
         return "a real node needs Linux"
     if os.geteuid() != 0:
@@ -43,8 +46,6 @@ def available(home: Home) -> str | None:
         return f"this root lacks {', '.join(lacking)} (an unprivileged container?)"
     if shutil.which("apt-get") is None:
         return "a real node's containerd comes from Debian packages, and there is no apt-get"
-    if shutil.which("npm") is None:
-        return "the gateway's image is assembled from npm packages, and there is no npm"
     if not _hierarchies():
         return f"{CGROUPS} has no control groups with {', '.join(_CONTROLLERS)}"
     if not TUN.is_char_device() and not (_module("tun") and TUN.is_char_device()):

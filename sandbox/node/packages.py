@@ -1,5 +1,6 @@
 """containerd, runc and the CNI plugins from Debian's packages, unpacked beside our tools: the machine's own stay as they are."""
 
+import fcntl
 import shlex
 import shutil
 import subprocess
@@ -8,46 +9,34 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from sandbox.errors import SandboxError
-from sandbox.home import MARKER
+from sandbox import apt
+from sandbox.home import MARKER, Home
 from sandbox.node.layout import Layout
 
 UNPACKED: Final = ("containerd", "runc", "containernetworking-plugins")
-# Command -> package: what is called by name, and harmless to install.
-COMMANDS: Final = {
-    "debootstrap": "debootstrap",
-    "nft": "nftables",
-    "ip": "iproute2",
-    "nsenter": "util-linux",
-    "mount": "mount",
-    "dnsmasq": "dnsmasq-base",
-}
 _SHIM: Final = "containerd-shim-runc-v2"
 
 
-def absent() -> list[str]:
-    """Packages whose commands this machine lacks."""
-    return [package for command, package in COMMANDS.items() if shutil.which(command) is None]
+def directory(home: Home) -> Path:
+    """Where they are unpacked: beside the built tools, for all sandboxes that share those."""
+    return home.bin.parent / "packages"
 
 
-def ensure(layout: Layout, report: Callable[[str], None]) -> None:
-    """Install the commands and unpack the rest; what is there already is left."""
-    if packages := absent():
-        report(f"installing {', '.join(packages)} with apt-get")
-        _apt("install", "-y", "--no-install-recommends", *packages)
-    directory = layout.packages
-    if not (directory / "complete").exists():
+def fetch(home: Home, report: Callable[[str], None]) -> None:
+    """Download and unpack what is not there yet. Safe against another sandbox that does the same."""
+    place = directory(home)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with place.with_name("packages.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if (place / "complete").exists():
+            return
         report(f"unpacking {', '.join(UNPACKED)}")
-        shutil.rmtree(directory, ignore_errors=True)
-        directory.mkdir(parents=True)
+        shutil.rmtree(place, ignore_errors=True)
+        place.mkdir()
         with tempfile.TemporaryDirectory(prefix="openclaw-sandbox-") as work:
-            # apt's unprivileged downloader must be able to write here.
-            Path(work).chmod(0o777)
-            _apt("download", *UNPACKED, cwd=Path(work))
-            for archive in sorted(Path(work).glob("*.deb")):
-                subprocess.run(["dpkg-deb", "-x", str(archive), str(directory)], check=True, capture_output=True)
-        (directory / "complete").touch()
-    _write_shim(layout)
+            for archive in apt.download(UNPACKED, Path(work)):
+                subprocess.run(["dpkg-deb", "-x", str(archive), str(place)], check=True, capture_output=True)
+        (place / "complete").touch()
 
 
 def path(layout: Layout) -> str:
@@ -60,21 +49,10 @@ def shim(layout: Layout) -> Path:
     return layout.packages / "usr" / "bin" / _SHIM
 
 
-def _write_shim(layout: Layout) -> None:
+def write_shim(layout: Layout) -> None:
+    """The wrapper that containerd starts instead of the shim."""
     # Shims outlive containerd on purpose, and are nobody's children: without the marker they are no crash's leftovers.
     wrapper = layout.run / "shim" / _SHIM
     wrapper.parent.mkdir(parents=True, exist_ok=True)
     wrapper.write_text(f'#!/bin/sh\nunset {MARKER}\nexec {shlex.quote(str(shim(layout)))} "$@"\n')
     wrapper.chmod(0o755)
-
-
-def _apt(*arguments: str, cwd: Path | None = None) -> None:
-    # The lists may be absent (images of machines have none) or too old: then a second try with new ones.
-    for words in (arguments, ("update",), arguments):
-        result = subprocess.run(
-            ["apt-get", "-q", *words], cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
-        )
-        if result.returncode == 0 and words is arguments:
-            return
-    tail = " | ".join(result.stderr.splitlines()[-3:])
-    raise SandboxError(f"apt-get {shlex.join(arguments)} failed: {tail}", "Run it by hand to see why")

@@ -47,7 +47,8 @@ def prepare(home: Home, report: Report) -> Layout:
     # Secrets of pods are below; the kubelet's tmpfs mounts have modes of their own.
     node.root.chmod(0o711)
     node.run.chmod(0o700)
-    packages.ensure(node, report)
+    packages.fetch(home, report)
+    packages.write_shim(node)
     machine.remember_settings(node.root / "settings.json")
     machine.make_cgroup(node.cgroup)
     network.up(node, egress_allowed())
