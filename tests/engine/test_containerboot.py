@@ -20,7 +20,7 @@ from sandbox.home import Home
 from sandbox.tailnet.headscale import HeadscaleConfig
 
 TAG = "tag:openclaw-home"
-POLICY = {"tagOwners": {TAG: []}, "grants": []}
+POLICY: dict[str, Any] = {"tagOwners": {TAG: []}, "grants": []}
 REFUSED = f"requested tags [{TAG}] are invalid or not permitted"
 CLIENT_ID, TOKEN = "kT1CNTRL-k2CNTRL", "eyJhbGciOiJub25lIn0.eyJhdWQiOiJhcGkudGFpbHNjYWxlLmNvbSJ9.c2ln"
 
