@@ -14,6 +14,9 @@ from rich.text import Text
 from sandbox.errors import SandboxError
 from sandbox.home import Home, exclusive
 
+# What the first `pulumi up` takes, for the estimate; most of it is the start of two gateways.
+_GATEWAYS_SECONDS = 30.0
+
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="A one-machine world in which the real program runs."
 )
@@ -85,8 +88,8 @@ def up() -> None:
         begin = time.monotonic()
         engine = here.engine(cli, plugins)
         if console.is_terminal:
-            engine.on_change = lambda urn: stages.doing(f"pulumi up: {urn.rpartition('::')[2]}")
-        stages.doing(f"pulumi up with {plugins.description}")
+            engine.on_change = lambda urn: stages.doing(f"pulumi up: {urn.rpartition('::')[2]}", _GATEWAYS_SECONDS)
+        stages.doing(f"pulumi up with {plugins.description}", _GATEWAYS_SECONDS)
         engine.end_orphaned_update()
         result = engine.up()
         stages.done("pulumi up", summary(result.changes), time.monotonic() - begin)
