@@ -1,5 +1,6 @@
 """The command line: `up`, `down`, `status`, `logs`, `tools`."""
 
+import signal
 import sys
 import time
 from collections.abc import Generator
@@ -25,6 +26,8 @@ console = Console(highlight=False)
 
 def main() -> None:
     """Bad input and failures end in one line, never in a traceback."""
+    # Ended by whatever started us, we end what we started as after Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         app()
     except SandboxError as error:
@@ -109,9 +112,7 @@ def down(purge: Annotated[bool, typer.Option(help="Remove the built tools as wel
     home = Home.from_env()
     begin = time.monotonic()
     with exclusive(home, "sandbox down"):
-        world.World(home).stop()
-    if purge:
-        home.remove(purge=True)
+        world.World(home).stop(purge=purge)
     console.print(f"Down in [bold]{time.monotonic() - begin:.1f} s[/].")
 
 

@@ -173,9 +173,6 @@ def down(home: Home, keep_data: bool = False, purge: bool = False) -> None:
         layout.release(home)
     if purge:
         machine.remove_tree(node.root)
-        if home.bin.parent == home.root:
-            machine.remove_tree(node.packages)
-            machine.remove_tree(images.directory(home))
 
 
 def _forget_containers(node: Layout) -> None:
