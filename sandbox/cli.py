@@ -1,5 +1,6 @@
 """The command line: `up`, `down`, `status`, `logs`, `tools`."""
 
+import signal
 import sys
 import time
 from collections.abc import Generator
@@ -16,6 +17,9 @@ from sandbox import environment
 from sandbox.errors import SandboxError
 from sandbox.home import Home, exclusive
 
+# What the first `pulumi up` takes, for the estimate; most of it is the start of two gateways.
+_GATEWAYS_SECONDS = 30.0
+
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -27,6 +31,8 @@ console = Console(highlight=False)
 
 def main() -> None:
     """Bad input and failures end in one line, never in a traceback."""
+    # Ended by whatever started us, we end what we started as after Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         environment.settle()
         app()
@@ -113,8 +119,8 @@ def up() -> None:
         begin = time.monotonic()
         engine = here.engine(cli, plugins)
         if console.is_terminal:
-            engine.on_change = lambda urn: stages.doing(f"pulumi up: {urn.rpartition('::')[2]}")
-        stages.doing("pulumi up")
+            engine.on_change = lambda urn: stages.doing(f"pulumi up: {urn.rpartition('::')[2]}", _GATEWAYS_SECONDS)
+        stages.doing("pulumi up", _GATEWAYS_SECONDS)
         engine.end_orphaned_update()
         result = engine.up()
         stages.done("pulumi up", summary(result.changes), time.monotonic() - begin)
@@ -133,9 +139,7 @@ def down(purge: Annotated[bool, typer.Option(help="Remove the built tools as wel
     home = Home.from_env()
     begin = time.monotonic()
     with exclusive(home, "sandbox down"):
-        world.World(home).stop()
-    if purge:
-        home.remove(purge=True)
+        world.World(home).stop(purge=purge)
     console.print(f"Down in [bold]{time.monotonic() - begin:.1f} s[/].")
 
 

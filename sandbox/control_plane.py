@@ -22,6 +22,7 @@ STORAGE_CLASS: Final = "sandbox"
 PROVISIONER: Final = "sandbox.openclaw-tailnet/directory"
 # What a part waits for that cannot do anything without the API.
 API_SERVER: Final = "kube-apiserver"
+_SERVES: Final = "Serving securely on"
 _LOOPBACK: Final = "127.0.0.1"
 _ISSUER: Final = "https://kubernetes.default.svc.cluster.local"
 
@@ -75,7 +76,7 @@ def parts(home: Home, simulated: bool) -> list[Part]:
                 f"--kubelet-certificate-authority={made / 'ca.crt'}",
                 *(f"--kubelet-client-certificate={made / 'admin.crt'}", f"--kubelet-client-key={made / 'admin.key'}"),
             ],
-            ready_line="Serving securely on",
+            ready_line=_SERVES,
             after=("etcd",),
         ),
         Part(
@@ -86,9 +87,10 @@ def parts(home: Home, simulated: bool) -> list[Part]:
                 # A node is away for long while its world is down, and must not be emptied for that.
                 *("--node-monitor-period=25s", "--node-monitor-grace-period=200s"),
             ],
+            ready_line=_SERVES,
             after=(API_SERVER,),
         ),
-        Part("kube-scheduler", _client(home, "kube-scheduler"), after=(API_SERVER,)),
+        Part("kube-scheduler", _client(home, "kube-scheduler"), ready_line=_SERVES, after=(API_SERVER,)),
         *([_kwok(home)] if simulated else []),
     ]
 
@@ -104,18 +106,16 @@ def _client(home: Home, name: str) -> list[str]:
 
 def _kwok(home: Home) -> Part:
     (mark, value), *_ = SIMULATED_MARK.items()
+    address = f"{_LOOPBACK}:{home.port('kwok')}"
     command = [
-        *(
-            str(home.bin / "kwok"),
-            f"--kubeconfig={home.kubeconfig}",
-            f"--server-address={_LOOPBACK}:{home.port('kwok')}",
-        ),
+        *(str(home.bin / "kwok"), f"--kubeconfig={home.kubeconfig}", f"--server-address={address}"),
         *("--manage-all-nodes=false", f"--manage-nodes-with-annotation-selector={mark}={value}"),
         # The default, 200 s, is how long pods would stay Pending after a crash of kwok.
         *("--node-lease-duration-seconds=10", f"--node-ip={_LOOPBACK}"),
     ]
     # Not the person's own ~/.kwok.
-    return Part("kwok", command, after=(API_SERVER,), environment={"KWOK_WORKDIR": str(home.run / "kwok")})
+    environment = {"KWOK_WORKDIR": str(home.run / "kwok")}
+    return Part("kwok", command, f"http://{address}/healthz", after=(API_SERVER,), environment=environment)
 
 
 def _kubeconfig(home: Home) -> Object:

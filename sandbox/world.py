@@ -183,14 +183,20 @@ class World:
         """Make more people known to the tailnet."""
         headscale.setup(self.home.tailnet, people)
 
-    def stop(self, keep_data: bool = False) -> None:
-        """End every process; without `keep_data` remove everything but the built tools. Safe to repeat."""
+    def stop(self, keep_data: bool = False, purge: bool = False) -> None:
+        """End every process; without `keep_data` remove everything but the built tools and images, with `purge` these too.
+
+        Safe to repeat.
+        """
         if self.home.exists:
             Supervisor(self.home).stop()
             end(members(self.home))
-        runtime.down(self.home, keep_data)
+        runtime.down(self.home, keep_data, purge)
+        if purge and self.home.bin.parent == self.home.root:
+            for made in (images.directory(self.home), layout.Layout(self.home).packages):
+                machine.remove_tree(made)
         if not keep_data:
-            self.home.remove()
+            self.home.remove(purge)
 
     def orphans(self) -> list[Process]:
         """Processes of this world that its supervisor does not account for: left by a crash."""

@@ -15,7 +15,7 @@ from sandbox.control_plane import API_SERVER
 from sandbox.errors import SandboxError
 from sandbox.home import Home, write_private
 from sandbox.kube import Api
-from sandbox.node import config, devices, images, layout, machine, network, packages
+from sandbox.node import config, devices, layout, machine, network, packages
 from sandbox.node.layout import DERP_PORT, LOGIN_PORT, NODE, STUN_PORT, Layout
 from sandbox.node.oci import Image, Store, write_archive
 from sandbox.supervisor import Part
@@ -174,9 +174,6 @@ def down(home: Home, keep_data: bool = False, purge: bool = False) -> None:
         layout.release(home)
     if purge:
         machine.remove_tree(node.root)
-        if home.bin.parent == home.root:
-            machine.remove_tree(node.packages)
-            machine.remove_tree(images.directory(home))
 
 
 def _forget_containers(node: Layout) -> None:

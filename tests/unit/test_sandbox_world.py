@@ -79,6 +79,11 @@ def test_nothing_of_the_control_plane_listens_beyond_loopback(home: Home) -> Non
     assert {re.sub(r"^http://|:\d+$", "", address) for address in addresses} <= {"127.0.0.1", "InternalIP"}
 
 
+def test_every_part_of_the_control_plane_says_when_it_is_ready(home: Home) -> None:
+    made = control_plane.parts(home, simulated=True)
+    assert [part.name for part in made if not (part.health_url or part.ready_line)] == []
+
+
 def test_a_real_node_has_no_kwok_beside_it(home: Home) -> None:
     both = [{part.name for part in control_plane.parts(home, simulated)} for simulated in (False, True)]
     assert both[1] - both[0] == {"kwok"}
