@@ -178,7 +178,7 @@ class Engine:
 
     def _environment(self) -> dict[str, str]:
         self.home.secret("passphrase")
-        values = {
+        return {
             **self.home.environment(),
             # metadata=skip: the side file beside each object is not written at once, and a stack whose side file was
             # cut off by a kill cannot be loaded any more ("failed to load checkpoint: EOF").
@@ -188,11 +188,10 @@ class Engine:
             # The person's own cluster is never touched, whatever a default provider may do.
             "KUBECONFIG": str(self.home.kubeconfig),
             "OPENCLAW_TAILNET_PYTHON": sys.executable,
+            # They are chosen, and downloaded where that is so, before (sandbox/pulumi_tools.py).
+            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
             **self.environment,
         }
-        if not self.plugins.download:
-            values["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] = "true"
-        return values
 
     def _settle_lock(self, stack: "auto.Stack") -> None:
         """A dead update's lock is removed; a live one is somebody else at work."""

@@ -77,6 +77,11 @@ class Home:
         return self.root / "go"
 
     @property
+    def official(self) -> Path:
+        """Pulumi's own CLI and plugins, downloaded; beside the built tools."""
+        return self.bin.parent / "official"
+
+    @property
     def cluster(self) -> str:
         """The cluster's name: another home is another cluster."""
         return f"sandbox-{hashlib.sha256(str(self.root).encode()).hexdigest()[:8]}"
@@ -102,6 +107,7 @@ class Home:
             shutil.rmtree(self.go, ignore_errors=True)
             if self.bin.parent == self.root:
                 shutil.rmtree(self.bin, ignore_errors=True)
+                shutil.rmtree(self.official, ignore_errors=True)
             (self.root / "lock").unlink(missing_ok=True)
             with contextlib.suppress(OSError):
                 self.root.rmdir()

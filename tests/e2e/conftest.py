@@ -77,9 +77,7 @@ def cluster(world: World) -> Generator[Cluster]:
 @pytest.fixture(scope="session")
 def stack(world: World) -> Stack:
     """The one stack. A test applies what it wants; the next one that asks for a gateway finds HOME and LAB again."""
-    wanted = pulumi_tools.choice()
-    plugins = pulumi_tools.choose_plugins(world.home, wanted)
-    cli = pulumi_tools.choose_cli(world.home, wanted, building)
+    plugins, cli = pulumi_tools.choose(world.home, pulumi_tools.choice(), building)
     config = {f"{PROJECT}:tailnet": {"loginServer": world.login_server}}
     return Stack(world, cli, plugins, "e2e", owned=True, config=config)
 

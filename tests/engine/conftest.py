@@ -52,9 +52,7 @@ def cluster(world: World) -> Generator[Cluster]:
 @pytest.fixture(scope="session")
 def stack(world: World) -> Callable[..., Stack]:
     """Makes a stack: `stack("name")`, or `stack("name", owned=True)` for one that writes the tailnet's policy."""
-    wanted = pulumi_tools.choice()
-    plugins = pulumi_tools.choose_plugins(world.home, wanted)
-    cli = pulumi_tools.choose_cli(world.home, wanted, building)
+    plugins, cli = pulumi_tools.choose(world.home, pulumi_tools.choice(), building)
 
     def make(name: str, owned: bool = False) -> Stack:
         return Stack(world, cli, plugins, name, owned)

@@ -12,6 +12,7 @@ from typing import Any
 
 import grpc
 import pytest
+import yaml
 from google.protobuf import empty_pb2, struct_pb2
 from policy_cases import DEPLOYMENT, container, deployment, pod
 from pulumi.runtime import proto
@@ -94,7 +95,7 @@ def test_analyze_reads_recorded_requests() -> None:
 
 
 def test_pack_needs_nothing_of_the_program_but_constants() -> None:
-    """Its own virtualenv holds pulumi-policy alone."""
+    """It also judges resources where the program and its packages are not."""
     code = "import sys, policies.pack; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     names = set(loaded.split())
@@ -102,7 +103,10 @@ def test_pack_needs_nothing_of_the_program_but_constants() -> None:
     assert not {"pydantic", "pulumi_kubernetes", "pulumi_tailscale", "cryptography"} & names
 
 
-def test_pack_and_project_pin_the_same_release() -> None:
-    pins = (ROOT / "policies" / "requirements.txt").read_text()
+def test_the_pack_is_installed_with_the_program() -> None:
+    """An engine waits for ever, and hears no signal, for a pack whose packages are missing."""
+    options = yaml.safe_load((ROOT / "policies" / "PulumiPolicy.yaml").read_text())["runtime"]["options"]
+    assert (ROOT / "policies" / options["virtualenv"]).resolve() == ROOT / ".venv"
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert next(pin for pin in project["optional-dependencies"]["dev"] if pin.startswith("pulumi-policy")) in pins
+    (pin,) = [pin for pin in project["dependencies"] if pin.startswith("pulumi-policy==")]
+    assert f"\n{pin} " in (ROOT / "requirements.txt").read_text()

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from sandbox import golang, kubectl, pulumi_tools, tools
-from sandbox.errors import SandboxError
 from sandbox.home import Home
 
 GO = "go version go1.26.8 linux/amd64"
@@ -109,24 +108,3 @@ def test_go_is_new_enough_for_every_module() -> None:
 )
 def test_an_installed_pulumi_must_be_as_new_as_the_pinned(version: str, fits: bool) -> None:
     assert pulumi_tools.fits(version, "3.259.0") is fits
-
-
-def test_an_unknown_choice_of_plugins_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SANDBOX_PLUGINS", "some")
-    with pytest.raises(SandboxError, match="SANDBOX_PLUGINS=some is unknown"):
-        pulumi_tools.choice()
-
-
-def test_stand_ins_make_way_for_official_plugins(home: Home, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("PATH", "/nowhere")
-    monkeypatch.setenv("PULUMI_HOME", str(tmp_path / "theirs"))
-    home.create()
-    assert not pulumi_tools.choose_plugins(home, "auto").official
-    assert len(list(home.plugins.iterdir())) == 3
-    for name in ("kubernetes", "tailscale", "random"):
-        (tmp_path / "theirs" / "plugins" / f"resource-{name}-v1.2.3").mkdir(parents=True)
-    chosen = pulumi_tools.choose_plugins(home, "auto")
-    assert chosen.official
-    assert not chosen.download
-    assert list(home.plugins.iterdir()) == []
-    assert (home.pulumi / "plugins").readlink() == tmp_path / "theirs" / "plugins"
