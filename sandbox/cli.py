@@ -188,13 +188,16 @@ def tools(
     names: Annotated[list[str] | None, typer.Argument(help="Tools to build; without a name, all.")] = None,
 ) -> None:
     """Build tools into the cache."""
-    from sandbox import builds
+    from sandbox import builds, needs
     from sandbox import tools as toolchain
 
     home = Home.from_env()
     stages = Stages()
     with stages.shown():
-        seconds = builds.ensure(home, names or [*toolchain.TOOLS], stages.doing)
+        wanted = names or [*toolchain.TOOLS]
+        if not set(wanted) - toolchain.TOOLS.keys():
+            needs.settle(home, False, wanted, stages.doing)
+        seconds = builds.ensure(home, wanted, stages.doing)
     stages.done("tools", "built" if seconds else "cached", seconds)
 
 

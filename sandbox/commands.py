@@ -40,6 +40,7 @@ BASE: Final = {
             "cat",
             "chmod",
             "chown",
+            "chroot",
             "cp",
             "cut",
             "date",
@@ -79,6 +80,7 @@ START: Final = {"make": ("make",), "python3": ("python3",)}
 # Asked for where they are there, done without where not.
 OPTIONAL: Final = {
     "kmod": ("modprobe",),  # a module that is in the kernel already needs no loading
+    "golang-go": ("go",),  # one that is too old, or none: PyPI has it (golang.py)
     "pulumi": ("pulumi",),  # an installed one that fits is used, else it is built
 }
 # For who works on the project: `make requirements`.
