@@ -18,7 +18,7 @@ from sandbox.node import images, packages
 from sandbox.supervisor import Supervisor
 
 GIB: Final = 1 << 30
-# Measured (docs/sandbox.md), and a third more.
+# Generous: what is used depends on Go's version and on what its build cache holds already.
 TOOLS_DISK: Final = int(1.2 * GIB)
 BUILD_DISK: Final = int(8 * GIB)
 IMAGES_DISK: Final = int(5 * GIB)
