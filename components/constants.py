@@ -7,6 +7,8 @@ PROJECT: Final = "openclaw-tailnet"
 # Labels on everything of an instance. The admission guard selects namespaces by LABEL_STACK.
 LABEL_STACK: Final = "openclaw-tailnet/stack"
 LABEL_INSTANCE: Final = "openclaw-tailnet/instance"
+# On a pod: a digest of which objects it was started with.
+ANNOTATION_OBJECTS: Final = "openclaw-tailnet/objects"
 # On an object of another owner: the stack that may take it over.
 ANNOTATION_HAND_OVER: Final = "openclaw-tailnet/hand-over"
 # On the pod only while the sidecar is in it: the NetworkPolicy that opens UDP selects by this (I6).

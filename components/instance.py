@@ -8,7 +8,7 @@ import pulumi_kubernetes as k8s
 from components import gateway, names, sidecar, workload
 from components.admission import AdmissionGuard
 from components.credential import Credential
-from components.manifest import content_name, metadata, register
+from components.manifest import Declared, content_name, metadata, register
 from components.names import Names
 from components.network import InstanceNetwork
 from components.sealed_key import SealedKey
@@ -50,15 +50,19 @@ class GatewayInstance(pulumi.ComponentResource):
         config = _config_map(
             own, labels, "config", gateway.CONFIG_KEY, gateway.openclaw_json(instance, self.address), inside
         )
-        sources = workload.Sources(config, secrets.token_secret, secrets.model_secrets)
+        sources = workload.Sources(config.name, secrets.token_secret, secrets.model_secrets)
+        uids = [config.uid, *secrets.uids]
         if credential is not None:
             serve = _config_map(
                 own, labels, "serve", sidecar.SERVE_KEY, sidecar.serve_json(instance.tailscale, fqdn), inside
             )
-            sources = dataclasses.replace(sources, serve=serve, federated=credential.federated)
+            sources = dataclasses.replace(sources, serve=serve.name, federated=credential.federated)
+            uids.append(serve.uid)
             if credential.secret is not None:
                 sealed = SealedKey(own.logical("sealed-key"), own, labels, credential.secret, inside)
                 sources = dataclasses.replace(sources, kek=sealed.kek_secret, sealed_key=sealed.sealed_secret)
+                uids += sealed.uids
+        sources = dataclasses.replace(sources, uids=uids)
         register(
             k8s.apps.v1.Deployment,
             own.logical("gateway"),
@@ -85,13 +89,12 @@ class GatewayInstance(pulumi.ComponentResource):
 
 def _config_map(
     own: Names, labels: dict[str, str], part: str, key: str, content: str, opts: pulumi.ResourceOptions
-) -> pulumi.Output[str]:
-    """Declares an immutable ConfigMap, named after its content, and returns its name."""
+) -> Declared:
+    """Declares an immutable ConfigMap, named after its content."""
     logical, data = own.logical(part), {key: content}
     manifest = {
         "metadata": metadata(own.namespace, labels, content_name(logical, data)),
         "immutable": True,
         "data": data,
     }
-    made = register(k8s.core.v1.ConfigMap, logical, manifest, opts)
-    return made.metadata.apply(lambda meta: str(meta.name))
+    return Declared.of(register(k8s.core.v1.ConfigMap, logical, manifest, opts))

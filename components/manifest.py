@@ -3,9 +3,13 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
 
 import pulumi
+import pulumi_kubernetes as k8s
+
+from components.constants import ANNOTATION_OBJECTS
 
 # A JSON object of the Kubernetes API, with the API's own camelCase keys. Leaves may be Outputs, such as the name of a
 # Secret. The tests hold every registered one against the SDK's schema.
@@ -34,6 +38,30 @@ def metadata(
     if annotations:
         made["annotations"] = dict(annotations)
     return made
+
+
+@dataclass(frozen=True)
+class Declared:
+    """An object of the cluster as its users need it. By its uid, one that was made anew is told from the one before."""
+
+    name: pulumi.Output[str]
+    uid: pulumi.Output[str]
+
+    @staticmethod
+    def of(resource: k8s.core.v1.Secret | k8s.core.v1.ConfigMap) -> "Declared":
+        """What the cluster made of it."""
+        return Declared(
+            resource.metadata.apply(lambda meta: str(meta.name)), resource.metadata.apply(lambda meta: str(meta.uid))
+        )
+
+
+def rolled_by(uids: Sequence[pulumi.Input[str]]) -> Manifest:
+    """Annotations of a pod that is replaced when one of these objects is made anew, also with the same name and content.
+
+    A kubelet does not look at an immutable object again: a pod that has seen a forged one would never see the repaired one.
+    """
+    together = pulumi.Output.all(*uids).apply(lambda found: hashlib.sha256(" ".join(found).encode()).hexdigest()[:10])
+    return {ANNOTATION_OBJECTS: together}
 
 
 def content_name(logical: str, data: Mapping[str, str], salt: str = "") -> str:

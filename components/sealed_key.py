@@ -119,8 +119,7 @@ class SealedKey(pulumi.ComponentResource):
             lambda parts: seal(parts[0], key_encryption_key(parts[1]), nonce(parts[1], parts[0], subject), subject)
         )
         # Two Secrets, so that they can be guarded apart: one without the other opens nothing.
-        self.kek_secret = secret(names.logical("tailnet-kek"), names.namespace, labels, {KEK_KEY: kek}, child)
-        self.sealed_secret = secret(
-            names.logical("tailnet-authkey"), names.namespace, labels, {SEALED_KEY: sealed}, child
-        )
+        key = secret(names.logical("tailnet-kek"), names.namespace, labels, {KEK_KEY: kek}, child)
+        locked = secret(names.logical("tailnet-authkey"), names.namespace, labels, {SEALED_KEY: sealed}, child)
+        self.kek_secret, self.sealed_secret, self.uids = key.name, locked.name, [key.uid, locked.uid]
         self.register_outputs({"kekSecret": self.kek_secret, "sealedSecret": self.sealed_secret})

@@ -6,7 +6,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 import pulumi_random as random
 
-from components.manifest import content_name, metadata, register
+from components.manifest import Declared, content_name, metadata, register
 from components.names import Names
 from components.settings import Gateway
 
@@ -32,8 +32,8 @@ def secret(
     data: Mapping[str, pulumi.Input[str]],
     opts: pulumi.ResourceOptions,
     salt: pulumi.Input[str] = "",
-) -> pulumi.Output[str]:
-    """Declares an immutable Secret, named after its content, and returns its name: new content rolls the pod.
+) -> Declared:
+    """Declares an immutable Secret, named after its content: new content is a new object, and rolls the pod.
 
     `salt` is a secret, needed where the data may be guessed; what is random or sealed needs none.
     """
@@ -45,8 +45,7 @@ def secret(
         "immutable": True,
         "stringData": values,
     }
-    made = register(k8s.core.v1.Secret, logical, manifest, opts)
-    return made.metadata.apply(lambda meta: str(meta.name))
+    return Declared.of(register(k8s.core.v1.Secret, logical, manifest, opts))
 
 
 class GatewaySecrets(pulumi.ComponentResource):
@@ -65,15 +64,14 @@ class GatewaySecrets(pulumi.ComponentResource):
         # The mode is a keeper too: a token that was an API credential must not live on as somebody's password.
         keepers = {"mode": gateway.auth.mode, "rotation": gateway.auth.rotation}
         self.token = random_text(names.logical("token"), keepers, child)
-        self.token_secret = secret(
-            names.logical("gateway-token"), names.namespace, labels, {"token": self.token}, child
-        )
+        token = secret(names.logical("gateway-token"), names.namespace, labels, {"token": self.token}, child)
+        self.token_secret, self.uids = token.name, [token.uid]
         self.model_secrets: list[pulumi.Input[str]] = []
         if gateway.model_keys:
             keys = {variable: key.get_secret_value() for variable, key in gateway.model_keys.items()}
-            self.model_secrets.append(
-                secret(names.logical("model-keys"), names.namespace, labels, keys, child, self.token)
-            )
+            made = secret(names.logical("model-keys"), names.namespace, labels, keys, child, self.token)
+            self.model_secrets.append(made.name)
+            self.uids.append(made.uid)
         if gateway.model_keys_secret:
             self.model_secrets.append(gateway.model_keys_secret)
         self.register_outputs({"tokenSecret": self.token_secret})

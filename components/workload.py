@@ -1,20 +1,20 @@
 """The Deployment of one gateway: one pod, replaced only after the old one is gone."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pulumi
 
 from components import credential, gateway, sealed_key, sidecar
 from components.constants import LABEL_INSTANCE, LABEL_SIDECAR
-from components.manifest import Manifest, metadata
+from components.manifest import Manifest, metadata, rolled_by
 from components.names import Names
 from components.settings import Images, Instance, Tailnet
 
 
 @dataclass(frozen=True)
 class Sources:
-    """Names of the objects that the pod reads. New content has a new name, and so rolls the pod."""
+    """Names of the objects that the pod reads, and their uids. New content has a new name, and so rolls the pod."""
 
     config: pulumi.Input[str]
     token: pulumi.Input[str]
@@ -23,12 +23,13 @@ class Sources:
     kek: pulumi.Input[str] | None = None
     sealed_key: pulumi.Input[str] | None = None
     federated: credential.Federated | None = None
+    uids: Sequence[pulumi.Input[str]] = ()
 
 
 def deployment(
     names: Names, labels: Mapping[str, str], instance: Instance, tailnet: Tailnet, images: Images, sources: Sources
 ) -> Manifest:
-    """The Deployment. Pure but for the names in `sources`, which may be Outputs."""
+    """The Deployment. Pure but for what is in `sources`, which may be Outputs."""
     pod_labels = dict(labels)
     if instance.tailscale.enabled:
         pod_labels[LABEL_SIDECAR] = "true"
@@ -41,7 +42,7 @@ def deployment(
             "revisionHistoryLimit": 2,
             "selector": {"matchLabels": {LABEL_INSTANCE: names.id}},
             "template": {
-                "metadata": {"labels": pod_labels},
+                "metadata": {"labels": pod_labels, "annotations": rolled_by(sources.uids)},
                 "spec": pod(names, instance, tailnet, images, sources),
             },
         },

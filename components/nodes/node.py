@@ -83,7 +83,7 @@ class ExecutionNode(pulumi.ComponentResource):
         network = InstanceNetwork(own.logical("network"), own, labels, side, settings.cluster, inside)
         token = secret(own.logical("gateway-token"), own.namespace, labels, {"token": gateway_secret}, inside)
         sealed = SealedKey(own.logical("sealed-key"), own, labels, key, inside)
-        sources = pod.Sources(token, sealed.kek_secret, sealed.sealed_secret)
+        sources = pod.Sources(token.name, sealed.kek_secret, sealed.sealed_secret, uids=[token.uid, *sealed.uids])
         register(
             k8s.apps.v1.Deployment,
             own.logical("host"),

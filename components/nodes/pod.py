@@ -1,6 +1,6 @@
 """A pod as a node: OpenClaw's node host beside a sidecar of its own, which takes it into the tailnet and nothing in."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,7 +15,7 @@ from components.constants import (
     VOLUME_HOME,
     VOLUME_TMP,
 )
-from components.manifest import Manifest, env, locked_down, metadata
+from components.manifest import Manifest, env, locked_down, metadata, rolled_by
 from components.names import Names
 from components.nodes import host
 from components.settings import Instance, Node, Settings, Sidecar
@@ -29,11 +29,12 @@ GRACE_SECONDS: Final = 60
 
 @dataclass(frozen=True)
 class Sources:
-    """Names of the objects that the pod reads."""
+    """Names of the objects that the pod reads, and their uids."""
 
     token: pulumi.Input[str]
     kek: pulumi.Input[str]
     sealed_key: pulumi.Input[str]
+    uids: Sequence[pulumi.Input[str]] = ()
 
 
 def tailnet_side(node: Node, names: Names) -> Instance:
@@ -71,7 +72,10 @@ def deployment(
             "revisionHistoryLimit": 2,
             "selector": {"matchLabels": {LABEL_INSTANCE: names.id}},
             "template": {
-                "metadata": {"labels": {**labels, LABEL_SIDECAR: "true"}},
+                "metadata": {
+                    "labels": {**labels, LABEL_SIDECAR: "true"},
+                    "annotations": rolled_by(sources.uids),
+                },
                 "spec": _pod(names, node, instance, settings, sources),
             },
         },

@@ -227,6 +227,25 @@ def test_a_change_wins_over_an_edit_that_nobody_refreshed(cluster: Cluster, life
     assert_declared(cluster)
 
 
+def test_a_forged_secret_is_replaced_and_no_pod_keeps_it(cluster: Cluster, life: Life) -> None:
+    life.settle(tailscale={"enabled": True})
+    good, pod = cluster.secret_of(NAMESPACE, "tailnet-authkey"), cluster.pod(NAMESPACE)["metadata"]["uid"]
+    path = f"/api/v1/namespaces/{NAMESPACE}/secrets"
+    kept = {key: good["metadata"][key] for key in ("name", "labels")}
+    cluster.delete(f"{path}/{kept['name']}")
+    forged = {"authkey.jwe": base64.b64encode(b"forged").decode()}
+    assert cluster.create(path, {"metadata": kept, "data": forged, "immutable": True})
+
+    life.stack.refresh(*life.instances)
+    life.stack.up(*life.instances)
+
+    now = cluster.secret_of(NAMESPACE, "tailnet-authkey")
+    assert (now["metadata"]["name"], now["data"]) == (kept["name"], good["data"])
+    # A kubelet that has seen an immutable Secret does not look at it again: only a new pod gets the good one.
+    assert cluster.pod(NAMESPACE)["metadata"]["uid"] != pod
+    assert life.stack.preview(*life.instances).unchanged
+
+
 def test_i10_an_instance_removed_and_added_again_finds_its_volumes(cluster: Cluster, life: Life) -> None:
     life.settle()
     claims, guest = cluster.claims(GUEST), life.guest

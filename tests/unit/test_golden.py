@@ -46,7 +46,7 @@ def readable(value: Any) -> Any:
         return [readable(item) for item in cast(list[Any], value)]
     if value in SCRIPTS:
         return SCRIPTS[value]
-    return re.sub(r"-[0-9a-f]{10}(?=$| )", "-<hash>", value) if isinstance(value, str) else value
+    return re.sub(r"(^|-)[0-9a-f]{10}(?=$| )", r"\1<hash>", value) if isinstance(value, str) else value
 
 
 def _without_secrets(text: str) -> Any:
