@@ -1,7 +1,9 @@
 """The bridges of pods and client devices, and the nftables table around them."""
 
+import re
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from sandbox.errors import SandboxError
 from sandbox.node import config
@@ -15,8 +17,21 @@ def up(layout: Layout, egress: bool) -> None:
             ip("link", "add", bridge, "type", "bridge")
         ip("address", "replace", f"{address}/24", "dev", bridge)
         ip("link", "set", bridge, "up")
+    present = {path.name for path in Path("/sys/class/net").iterdir()}
+    for table in dead_tables(run(["nft", "list", "tables", "inet"]), present):
+        run(["nft", "delete", "table", "inet", table])
     # Before anything is attached: there is no moment in which a pod can reach the outside.
     run(["nft", "-f", "-"], config.firewall(layout, egress))
+
+
+def dead_tables(listed: str, interfaces: Iterable[str]) -> list[str]:
+    """Tables of sandboxes whose bridges are gone: of one that was not taken down. Its rules name addresses that another
+    sandbox may have now, and would close them. (A living one has its bridges before its table.)"""
+    return [
+        name
+        for name in re.findall(r"^table inet (oc[0-9a-f]{8})$", listed, re.MULTILINE)
+        if f"{name}p" not in interfaces
+    ]
 
 
 def down(layout: Layout) -> None:

@@ -9,7 +9,7 @@ import yaml
 
 from sandbox import certificates
 from sandbox.home import Home
-from sandbox.node import config, layout, machine, runtime
+from sandbox.node import config, layout, machine, network, runtime
 from sandbox.node.layout import Layout
 
 
@@ -124,3 +124,8 @@ def test_a_directory_without_mounts_is_removed(tmp_path: Path) -> None:
     machine.remove_tree(tmp_path / "a")
     machine.remove_tree(tmp_path / "a")
     assert not (tmp_path / "a").exists()
+
+
+def test_only_tables_of_sandboxes_whose_bridges_are_gone_are_dead() -> None:
+    listed = "table inet oc11111111\ntable inet oc22222222\ntable inet filter\ntable inet ocean123\n"
+    assert network.dead_tables(listed, ["lo", "oc11111111p", "oc11111111c", "oc22222222v10"]) == ["oc22222222"]
