@@ -100,7 +100,7 @@ PACKAGES: Final = (
     # Answers the pods' DNS. Without the service of the package dnsmasq.
     Package("dnsmasq-base", ("dnsmasq",), uses=("real node",)),
     # `make demo` and the tests ask with it.
-    Package("curl", ("curl",), uses=("real node",)),
+    Package("curl", ("curl",), uses=("real node", "tests")),
     Package("procps", ("pkill",), uses=("tests",)),
 )
 

@@ -1,8 +1,12 @@
-"""For all tests: no ambient configuration or credentials, and Outputs that never turn into text unseen."""
+"""For all tests: no ambient configuration or credentials, Outputs that never turn into text unseen, and what they call."""
 
 import os
 
+import pytest
 from hypothesis import settings
+
+from sandbox import needs
+from sandbox.errors import SandboxError
 
 # str(output) becomes an error instead of a text about Outputs inside some name.
 os.environ["PULUMI_ERROR_OUTPUT_STRING"] = "true"
@@ -14,3 +18,11 @@ for _name in [name for name in os.environ if name.startswith(("PULUMI_CONFIG", "
 settings.register_profile("here", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "here")
+
+
+def pytest_sessionstart() -> None:
+    """Debian packages of commands that tests run: installed where they are lacking, or said at once."""
+    try:
+        needs.install(print, "tests")
+    except SandboxError as error:
+        pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from engine_world import Cluster, Stack, Tailnet
 
-from sandbox import needs, pulumi_tools, tools
+from sandbox import pulumi_tools, tools
 from sandbox.golang import find_go
 from sandbox.home import Home
 from sandbox.world import People, World, building
@@ -20,7 +20,6 @@ PEOPLE = People("sandbox.internal", ("admin@example.com", "alice@example.com", "
 def world(request: pytest.FixtureRequest) -> Generator[World]:
     """Never the person's own sandbox: a home of its own, with the built tools of the usual one."""
     usual = Home.from_env()
-    needs.install(print, "tests")
     go = find_go(usual, tools.go_needed(), building)
     if missing := tools.missing(usual, [*tools.SIMULATED, "pulumi"], go.version):
         pytest.fail(f"{usual.bin} lacks {', '.join(tool.name for tool in missing)}: run `make tools`", pytrace=False)
