@@ -66,6 +66,9 @@ def pod(names: Names, instance: Instance, tailnet: Tailnet, images: Images, sour
             volumes += sealed_key.volumes(sources.kek, sources.sealed_key)
         init_containers.append(sidecar.container(names, instance.tailscale, tailnet, sidecar_image, client_id))
     spec: Manifest = {
+        # The same for each pod: a gateway that was killed leaves a lease on its state for five minutes, and only a successor
+        # on the same host sees that its owner is dead. Under another name it would end at each start until then.
+        "hostname": names.deployment,
         "automountServiceAccountToken": False,
         # The variables would tell the agent's tools what else runs in the namespace.
         "enableServiceLinks": False,
