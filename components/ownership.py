@@ -123,7 +123,8 @@ def _items(client: Any, path: str, selector: str) -> list[dict[str, Any]]:
         _return_http_data_only=True,
         _request_timeout=TIMEOUT_SECONDS,
     )
-    return json.loads(response.data)["items"]
+    # An empty list may be null.
+    return json.loads(response.data)["items"] or []
 
 
 def _namespace(meta: Mapping[str, Any]) -> Namespace:

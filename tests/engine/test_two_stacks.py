@@ -107,4 +107,5 @@ def test_i12_two_stacks_in_one_tailnet_never_share_a_tag(
     # Its own stack is not disturbed, and finds its device again after it was destroyed.
     assert first.preview(instance("first")).unchanged
     first.destroy()
+    tailnet.reset()
     first.up(instance("first"))
