@@ -13,9 +13,11 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from components.unexpected import described, record
+from engine.errors import UserError
 from sandbox import environment
 from sandbox.errors import SandboxError
 from sandbox.home import Home, exclusive
+from sandbox.processes import belongs
 
 # What the first `pulumi up` takes, for the estimate; most of it is the start of two gateways.
 _GATEWAYS_SECONDS = 30.0
@@ -38,8 +40,8 @@ def main() -> None:
     try:
         environment.settle()
         app()
-    except SandboxError as error:
-        _say(error.what, error.mend)
+    except UserError as error:
+        _say(error.problem, error.hint)
         sys.exit(1)
     except Exception as error:
         _say(*explained(error))
@@ -122,11 +124,11 @@ def up() -> None:
         own_cli = ["pulumi"] if cli == pulumi_tools.own_cli(home) else []
         here.start(report=stages.done, progress=stages.doing, extra_tools=[*own_cli, *kubectl.needed()])
         begin = time.monotonic()
-        engine = here.engine(cli, plugins)
+        engine = here.engine(cli)
         if console.is_terminal:
             engine.on_change = lambda urn: stages.doing(f"pulumi up: {urn.rpartition('::')[2]}", _GATEWAYS_SECONDS)
         stages.doing("pulumi up", _GATEWAYS_SECONDS)
-        engine.end_orphaned_update()
+        engine.end_orphaned_update(lambda pid: belongs(pid, home.world_id()))
         result = engine.up()
         stages.done("pulumi up", summary(result.changes), time.monotonic() - begin)
     show_instances(home, result.outputs.get("instances", {}))

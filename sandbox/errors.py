@@ -1,10 +1,7 @@
-"""The one kind of error that a person sees: what is wrong, and what to do about it."""
+"""Errors of the sandbox that a person sees."""
+
+from engine.errors import UserError
 
 
-class SandboxError(Exception):
-    """`what` names the thing that failed, `mend` the next step; both are one line."""
-
-    def __init__(self, what: str, mend: str = "") -> None:
-        super().__init__(f"{what}. {mend}" if mend else what)
-        self.what = what
-        self.mend = mend
+class SandboxError(UserError):
+    """The sandbox cannot do what it was asked: the problem, and what to do about it."""

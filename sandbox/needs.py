@@ -37,7 +37,7 @@ class Lacks(SandboxError):
     def __init__(self, lacks: Sequence[SandboxError]) -> None:
         super().__init__(
             f"this machine lacks {len(lacks)} things that the sandbox needs; nothing was built",
-            "\n  ".join(f"- {lack.what}. {lack.mend}" for lack in lacks),
+            "\n  ".join(f"- {lack.problem}. {lack.hint}" for lack in lacks),
         )
 
 

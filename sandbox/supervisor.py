@@ -12,9 +12,10 @@ from typing import Any, Final
 import httpx
 import yaml
 
+from engine.processes import Process, end, replaced, start_time
 from sandbox.errors import SandboxError
 from sandbox.home import Home, write_private
-from sandbox.processes import Process, belongs, end, replaced, start_time
+from sandbox.processes import belongs
 
 _SOCKET_PATH_MAX: Final = 100  # sun_path holds 108 bytes
 

@@ -12,25 +12,26 @@ from typing import TYPE_CHECKING, Any, Final
 import httpx
 import yaml
 
+from components.constants import PROJECT
 from components.settings import Images
+from engine.configuration import StackConfig
+from engine.processes import Process, end, parents
+from engine.state import outputs
 from sandbox import builds, control_plane, needs, parts, tools
 from sandbox.errors import SandboxError
-from sandbox.home import REPO, Home
+from sandbox.home import Home
 from sandbox.kube import Api
 from sandbox.node import images, layout, machine, runtime
 from sandbox.node.oci import Image, Store
-from sandbox.processes import Process, end, members, parents
-from sandbox.pulumi_tools import Plugins
-from sandbox.stack_config import PROJECT, Machine, StackConfig
-from sandbox.stack_state import outputs
+from sandbox.processes import members
+from sandbox.stack import STACK_FILE, Machine, engine
 from sandbox.supervisor import State, Supervisor
 from sandbox.tailnet import headscale
 from sandbox.tailnet.notes import Credentials
 
 if TYPE_CHECKING:
-    from sandbox.engine import Engine
+    from engine.stack import Engine
 
-STACK_FILE = REPO / "Pulumi.sandbox.yaml"
 Report = Callable[[str, str, float], None]
 # Seconds that a world takes once its tools are there, to the first gateways, for the estimate.
 _AFTER_BUILDS: Final = 60.0
@@ -207,12 +208,10 @@ class World:
             if supervisor is None or supervisor.pid not in parents(process.pid)
         ]
 
-    def engine(self, cli: Path, plugins: Plugins, stack_file: Path = STACK_FILE, stack: str = "sandbox") -> "Engine":
+    def engine(self, cli: Path, stack_file: Path = STACK_FILE, stack: str = "sandbox") -> "Engine":
         """The engine over one stack file, with this world's cluster and tailnet filled in."""
-        from sandbox.engine import Engine
-
         here = Machine(self.kubeconfig, self.api_url, self.api_key, self.login_server)
-        return Engine(self.home, cli, plugins, StackConfig(stack_file, here.plain(), here.secret()), stack)
+        return engine(self.home, cli, StackConfig(stack_file, here.plain(), here.secret()), stack)
 
     def instances(self, stack: str = "sandbox") -> dict[str, dict[str, Any]]:
         """The stack's output of that name, read from the state without starting an engine."""

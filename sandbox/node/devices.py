@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from engine.processes import Process, end, start_time
 from sandbox.errors import SandboxError
 from sandbox.home import MARKER, write_private
 from sandbox.node import machine, network
 from sandbox.node.layout import Layout
-from sandbox.processes import Process, end, start_time
 
 OWNER: Final = "owner-laptop"
 STRANGER: Final = "stranger-laptop"

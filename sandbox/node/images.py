@@ -326,7 +326,7 @@ def main() -> None:
     try:
         ensure(Home.from_env(), first(Images()), lambda message: print(message, flush=True))
     except SandboxError as error:
-        sys.exit(f"{error.what}. {error.mend}")
+        sys.exit(f"{error.problem}. {error.hint}")
 
 
 if __name__ == "__main__":

@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from engine.processes import Process, executable, start_time
 from sandbox.errors import SandboxError
 from sandbox.home import MARKER, Home, write_private
-from sandbox.processes import Process, executable, start_time
 
 CGROUPS: Final = Path("/sys/fs/cgroup")
 TUN: Final = Path("/dev/net/tun")

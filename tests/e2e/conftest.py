@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from e2e_world import ALICE, MALLORY, PEOPLE, Figures, Gateway, join, settle
 
+from components.constants import PROJECT
 from sandbox import kubectl, pulumi_tools, tools
 from sandbox.golang import find_go
 from sandbox.home import Home
 from sandbox.node import devices, layout, machine, runtime
 from sandbox.node.devices import Device
-from sandbox.stack_config import PROJECT
 from sandbox.world import World, building
 from tests.engine.engine_world import Cluster, Stack
 
@@ -77,9 +77,9 @@ def cluster(world: World) -> Generator[Cluster]:
 @pytest.fixture(scope="session")
 def stack(world: World) -> Stack:
     """The one stack. A test applies what it wants; the next one that asks for a gateway finds HOME and LAB again."""
-    plugins, cli = pulumi_tools.choose(world.home, pulumi_tools.choice(), building)
+    _, cli = pulumi_tools.choose(world.home, pulumi_tools.choice(), building)
     config = {f"{PROJECT}:tailnet": {"loginServer": world.login_server}}
-    return Stack(world, cli, plugins, "e2e", owned=True, config=config)
+    return Stack(world, cli, "e2e", owned=True, config=config)
 
 
 @pytest.fixture

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from components.constants import GATEWAY_CONTAINER, SIDECAR_CONTAINER
+from engine.configuration import Values, merged
 from sandbox import kubectl
 from sandbox.kube import Object
 from sandbox.node import devices, layout
 from sandbox.node.devices import Device
-from sandbox.stack_config import Values, merged
 from sandbox.tailnet import headscale
 from sandbox.tailnet.client import Node
 from sandbox.world import People, World

@@ -15,10 +15,10 @@ import httpx
 from e2e_world import ALICE, Gateway, answers
 
 from components.constants import SIDECAR_CONTAINER
+from engine.processes import Process, start_time
 from sandbox.kube import Object
 from sandbox.node import layout, machine, network
 from sandbox.node.devices import Device
-from sandbox.processes import Process, start_time
 from sandbox.supervisor import Supervisor
 from sandbox.world import World
 from tests.engine.engine_world import instance

@@ -5,11 +5,10 @@ from datetime import UTC, datetime, timedelta
 from e2e_world import ALICE, BOB, MALLORY, Gateway, answers, as_json, join, wait_answer
 from test_nobody_else import PORTS, own_ports, scan
 
-from components.constants import SIDECAR_CONTAINER
+from components.constants import PROJECT, SIDECAR_CONTAINER
+from engine.state import outputs
 from sandbox.node import devices, layout
 from sandbox.node.devices import Device
-from sandbox.stack_config import PROJECT
-from sandbox.stack_state import outputs
 from sandbox.tailnet import headscale
 from sandbox.world import World
 from tests.engine.engine_world import Stack

@@ -64,7 +64,7 @@ def earlier(world: World) -> str:
     try:
         made, store = images.ensure(world.home, [images.openclaw(EARLIER)], lambda _: None)
     except SandboxError as error:
-        pytest.fail(f"{error.what}: the upgrade is tested from {EARLIER}", pytrace=False)
+        pytest.fail(f"{error.problem}: the upgrade is tested from {EARLIER}", pytrace=False)
     runtime.import_all(layout.of(world.home), made, store, lambda _: None)
     return EARLIER
 

@@ -8,7 +8,7 @@ from fault_fixtures import Record
 from fault_world import SPARE, Breakable, Parts, closed, reached, until
 
 from components.constants import GATEWAY_CONTAINER, SIDECAR_CONTAINER
-from sandbox.errors import SandboxError
+from engine.errors import UserError
 from sandbox.kube import Object
 from sandbox.node import runtime
 from sandbox.node.devices import Device
@@ -112,11 +112,11 @@ def test_an_update_survives_the_restart_of_all_parts_of_the_node(
             parts.kill(part)
     failure = update.exception()
     if failure is not None:
-        assert isinstance(failure, SandboxError), failure
+        assert isinstance(failure, UserError), failure
         with spare.quick(lambda: stack.up(HOME, changed)) as update:
             pass
         update.result()
-    second = f" (it said: {failure.what[:120]})" if isinstance(failure, SandboxError) else ""
+    second = f" (it said: {failure.problem[:120]})" if isinstance(failure, UserError) else ""
     runtime.wait_ready(world.home)
     took = time.monotonic() - began
     reached(laptop, home, 120)

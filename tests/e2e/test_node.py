@@ -10,8 +10,9 @@ import pytest
 from e2e_world import ALICE, HOME, LAB, Figures, Gateway, as_json, join, with_
 from node_machine import NodeMachine, Running
 
+from components.constants import PROJECT
+from engine.configuration import Values, merged
 from sandbox.node import devices
-from sandbox.stack_config import PROJECT, Values, merged
 from sandbox.tailnet import headscale
 from sandbox.world import World
 from tests.engine.engine_world import Cluster, Stack, eventually

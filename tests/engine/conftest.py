@@ -51,10 +51,10 @@ def cluster(world: World) -> Generator[Cluster]:
 @pytest.fixture(scope="session")
 def stack(world: World) -> Callable[..., Stack]:
     """Makes a stack: `stack("name")`, or `stack("name", owned=True)` for one that writes the tailnet's policy."""
-    plugins, cli = pulumi_tools.choose(world.home, pulumi_tools.choice(), building)
+    _, cli = pulumi_tools.choose(world.home, pulumi_tools.choice(), building)
 
     def make(name: str, owned: bool = False) -> Stack:
-        return Stack(world, cli, plugins, name, owned)
+        return Stack(world, cli, name, owned)
 
     return make
 

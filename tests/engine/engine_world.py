@@ -13,12 +13,13 @@ import yaml
 from joserfc import jwe
 from joserfc.jwk import OctKey
 
-from components.constants import LABEL_STACK
+from components.constants import LABEL_STACK, PROJECT
+from engine.configuration import StackConfig, Values, merged
+from engine.stack import Engine, Result
 from sandbox.control_plane import CONTEXT
-from sandbox.engine import Engine, Result
 from sandbox.kube import Api, Object
-from sandbox.pulumi_tools import Plugins
-from sandbox.stack_config import PROJECT, Machine, StackConfig, Values, merged
+from sandbox.stack import Machine
+from sandbox.stack import engine as sandbox_engine
 from sandbox.world import World
 
 ALICE = "alice@example.com"
@@ -47,7 +48,6 @@ class Stack:
 
     world: World
     cli: Path
-    plugins: Plugins
     name: str
     owned: bool
     # Laid over the configuration of all its operations.
@@ -77,8 +77,8 @@ class Stack:
         }
         source = self.world.home.root / f"{self.name}.yaml"
         source.write_text(yaml.safe_dump({"config": merged(config, self.config)}, sort_keys=False))
-        engine = Engine(
-            self.world.home, self.cli, self.plugins, StackConfig(source, {}, {**secret, **self.secret}), self.name
+        engine = sandbox_engine(
+            self.world.home, self.cli, StackConfig(source, {}, {**secret, **self.secret}), self.name
         )
         if self.program:
             engine.program = self.program

@@ -12,8 +12,8 @@ from urllib.parse import quote
 
 from engine_world import Cluster, Stack, Values
 
-from sandbox.engine import Result
-from sandbox.stack_state import HIDDEN, masked
+from engine.stack import Result
+from engine.state import HIDDEN, masked
 from sandbox.world import World
 
 # Where the sandbox keeps secrets on purpose, for its user alone: the backend's passphrase, the tailnet's own database,

@@ -10,10 +10,12 @@ import httpx
 import pytest
 from engine_world import ALICE, Cluster, MakeStack, Stack, Tailnet, Values, containers, instance, steps, unsealed
 
+from components.constants import PROJECT
 from components.settings import AuthKey
 from components.tailnet import credentials
-from sandbox.engine import EngineError, Result
-from sandbox.stack_config import PROJECT, merged
+from engine.configuration import merged
+from engine.errors import EngineError
+from engine.stack import Result
 from sandbox.tailnet.headscale import connected
 from sandbox.world import World
 

@@ -5,11 +5,11 @@ import threading
 import pytest
 from engine_world import Cluster, MakeStack, Stack, eventually, given_key, instance, steps
 
-from sandbox.engine import EngineError, Result
-from sandbox.errors import SandboxError
-from sandbox.stack_config import PROJECT
-from sandbox.stack_state import masked
-from sandbox.update_lock import locks
+from components.constants import PROJECT
+from engine.errors import EngineError, UserError
+from engine.locks import locks
+from engine.stack import Result
+from engine.state import masked
 
 MODEL_KEY = "sk-test-0123456789abcdef"
 
@@ -28,7 +28,7 @@ def test_of_two_updates_at_once_the_second_is_told_and_the_first_ends_well(deplo
     first = threading.Thread(target=lambda: results.append(deployed.engine(wanted).up()))
     first.start()
     eventually(lambda: locks(deployed.world.home.state, PROJECT, "faulty"), "the first update to begin")
-    with pytest.raises(SandboxError, match=r"another update of the stack faulty is running \(pid \d+\)"):
+    with pytest.raises(UserError, match=r"another update of the stack faulty is running \(pid \d+\)"):
         deployed.engine(wanted).up()
     first.join()
     assert [steps(result) for result in results] == [{"faulty-gateway": "update"}]

@@ -7,9 +7,9 @@ import pytest
 from engine_world import Cluster, MakeStack, Stack, Tailnet, Values, containers, instance, steps, unsealed
 from plain_text import everything_kept, hidden_in, marked_secret, secrets_of
 
-from sandbox.engine import Result
-from sandbox.stack_config import merged
-from sandbox.stack_state import HIDDEN
+from engine.configuration import merged
+from engine.stack import Result
+from engine.state import HIDDEN
 
 NAMESPACE, GUEST = "openclaw-life", "openclaw-guest"
 OTHER = {"openclaw-tailnet/instance": "other"}

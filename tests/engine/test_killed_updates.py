@@ -11,12 +11,11 @@ import httpx
 import pytest
 from engine_world import Cluster, MakeStack, Stack, Tailnet, Values, eventually, instance, steps
 
-from components.constants import LABEL_STACK
-from sandbox.engine import EngineError
-from sandbox.processes import end
-from sandbox.stack_config import PROJECT
-from sandbox.stack_state import pending
-from sandbox.update_lock import locks
+from components.constants import LABEL_STACK, PROJECT
+from engine.errors import EngineError
+from engine.locks import locks
+from engine.processes import end
+from engine.state import pending
 
 KILLED = instance("killed", tailscale={"enabled": True})
 

@@ -8,8 +8,9 @@ import pytest
 from engine_world import Cluster, MakeStack, Stack, Tailnet, containers, instance, steps, unsealed
 from plain_text import everything_kept, hidden_in
 
-from sandbox.stack_config import PROJECT, Values
-from sandbox.stack_state import HIDDEN
+from components.constants import PROJECT
+from engine.configuration import Values
+from engine.state import HIDDEN
 
 HOME: Final = instance("work")
 SMALL: Final = {"home": {"size": "64Mi"}, "tailnet": {"size": "64Mi"}}

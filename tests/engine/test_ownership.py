@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from engine_world import MakeStack, Tailnet, instance, steps
 
-from sandbox.engine import EngineError
-from sandbox.stack_config import PROJECT, Values
+from components.constants import PROJECT
+from engine.configuration import Values
+from engine.errors import EngineError
 
 PROGRAMS = Path(__file__).parent / "programs"
 BOB = "bob@example.com"

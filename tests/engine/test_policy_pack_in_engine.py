@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from engine_world import Cluster, MakeStack, Stack, instance
 
-from sandbox.engine import EngineError
+from engine.errors import EngineError
 
 PROGRAM = Path(__file__).parent / "programs" / "exposed.py"
 REFUSED = {

@@ -6,9 +6,9 @@ import httpx
 import pytest
 from engine_world import Cluster, MakeStack, Stack, Tailnet, instance
 
-from components.constants import LABEL_STACK
-from sandbox.engine import EngineError
-from sandbox.stack_config import PROJECT, Values
+from components.constants import LABEL_STACK, PROJECT
+from engine.configuration import Values
+from engine.errors import EngineError
 from sandbox.tailnet.headscale import connected
 from sandbox.world import World
 

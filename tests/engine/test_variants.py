@@ -8,8 +8,8 @@ import pytest
 from engine_world import Cluster, MakeStack, Stack, containers, given_key, instance, unsealed
 from plain_text import everything_kept, hidden_in, marked_secret
 
-from sandbox.engine import Result
-from sandbox.stack_config import PROJECT
+from components.constants import PROJECT
+from engine.stack import Result
 
 MODEL_KEY = "sk-test-variants-0123456789abcdef"
 SECRET = {f"{PROJECT}:instances[0].gateway.modelKeys.OPENAI_API_KEY": MODEL_KEY}

@@ -17,7 +17,7 @@ IN_IMAGES = {"node", "tini", "wget"}
 
 def found() -> Iterator[tuple[str, str]]:
     """Each command with the place that runs it."""
-    for directory in ("sandbox", "components", "policies", "tests"):
+    for directory in ("sandbox", "engine", "components", "policies", "tests"):
         for path in sorted((REPO / directory).rglob("*.py")):
             if any(path.is_relative_to(other) for other in ELSEWHERE):
                 continue

@@ -56,10 +56,10 @@ def test_all_lacks_are_said_at_once_each_with_its_mend(home: Home, monkeypatch: 
     monkeypatch.setitem(needs.MEMORY, True, 1 << 60)
     with pytest.raises(needs.Lacks) as raised:
         settled(home)
-    assert raised.value.what == "this machine lacks 3 things that the sandbox needs; nothing was built"
-    assert "- apt says no. Ask it why" in raised.value.mend
-    assert "Make room, or set SANDBOX_HOME to a directory elsewhere" in raised.value.mend
-    assert "set SANDBOX_NODE=simulated, which needs less" in raised.value.mend
+    assert raised.value.problem == "this machine lacks 3 things that the sandbox needs; nothing was built"
+    assert "- apt says no. Ask it why" in raised.value.hint
+    assert "Make room, or set SANDBOX_HOME to a directory elsewhere" in raised.value.hint
+    assert "set SANDBOX_NODE=simulated, which needs less" in raised.value.hint
 
 
 def test_one_lack_is_said_as_it_is(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,7 +90,7 @@ def test_who_may_not_install_is_told_the_packages(monkeypatch: pytest.MonkeyPatc
     needs.install(lambda _: None)
     with pytest.raises(SandboxError) as raised:
         needs.install(lambda _: None, "real node")
-    assert raised.value.mend == "As root: apt-get install --yes --no-install-recommends some"
+    assert raised.value.hint == "As root: apt-get install --yes --no-install-recommends some"
 
 
 def test_root_gets_them_installed_and_hears_of_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from engine import official
+from engine.errors import UserError
+from engine.official import Official
 from sandbox import plugins, pulumi_tools
 from sandbox.errors import SandboxError
 from sandbox.home import Home
@@ -30,7 +33,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     """A home on a machine without anything of Pulumi's, and without a download."""
     monkeypatch.setenv("PATH", "/usr/bin:/bin")
     monkeypatch.setenv("PULUMI_HOME", str(tmp_path / "theirs"))
-    monkeypatch.setattr(pulumi_tools, "DOWNLOADS", "http://127.0.0.1:9")
+    monkeypatch.setattr(official, "DOWNLOADS", "http://127.0.0.1:9")
     made = Home(tmp_path / "home", tmp_path / "home" / "bin")
     made.create()
     return made
@@ -60,17 +63,25 @@ def answering(status: int) -> Generator[str]:
     server.server_close()
 
 
+def agreed(_: Official) -> None:
+    """The download is there."""
+
+
+def forbidden(_: Official) -> None:
+    pytest.fail("nothing is to be asked for: they are there")
+
+
 @pytest.fixture
 def download(home: Home, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """An official download that works; `download(broken="random")` for one of which a plugin does not come."""
 
-    def cli(home: Home, progress: object) -> Path:
-        return put_cli(home.official / "cli" / "bin")
+    def cli(self: Official, progress: object) -> Path:
+        return put_cli(self.directory / "cli" / "bin")
 
     def set_up(broken: str = "") -> None:
         monkeypatch.setenv("BROKEN", broken)
-        monkeypatch.setattr(pulumi_tools, "ask", lambda: None)
-        monkeypatch.setattr(pulumi_tools, "_download_cli", cli)
+        monkeypatch.setattr(Official, "ask", agreed)
+        monkeypatch.setattr(Official, "download_cli", cli)
 
     return set_up
 
@@ -79,6 +90,7 @@ def stand_ins(home: Home) -> set[str]:
     return {path.name for path in home.plugins.iterdir()}
 
 
+OFFICIAL = Official(plugins.NAMES, "3.259.0", Path("/none"))
 ALL = {f"pulumi-resource-{name}" for name in plugins.NAMES}
 
 
@@ -105,7 +117,7 @@ def test_installed_ones_are_used_without_a_question(
         (tmp_path / "theirs" / "plugins" / f"resource-{name}-v1.2.3").mkdir(parents=True)
     installed = put_cli(tmp_path / "path")
     monkeypatch.setenv("PATH", f"{tmp_path / 'path'}:/usr/bin:/bin")
-    monkeypatch.setattr(pulumi_tools, "ask", lambda: pytest.fail("nothing is to be downloaded"))
+    monkeypatch.setattr(Official, "ask", forbidden)
     chosen, cli = pulumi_tools.choose(home, "auto", building)
     assert (chosen.description, cli) == ("official plugins, as they are installed", installed)
     assert stand_ins(home) == set(), "the stand-ins make way"
@@ -120,12 +132,12 @@ def test_they_are_downloaded_once_where_that_can_be(
     chosen, cli = pulumi_tools.choose(home, wanted, building)
     assert (chosen.description, cli) == ("official plugins, downloaded", home.official / "cli/bin/pulumi")
     assert stand_ins(home) == set()
-    pinned = {f"resource-{name}-v{pulumi_tools._version_of(name)}" for name in plugins.NAMES}  # pyright: ignore[reportPrivateUsage]  # the SDK's
+    pinned = {f"resource-{name}-v{official.version_of(name)}" for name in plugins.NAMES}
     assert {path.name for path in (home.pulumi / "plugins").iterdir()} == pinned
     # `down` removes what belongs to the world; the download stays, and nobody is asked again.
     home.remove()
     home.create()
-    monkeypatch.setattr(pulumi_tools, "ask", lambda: pytest.fail("they are there"))
+    monkeypatch.setattr(Official, "ask", forbidden)
     again, _ = pulumi_tools.choose(home, "auto", building)
     assert again.description == "official plugins, as they are installed"
 
@@ -152,17 +164,17 @@ def test_stand_ins_that_are_asked_for_are_used_whatever_is_installed(home: Home,
 @pytest.mark.parametrize(("status", "reason"), [(200, None), (403, "their download answers 403"), (500, "answers 500")])
 def test_a_refusal_is_a_no(monkeypatch: pytest.MonkeyPatch, status: int, reason: str | None) -> None:
     with answering(status) as url:
-        monkeypatch.setattr(pulumi_tools, "DOWNLOADS", url)
+        monkeypatch.setattr(official, "DOWNLOADS", url)
         if reason is None:
-            pulumi_tools.ask()
+            OFFICIAL.ask()
         else:
-            with pytest.raises(SandboxError, match=reason):
-                pulumi_tools.ask()
+            with pytest.raises(UserError, match=reason):
+                OFFICIAL.ask()
 
 
 def test_silence_is_a_no(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        monkeypatch.setattr(pulumi_tools, "DOWNLOADS", f"http://127.0.0.1:{silent.getsockname()[1]}")
-        monkeypatch.setattr(pulumi_tools, "PATIENCE", 0.3)
-        with pytest.raises(SandboxError, match=r"their download (is silent for|cannot be reached)"):
-            pulumi_tools.ask()
+        monkeypatch.setattr(official, "DOWNLOADS", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        monkeypatch.setattr(official, "PATIENCE", 0.3)
+        with pytest.raises(UserError, match=r"their download (is silent for|cannot be reached)"):
+            OFFICIAL.ask()

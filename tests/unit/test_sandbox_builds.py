@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from engine.processes import start_time
 from sandbox import builds, tools
 from sandbox.builds import Builds, Job, Lane
 from sandbox.errors import SandboxError
 from sandbox.home import Home
-from sandbox.processes import start_time
 
 GO = "go version go1.26.8 linux/amd64"
 
@@ -70,8 +70,8 @@ def test_what_is_needed_first_is_not_kept_waiting_by_the_rest(tmp_path: Path) ->
 def test_a_failure_is_one_error_with_the_end_of_its_log(tmp_path: Path) -> None:
     with pytest.raises(SandboxError, match=r"building broken failed \(exit 3\)") as caught:
         Builds([Lane([job(tmp_path, "broken", "echo no such package; exit 3")])], Said(), 0).wait()
-    assert str(tmp_path / "broken.log") in (caught.value.mend or "")
-    assert "no such package" in (caught.value.mend or "")
+    assert str(tmp_path / "broken.log") in (caught.value.hint or "")
+    assert "no such package" in (caught.value.hint or "")
 
 
 def test_ending_the_builds_ends_their_children(tmp_path: Path) -> None:

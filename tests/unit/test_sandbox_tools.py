@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import golang, kubectl, pulumi_tools, tools
+from engine import official
+from sandbox import golang, kubectl, tools
 from sandbox.home import Home
 
 GO = "go version go1.26.8 linux/amd64"
@@ -107,4 +108,4 @@ def test_go_is_new_enough_for_every_module() -> None:
     ],
 )
 def test_an_installed_pulumi_must_be_as_new_as_the_pinned(version: str, fits: bool) -> None:
-    assert pulumi_tools.fits(version, "3.259.0") is fits
+    assert official.fits(version, "3.259.0") is fits

@@ -13,10 +13,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sandbox import control_plane, processes, provisioner, stack_config, stack_state, supervisor, update_lock
+from engine import configuration, locks, state
+from engine.processes import end
+from sandbox import control_plane, processes, provisioner, supervisor
 from sandbox.errors import SandboxError
 from sandbox.home import MARKER, Home, exclusive
 from sandbox.kube import Object
+from sandbox.stack import Machine
 from sandbox.world import people_of
 
 STATE = "openclaw-tailnet"
@@ -165,7 +168,7 @@ def test_only_marked_processes_are_ours(home: Home) -> None:
             assert child.stdout is not None
             child.stdout.readline()
         assert [process.pid for process in processes.members(home)] == [ours.pid]
-        processes.end(processes.members(home))
+        end(processes.members(home))
         assert ours.wait(5) == -signal.SIGTERM
         assert theirs.poll() is None
         theirs.kill()
@@ -178,7 +181,7 @@ def test_a_number_that_was_given_to_another_process_is_not_signalled() -> None:
         assert started is not None
         stale = processes.Process(child.pid, started - 1)
         assert not stale.alive()
-        processes.end([stale])
+        end([stale])
         assert child.poll() is None
         assert processes.Process(child.pid, started).alive()
         child.kill()
@@ -193,20 +196,20 @@ def test_a_number_that_was_given_to_another_process_is_not_signalled() -> None:
 def test_a_lock_is_stale_only_when_its_engine_on_this_machine_is_gone(
     hostname: str, engine_lives: bool, stale: bool
 ) -> None:
-    assert update_lock.UpdateLock(7, hostname).stale("here", lambda pid: engine_lives) is stale
+    assert locks.UpdateLock(7, hostname).stale("here", lambda pid: engine_lives) is stale
 
 
 def test_locks_are_read_from_the_backend(tmp_path: Path) -> None:
     directory = tmp_path / ".pulumi" / "locks" / "organization" / STATE / "sandbox"
     directory.mkdir(parents=True)
     (directory / "a.json").write_text(json.dumps({"pid": 41, "username": "x", "hostname": "here", "timestamp": ""}))
-    assert update_lock.locks(tmp_path, STATE, "sandbox") == [update_lock.UpdateLock(41, "here")]
-    assert update_lock.locks(tmp_path, STATE, "other") == []
+    assert locks.locks(tmp_path, STATE, "sandbox") == [locks.UpdateLock(41, "here")]
+    assert locks.locks(tmp_path, STATE, "other") == []
 
 
 def test_a_process_that_is_no_engine_holds_no_lock() -> None:
-    assert not update_lock.runs_engine(os.getpid())
-    assert not update_lock.runs_engine(0)
+    assert not locks.runs_engine(os.getpid())
+    assert not locks.runs_engine(0)
 
 
 def _write_state(directory: Path, **latest: object) -> None:
@@ -216,34 +219,34 @@ def _write_state(directory: Path, **latest: object) -> None:
 
 
 def test_pending_operations_are_seen(tmp_path: Path) -> None:
-    assert not stack_state.pending(tmp_path, STATE, "sandbox")
+    assert not state.pending(tmp_path, STATE, "sandbox")
     _write_state(tmp_path, pending_operations=[{"type": "creating"}])
-    assert stack_state.pending(tmp_path, STATE, "sandbox")
+    assert state.pending(tmp_path, STATE, "sandbox")
 
 
 def test_an_empty_state_has_nothing(tmp_path: Path) -> None:
     _write_state(tmp_path)
-    assert not stack_state.pending(tmp_path, STATE, "sandbox")
-    assert stack_state.outputs(tmp_path, STATE, "sandbox") == {}
+    assert not state.pending(tmp_path, STATE, "sandbox")
+    assert state.outputs(tmp_path, STATE, "sandbox") == {}
 
 
 def test_outputs_show_no_secret(tmp_path: Path) -> None:
     secret = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "ciphertext": "abc"}
     outputs = {"tokens": {"home": secret}, "instances": {"home": {"address": "a"}}, "list": [secret, 1]}
     _write_state(tmp_path, resources=[{"type": "pulumi:pulumi:Stack", "outputs": outputs}])
-    assert stack_state.outputs(tmp_path, STATE, "sandbox") == {
-        "tokens": {"home": stack_state.HIDDEN},
+    assert state.outputs(tmp_path, STATE, "sandbox") == {
+        "tokens": {"home": state.HIDDEN},
         "instances": {"home": {"address": "a"}},
-        "list": [stack_state.HIDDEN, 1],
+        "list": [state.HIDDEN, 1],
     }
 
 
 # The stack file
 
 
-def _config(source: Path, key: str = "k") -> stack_config.StackConfig:
-    machine = stack_config.Machine(Path("/home/kubeconfig"), "http://127.0.0.1:1", key)
-    return stack_config.StackConfig(source, machine.plain(), machine.secret())
+def _config(source: Path, key: str = "k") -> configuration.StackConfig:
+    machine = Machine(Path("/home/kubeconfig"), "http://127.0.0.1:1", key)
+    return configuration.StackConfig(source, machine.plain(), machine.secret())
 
 
 @pytest.fixture
@@ -257,7 +260,7 @@ def source(tmp_path: Path) -> Path:
 
 def test_the_machines_values_are_laid_over_the_stack_file(source: Path, tmp_path: Path) -> None:
     target = tmp_path / "work.yaml"
-    assert stack_config.write(_config(source), target)
+    assert configuration.write(_config(source), target)
     config = yaml.safe_load(target.read_text())["config"]
     assert config["openclaw-tailnet:tailnet"] == {"name": "x.internal", "apiUrl": "http://127.0.0.1:1"}
     assert config["openclaw-tailnet:cluster"] == {"kubeconfig": "/home/kubeconfig", "context": "sandbox"}
@@ -267,18 +270,18 @@ def test_the_machines_values_are_laid_over_the_stack_file(source: Path, tmp_path
 
 def test_an_unchanged_stack_file_keeps_its_encrypted_values(source: Path, tmp_path: Path) -> None:
     target = tmp_path / "work.yaml"
-    stack_config.write(_config(source), target)
-    stack_config.seal(_config(source), target)
+    configuration.write(_config(source), target)
+    configuration.seal(_config(source), target)
     target.write_text(target.read_text() + "encryptionsalt: v1:salt\n")
-    assert not stack_config.write(_config(source), target)
-    assert stack_config.write(_config(source, key="another"), target)
+    assert not configuration.write(_config(source), target)
+    assert configuration.write(_config(source, key="another"), target)
     assert yaml.safe_load(target.read_text())["encryptionsalt"] == "v1:salt"
 
 
 def test_a_stack_file_without_its_secrets_is_written_again(source: Path, tmp_path: Path) -> None:
     target = tmp_path / "work.yaml"
-    stack_config.write(_config(source), target)
-    assert stack_config.write(_config(source), target)
+    configuration.write(_config(source), target)
+    assert configuration.write(_config(source), target)
 
 
 def test_the_tailnet_knows_everybody_that_the_stack_names(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The stack file that the engine gets: the repository's own, with the values that only this machine knows."""
+"""The stack file that the engine gets: a person's own, with other values laid over it."""
 
 import hashlib
 import json
@@ -8,34 +8,7 @@ from typing import Any
 
 import yaml
 
-from sandbox.control_plane import CONTEXT
-
-PROJECT = "openclaw-tailnet"
 Values = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Machine:
-    """Where this sandbox's cluster and tailnet API are. The only place that knows the program's words for them."""
-
-    kubeconfig: Path
-    api_url: str
-    api_key: str
-    # Where pods find the control server; None: as in the stack file.
-    login_server: str | None = None
-
-    def plain(self) -> Values:
-        return {
-            f"{PROJECT}:cluster": {"kubeconfig": str(self.kubeconfig), "context": CONTEXT},
-            f"{PROJECT}:tailnet": {
-                "apiUrl": self.api_url,
-                **({"loginServer": self.login_server} if self.login_server else {}),
-            },
-        }
-
-    def secret(self) -> dict[str, str]:
-        """By path in the configuration."""
-        return {f"{PROJECT}:tailnet.apiKey": self.api_key}
 
 
 @dataclass(frozen=True)

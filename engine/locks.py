@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sandbox.processes import executable
+from engine.processes import executable
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The real Pulumi engine over this repository's program: preview, up, refresh, destroy, by the Automation API."""
+"""A stack of a Python program under the real Pulumi engine: preview, up, refresh, destroy, by the Automation API."""
 
 import re
 import runpy
@@ -10,31 +10,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from sandbox import stack_config
-from sandbox.errors import SandboxError
-from sandbox.home import REPO, Home
-from sandbox.processes import Process, belongs, end, start_time
-from sandbox.pulumi_tools import Plugins
-from sandbox.stack_config import PROJECT, StackConfig
-from sandbox.stack_state import outputs, pending
-from sandbox.update_lock import locks, runs_engine
+import yaml
+
+from engine import configuration
+from engine.configuration import StackConfig
+from engine.errors import EngineError, UserError
+from engine.locks import locks, runs_engine
+from engine.processes import Process, end, start_time
+from engine.state import outputs, pending
+from engine.workspace import Workspace
 
 if TYPE_CHECKING:  # 0.3 s to import, so only where an engine is used
     from pulumi import automation as auto
     from pulumi.automation.events import EngineEvent
 
-POLICY_PACK: Final = REPO / "policies" / "pulumi-analyzer-policy-openclaw-tailnet"
 _COLOR: Final = re.compile(r"<\{%[^%]*%\}>|\x1b\[[0-9;]*m")
-
-
-class EngineError(SandboxError):
-    """An operation failed. `diagnostics` are the engine's error messages, `output` all that it printed."""
-
-    def __init__(self, operation: str, diagnostics: list[str], output: str, log: Path) -> None:
-        what = "; ".join(diagnostics) or output.strip().rpartition("\n")[2] or "no message"
-        super().__init__(f"{operation} failed: {what}", f"Log: {log}")
-        self.diagnostics = diagnostics
-        self.output = output
 
 
 @dataclass(frozen=True)
@@ -53,26 +43,32 @@ class Result:
 
 @dataclass
 class Engine:
-    """One stack. Tests give their own stack name, configuration and work directory; the rest is the same."""
+    """One stack. `program` is the file that declares it, `project` its Pulumi.yaml; `on_change` hears the URN of each
+    resource that the engine begins with.
+    """
 
-    home: Home
+    workspace: Workspace
     cli: Path
-    plugins: Plugins
     config: StackConfig
-    stack: str = "sandbox"
-    program: Path = REPO / "__main__.py"
-    project: Path = REPO / "Pulumi.yaml"
-    policy_packs: tuple[Path, ...] = (POLICY_PACK,)
+    stack: str
+    program: Path
+    project: Path
+    policy_packs: tuple[Path, ...] = ()
     environment: dict[str, str] = field(default_factory=dict[str, str])
     on_change: Callable[[str], None] = lambda urn: None
 
     @property
     def work(self) -> Path:
-        return self.home.run / "engine" / self.stack
+        return self.workspace.work / self.stack
 
     @property
     def log(self) -> Path:
-        return self.home.logs / f"pulumi-{self.stack}.log"
+        return self.workspace.logs / f"pulumi-{self.stack}.log"
+
+    @property
+    def name(self) -> str:
+        """The project's name."""
+        return str(yaml.safe_load(self.project.read_text())["name"])
 
     @property
     def _file(self) -> Path:
@@ -85,7 +81,7 @@ class Engine:
         """Applies the program. What an earlier update that was cut off left half done is repaired by that; then nothing
         is in doubt any more, and the engine need not warn of it for ever."""
         result = self.plain_up(**options)
-        if pending(self.home.state, PROJECT, self.stack):
+        if pending(self.workspace.state, self.name, self.stack):
             self._run("refresh", self._stack(), show_secrets=False, clear_pending_creates=True)
         return result
 
@@ -131,9 +127,9 @@ class Engine:
             self._settle_lock(stack)
             raise EngineError(operation, _errors(events), _plain(lines) or str(error), self.log) from None
         finally:
-            self.home.logs.mkdir(parents=True, exist_ok=True)
+            self.workspace.logs.mkdir(parents=True, exist_ok=True)
             self.log.write_text(_plain(lines))
-        return Result(_changes(events), _plain(lines), outputs(self.home.state, PROJECT, self.stack), events)
+        return Result(_changes(events), _plain(lines), outputs(self.workspace.state, self.name, self.stack), events)
 
     def _stack(self) -> "auto.Stack":
         """The stack, made where there is none, with this machine's configuration."""
@@ -141,27 +137,27 @@ class Engine:
 
         self.work.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(self.project, self.work / "Pulumi.yaml")
-        changed = stack_config.write(self.config, self._file)
+        changed = configuration.write(self.config, self._file)
         options = auto.LocalWorkspaceOptions(
             work_dir=str(self.work),
-            pulumi_home=str(self.home.pulumi),
+            pulumi_home=str(self.workspace.pulumi_home),
             env_vars=self._environment(),
             secrets_provider="passphrase",
             pulumi_command=self._command(),
         )
         try:
-            stack = auto.create_or_select_stack(self.stack, PROJECT, program=self._program, opts=options)
+            stack = auto.create_or_select_stack(self.stack, self.name, program=self._program, opts=options)
             if changed:
                 for path, value in self.config.secret.items():
                     stack.set_config(path, auto.ConfigValue(value, secret=True), path=True)
         except auto.CommandError as error:
             raise EngineError("selecting the stack", [], str(error), self.log) from None
-        stack_config.seal(self.config, self._file)
+        configuration.seal(self.config, self._file)
         return stack
 
     def _program(self) -> None:
-        if str(REPO) not in sys.path:
-            sys.path.insert(0, str(REPO))
+        if str(self.program.parent) not in sys.path:
+            sys.path.insert(0, str(self.program.parent))
         runpy.run_path(str(self.program), run_name="__main__")
 
     def _command(self) -> "auto.PulumiCommand":
@@ -177,39 +173,36 @@ class Engine:
         return PulumiCommand(str(root))
 
     def _environment(self) -> dict[str, str]:
-        self.home.secret("passphrase")
         return {
-            **self.home.environment(),
+            **self.workspace.environment,
             # metadata=skip: the side file beside each object is not written at once, and a stack whose side file was
             # cut off by a kill cannot be loaded any more ("failed to load checkpoint: EOF").
-            "PULUMI_BACKEND_URL": f"file://{self.home.state}?metadata=skip",
-            "PULUMI_CONFIG_PASSPHRASE_FILE": str(self.home.run / "passphrase"),
+            "PULUMI_BACKEND_URL": f"file://{self.workspace.state}?metadata=skip",
+            "PULUMI_CONFIG_PASSPHRASE_FILE": str(self.workspace.passphrase),
             "PULUMI_SKIP_UPDATE_CHECK": "true",
-            # The person's own cluster is never touched, whatever a default provider may do.
-            "KUBECONFIG": str(self.home.kubeconfig),
             "OPENCLAW_TAILNET_PYTHON": sys.executable,
-            # They are chosen, and downloaded where that is so, before (sandbox/pulumi_tools.py).
+            # Whoever made the workspace has put them there.
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
             **self.environment,
         }
 
     def _settle_lock(self, stack: "auto.Stack") -> None:
         """A dead update's lock is removed; a live one is somebody else at work."""
-        held = locks(self.home.state, PROJECT, self.stack)
+        held = locks(self.workspace.state, self.name, self.stack)
         live = [lock for lock in held if not lock.stale(socket.gethostname(), runs_engine)]
         if live:
-            raise SandboxError(
+            raise UserError(
                 f"another update of the stack {self.stack} is running (pid {live[0].pid})",
                 "Wait for it, then try again",
             )
         if held:
             stack.cancel()
 
-    def end_orphaned_update(self) -> None:
-        """End an engine of this world that still holds the lock though nobody waits for it. Only for who holds the home."""
-        for lock in locks(self.home.state, PROJECT, self.stack):
+    def end_orphaned_update(self, ours: Callable[[int], bool]) -> None:
+        """End an engine that still holds the lock though nobody waits for it. `ours` tells by its pid whether we may."""
+        for lock in locks(self.workspace.state, self.name, self.stack):
             started = start_time(lock.pid)
-            if started and runs_engine(lock.pid) and belongs(lock.pid, self.home.world_id()):
+            if started and runs_engine(lock.pid) and ours(lock.pid):
                 end([Process(lock.pid, started)])
 
 

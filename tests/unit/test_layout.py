@@ -1,0 +1,41 @@
+"""Imports point one way: components, engine and policies know nobody above them, and the evaluator knows only policies."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+OURS = ("addons", "components", "engine", "gitops", "policies", "sandbox", "tests")
+# What each package may import of ours, besides itself.
+ALLOWED = {
+    "components": (),
+    "components/tailnet/evaluator": ("components.tailnet.hujson",),
+    "engine": (),
+    "policies": ("components.constants",),
+    "sandbox": ("components", "engine"),
+}
+
+
+def imported(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+@pytest.mark.parametrize("package", ALLOWED)
+def test_a_package_imports_nothing_above_it(package: str) -> None:
+    own = package.replace("/", ".")
+    allowed = (own, *ALLOWED[package])
+    files = list((ROOT / package).rglob("*.py"))
+    assert files
+    wrong = [
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path in files
+        for name in imported(path)
+        if name.partition(".")[0] in OURS and not any(name == one or name.startswith(f"{one}.") for one in allowed)
+    ]
+    assert wrong == []
