@@ -110,7 +110,7 @@ class Engine:
     def _run(self, operation: str, stack: "auto.Stack", **options: Any) -> Result:
         from pulumi.automation import CommandError
 
-        self._settle_lock(stack)
+        self._release_stale_lock(stack)
         lines: list[str] = []
         events: list[EngineEvent] = []
 
@@ -124,7 +124,7 @@ class Engine:
             call(on_output=lines.append, on_event=heard, color="never", **options)
         except CommandError as error:
             # Two that began at once: the engine refused the later one.
-            self._settle_lock(stack)
+            self._release_stale_lock(stack)
             raise EngineError(operation, _errors(events), _plain(lines) or str(error), self.log) from None
         finally:
             self.workspace.logs.mkdir(parents=True, exist_ok=True)
@@ -186,7 +186,7 @@ class Engine:
             **self.environment,
         }
 
-    def _settle_lock(self, stack: "auto.Stack") -> None:
+    def _release_stale_lock(self, stack: "auto.Stack") -> None:
         """A dead update's lock is removed; a live one is somebody else at work."""
         held = locks(self.workspace.state, self.name, self.stack)
         live = [lock for lock in held if not lock.stale(socket.gethostname(), runs_engine)]

@@ -38,7 +38,7 @@ def main() -> None:
     # Ended by whatever started us, we end what we started as after Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        environment.settle()
+        environment.prepare()
         app()
     except UserError as error:
         _say(error.problem, error.hint)
@@ -203,7 +203,7 @@ def tools(
     with stages.shown():
         wanted = names or [*toolchain.TOOLS]
         if not set(wanted) - toolchain.TOOLS.keys():
-            needs.settle(home, False, wanted, stages.doing)
+            needs.ensure(home, False, wanted, stages.doing)
         seconds = builds.ensure(home, wanted, stages.doing)
     stages.done("tools", "built" if seconds else "cached", seconds)
 

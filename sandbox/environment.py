@@ -16,7 +16,7 @@ _DIRECT: Final = ("localhost", "127.0.0.1", "::1", "127.0.0.0/8", "10.244.0.0/16
 _PATHS: Final = ("/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/bin", "/bin")
 
 
-def settle() -> None:
+def prepare() -> None:
     """Make this process, and with it all that it starts, deaf to those variables. Safe to repeat."""
     for name in list(os.environ):
         if name.startswith(_PREFIXES) and name not in _KEPT:

@@ -41,7 +41,7 @@ class Lacks(SandboxError):
         )
 
 
-def settle(home: Home, real: bool, wanted: Sequence[str], progress: tools.Progress) -> None:
+def ensure(home: Home, real: bool, wanted: Sequence[str], progress: tools.Progress) -> None:
     """Look at the machine for a world with these tools, and install what can be installed. Costs little when all is there."""
 
     def report(message: str) -> None:

@@ -27,7 +27,7 @@ from sandbox.processes import members
 from sandbox.stack import STACK_FILE, Machine, engine
 from sandbox.supervisor import State, Supervisor
 from sandbox.tailnet import headscale
-from sandbox.tailnet.notes import Credentials
+from sandbox.tailnet.records import Credentials
 
 if TYPE_CHECKING:
     from engine.stack import Engine
@@ -128,9 +128,9 @@ class World:
         """
         people = people or people_of(STACK_FILE)
         self.home.create()
-        self._settle_kind()
+        self._remember_kind()
         needed = tools.REAL if self.real else tools.SIMULATED
-        needs.settle(self.home, self.real, [*needed, *extra_tools], progress)
+        needs.ensure(self.home, self.real, [*needed, *extra_tools], progress)
         unassembled = self.real and images.missing(self.home)
         with builds.building(self.home, [*needed, *extra_tools], progress, unassembled, _AFTER_BUILDS) as work:
             seconds = work.wait([*needed, builds.IMAGES])
@@ -169,7 +169,7 @@ class World:
             runtime.wait_ready(self.home)
         report("tailnet, storage, node" if self.real else "tailnet and storage", done, time.monotonic() - begin)
 
-    def _settle_kind(self) -> None:
+    def _remember_kind(self) -> None:
         """A home keeps its kind of node: the volumes of one are not to be found on the other."""
         kind, record = "real" if self.real else "simulated", self.home.run / "node-kind"
         if record.exists() and record.read_text() != kind:

@@ -98,7 +98,7 @@ def join(
 ) -> Device:
     """The device, started and logged in. One that is in the tailnet already stays who it is: no key is asked for."""
     device = start(node, name, userspace=userspace)
-    if _settled(device, seconds) == "Running":
+    if _final_state(device, seconds) == "Running":
         return device
     key = device.directory / "authkey"
     # As a file: arguments are everybody's to read.
@@ -113,7 +113,7 @@ def join(
     return device
 
 
-def _settled(device: Device, seconds: float) -> str:
+def _final_state(device: Device, seconds: float) -> str:
     """The state of its tailscaled once it has read what it knows: one that was logged in is `Starting` for a while."""
     deadline = time.monotonic() + seconds
     while (state := str(device.status().get("BackendState"))) in ("NoState", "Starting", "None"):

@@ -90,7 +90,7 @@ def _errors(context: Context, secrets: set[Path]) -> Generator[None]:
         context.abort(grpc.StatusCode.UNKNOWN, str(error))
 
 
-class Shell(provider_pb2_grpc.ResourceProviderServicer):
+class ProviderServicer(provider_pb2_grpc.ResourceProviderServicer):
     """One provider behind the protocol. Method names are the protocol's."""
 
     def __init__(self, factory: Callable[[Host], Provider], engine: str | None) -> None:
@@ -218,7 +218,7 @@ def serve(factory: Callable[[Host], Provider], name: str) -> None:
     engine = sys.argv[1] if len(sys.argv) > 1 else None
     # A waiting Create holds its thread, and the engine runs as many at once as the user allows.
     server = grpc.server(futures.ThreadPoolExecutor(max_workers=256), options=_OPTIONS)
-    provider_pb2_grpc.add_ResourceProviderServicer_to_server(Shell(factory, engine), server)
+    provider_pb2_grpc.add_ResourceProviderServicer_to_server(ProviderServicer(factory, engine), server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     print(port, flush=True)

@@ -10,7 +10,7 @@ from sandbox.errors import SandboxError
 from sandbox.tailnet.adapter import application
 from sandbox.tailnet.api import Tailnet
 from sandbox.tailnet.client import Headscale
-from sandbox.tailnet.headscale import Place
+from sandbox.tailnet.headscale import HeadscaleEndpoint
 
 
 def main() -> None:
@@ -22,7 +22,7 @@ def main() -> None:
     address, _, port = str(arguments.listen).rpartition(":")
 
     try:
-        place = Place.of(home)
+        place = HeadscaleEndpoint.of(home)
     except SandboxError as error:
         parser.exit(1, f"{error}\n")
     tailnet = Tailnet(home, Headscale(place.socket), place.base_domain)

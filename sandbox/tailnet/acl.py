@@ -11,7 +11,7 @@ from typing import Any, Final, cast
 from starlette.responses import JSONResponse, Response
 
 from sandbox.tailnet.api import ApiError, Call, Tailnet, ok
-from sandbox.tailnet.policy import Judge, Policy, PolicyRefused
+from sandbox.tailnet.policy import Policy, PolicyEnforcer, PolicyRefused
 
 DEFAULT: Final = """// The policy of a tailnet that nobody has written one for: everything may talk to everything.
 {
@@ -22,33 +22,33 @@ DEFAULT: Final = """// The policy of a tailnet that nobody has written one for: 
 """
 
 
-def settle(tailnet: Tailnet) -> None:
-    """Once per process, before the first call: headscale enforces what the notes say, whatever happened before."""
-    if not tailnet.settled:
-        Judge(tailnet.control).settle(_current(tailnet))
-        tailnet.settled = True
+def restore(tailnet: Tailnet) -> None:
+    """Once per process, before the first call: headscale enforces what the records say, whatever happened before."""
+    if not tailnet.restored:
+        PolicyEnforcer(tailnet.control).restore(_current(tailnet))
+        tailnet.restored = True
 
 
 def read(call: Call) -> Response:
-    return _answer(call, call.tailnet.notes().policy)
+    return _answer(call, call.tailnet.records().policy)
 
 
 def write(call: Call) -> Response:
-    notes = call.tailnet.notes()
-    _match(call.headers.get("if-match"), notes.policy)
+    records = call.tailnet.records()
+    _match(call.headers.get("if-match"), records.policy)
     text = _text(call)
-    judge = Judge(call.tailnet.control)
+    enforcer = PolicyEnforcer(call.tailnet.control)
     if text.strip() in ("", '""'):
-        judge.reset()
-        notes.policy = None
+        enforcer.reset()
+        records.policy = None
     else:
         try:
-            judge.apply(Policy.parse(text), _current(call.tailnet))
+            enforcer.apply(Policy.parse(text), _current(call.tailnet))
         except PolicyRefused as error:
             raise ApiError(400, error.message, error.data) from error
-        notes.policy = text
-    notes.write(call.tailnet.home)
-    return _answer(call, notes.policy)
+        records.policy = text
+    records.write(call.tailnet.home)
+    return _answer(call, records.policy)
 
 
 def validate(call: Call) -> Response:
@@ -61,7 +61,7 @@ def validate(call: Call) -> Response:
             candidate = (current or Policy.parse(DEFAULT)).with_tests(cast("list[Any]", tests))
         else:
             candidate = Policy.parse(text)
-        Judge(call.tailnet.control).check(candidate, current)
+        PolicyEnforcer(call.tailnet.control).check(candidate, current)
     except PolicyRefused as error:
         return ok(ApiError(200, error.message, error.data).body())
     except ValueError as error:
@@ -74,7 +74,7 @@ def etag(text: str | None) -> str:
 
 
 def _current(tailnet: Tailnet) -> Policy | None:
-    text = tailnet.notes().policy
+    text = tailnet.records().policy
     return None if text is None else Policy.parse(text)
 
 

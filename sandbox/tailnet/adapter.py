@@ -16,10 +16,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from sandbox.tailnet import acl, devices, keys, settings, trust
+from sandbox.tailnet import acl, devices, keys, settings, trust_credentials
 from sandbox.tailnet.api import ApiError, Call, Tailnet
 from sandbox.tailnet.client import HeadscaleError
-from sandbox.tailnet.notes import Credentials, Notes
+from sandbox.tailnet.records import Credentials, Records
 
 Handler = Callable[[Call], Response]
 
@@ -28,7 +28,7 @@ HANDLERS: Final[dict[tuple[str, str], Handler]] = {
     ("POST", "/tailnet/{tailnet}/keys"): keys.create,
     ("GET", "/tailnet/{tailnet}/keys"): keys.listing,
     ("GET", "/tailnet/{tailnet}/keys/{key}"): keys.read,
-    ("PUT", "/tailnet/{tailnet}/keys/{key}"): trust.replace,
+    ("PUT", "/tailnet/{tailnet}/keys/{key}"): trust_credentials.replace,
     ("DELETE", "/tailnet/{tailnet}/keys/{key}"): keys.delete,
     ("GET", "/tailnet/{tailnet}/acl"): acl.read,
     ("POST", "/tailnet/{tailnet}/acl"): acl.write,
@@ -72,7 +72,7 @@ def application(tailnet: Tailnet) -> Starlette:
         content = await request.body()
         return await run_in_threadpool(
             _guarded,
-            lambda: _token(_credentials(tailnet), tailnet.notes(), request.headers.get("authorization", ""), content),
+            lambda: _token(_credentials(tailnet), tailnet.records(), request.headers.get("authorization", ""), content),
         )
 
     routes = [
@@ -84,14 +84,14 @@ def application(tailnet: Tailnet) -> Starlette:
 
 def _serve(tailnet: Tailnet, handler: Handler, request: Request, content: bytes) -> Response:
     def answer() -> Response:
-        tags = _caller(request.headers.get("authorization", ""), _credentials(tailnet), tailnet.notes())
+        tags = _caller(request.headers.get("authorization", ""), _credentials(tailnet), tailnet.records())
         if tags is not None and handler is not keys.create:
             raise ApiError(403, "calling actor does not have enough permissions to perform this function")
         if request.path_params.get("tailnet", "-") not in ("-", tailnet.domain):
             raise ApiError(404, "tailnet not found")
         call = Call(tailnet, request.headers, request.path_params, content, tags)
         with tailnet.lock:
-            acl.settle(tailnet)
+            acl.restore(tailnet)
             return handler(call)
 
     return _guarded(answer)
@@ -119,7 +119,7 @@ async def _not_served(_: Request, error: Exception) -> Response:
     return ApiError(status, "not served by the sandbox's Tailscale API" if status == 404 else str(error)).response()
 
 
-def _caller(header: str, credentials: Credentials, notes: Notes) -> frozenset[str] | None:
+def _caller(header: str, credentials: Credentials, records: Records) -> frozenset[str] | None:
     """The tags that an OAuth client is limited to; None for the API key and its like. ApiError 401 for anybody else.
 
     The secret is the API key as Basic user or as Bearer, or a token of `_token`.
@@ -135,20 +135,20 @@ def _caller(header: str, credentials: Credentials, notes: Notes) -> frozenset[st
         not expiry.isdecimal()
         or int(expiry) <= time.time()
         or not hmac.compare_digest(signature.encode(), _signature(f"{expiry}-{client}", credentials).encode())
-        or (client and client not in notes.trust)
+        or (client and client not in records.trust)
     ):
         raise ApiError(401, "API token invalid")
     if not client:
         return None
-    return frozenset(notes.trust[client].tags or ()) if "auth_keys" in notes.trust[client].scopes else frozenset()
+    return frozenset(records.trust[client].tags or ()) if "auth_keys" in records.trust[client].scopes else frozenset()
 
 
-def _token(credentials: Credentials, notes: Notes, header: str, content: bytes) -> Response:
+def _token(credentials: Credentials, records: Records, header: str, content: bytes) -> Response:
     """Client credentials, in the form or as Basic (Go's client tries both). A token is what it says, signed: no state."""
     form = parse_qs(content.decode(errors="replace"))
     basic = _basic(header)
     user, secret = basic or (form.get("client_id", [""])[0], form.get("client_secret", [""])[0])
-    client = trust.client_of(secret, notes) or ""
+    client = trust_credentials.client_of(secret, records) or ""
     known = hmac.compare_digest(user.encode(), credentials.oauth_client_id.encode())
     if not client and not (hmac.compare_digest(secret.encode(), credentials.oauth_client_secret.encode()) and known):
         raise ApiError(401, "API token invalid")
@@ -156,7 +156,7 @@ def _token(credentials: Credentials, notes: Notes, header: str, content: bytes) 
         raise ApiError(400, "unsupported grant_type")
     text = f"{int(time.time()) + TOKEN_SECONDS}-{client}"
     token = f"tskey-access-{text}-{_signature(text, credentials)}"
-    scope = " ".join(notes.trust[client].scopes) if client else "all"
+    scope = " ".join(records.trust[client].scopes) if client else "all"
     return JSONResponse({"access_token": token, "token_type": "Bearer", "expires_in": TOKEN_SECONDS, "scope": scope})
 
 

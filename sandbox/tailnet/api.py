@@ -12,7 +12,7 @@ from pydantic.alias_generators import to_camel
 from starlette.responses import JSONResponse, Response
 
 from sandbox.tailnet.client import Control
-from sandbox.tailnet.notes import Notes
+from sandbox.tailnet.records import Records
 
 
 class Body(BaseModel):
@@ -40,16 +40,16 @@ class ApiError(Exception):
 
 @dataclass
 class Tailnet:
-    """The tailnet behind the API. `lock` is held by every call: a write spans headscale and the notes."""
+    """The tailnet behind the API. `lock` is held by every call: a write spans headscale and the records."""
 
     home: Path
     control: Control
     domain: str
     lock: threading.Lock = field(default_factory=threading.Lock)
-    settled: bool = False
+    restored: bool = False
 
-    def notes(self) -> Notes:
-        return Notes.read(self.home)
+    def records(self) -> Records:
+        return Records.read(self.home)
 
 
 @dataclass(frozen=True)

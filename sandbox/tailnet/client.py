@@ -10,7 +10,7 @@ import grpc
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
-from sandbox.tailnet import wire
+from sandbox.tailnet import messages
 
 
 class _Answer(BaseModel):
@@ -105,7 +105,9 @@ class Headscale:
         self._channel.close()
 
     def _call(self, method: str, **body: Any) -> Any:
-        call = self._channel.unary_unary(wire.path(method), wire.serializer(method), wire.deserializer(method))
+        call = self._channel.unary_unary(
+            messages.path(method), messages.serializer(method), messages.deserializer(method)
+        )
         try:
             return call(body, timeout=30)
         except grpc.RpcError as error:

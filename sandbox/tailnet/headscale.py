@@ -13,7 +13,7 @@ import yaml
 
 from sandbox.errors import SandboxError
 from sandbox.tailnet.client import Headscale, HeadscaleError
-from sandbox.tailnet.notes import Credentials
+from sandbox.tailnet.records import Credentials
 
 CONFIG_FILE: Final = "headscale.yaml"
 DERP_FILE: Final = "derpmap.yaml"
@@ -120,7 +120,7 @@ def command(bin_dir: Path, home: Path) -> list[str]:
 
 
 @dataclass(frozen=True)
-class Place:
+class HeadscaleEndpoint:
     """What the configuration in a directory says to those who come later."""
 
     url: str
@@ -128,7 +128,7 @@ class Place:
     socket: Path
 
     @classmethod
-    def of(cls, home: Path) -> "Place":
+    def of(cls, home: Path) -> "HeadscaleEndpoint":
         path = home / CONFIG_FILE
         try:
             config: Any = yaml.safe_load(path.read_text())
@@ -140,7 +140,7 @@ class Place:
 @contextmanager
 def connected(home: Path) -> Generator[Headscale]:
     """The running headscale whose files are in `home`."""
-    control = Headscale(Place.of(home).socket)
+    control = Headscale(HeadscaleEndpoint.of(home).socket)
     try:
         yield control
     except HeadscaleError as error:

@@ -97,13 +97,13 @@ class Policy:
         return words | {member for group in words & set(groups) for member in _strings(groups[group])}
 
 
-class Judge:
+class PolicyEnforcer:
     """The policy in force and those who would replace it. Callers see to it that one call runs at a time."""
 
     def __init__(self, control: Control) -> None:
         self._control = control
 
-    def settle(self, current: Policy | None) -> None:
+    def restore(self, current: Policy | None) -> None:
         """Makes headscale enforce `current` (None: deny all) and removes what a crash left."""
         for node in self._control.nodes():
             if node.name.startswith(PLACEHOLDER):
@@ -165,7 +165,9 @@ class Judge:
             yield
         finally:
             for node in made:
-                with suppress(HeadscaleError):  # `settle` removes it at the next start; the refusal is what matters now
+                with suppress(
+                    HeadscaleError
+                ):  # `restore` removes it at the next start; the refusal is what matters now
                     self._control.delete_node(node.id)
             self._enforce(current)
 

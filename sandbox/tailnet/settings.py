@@ -38,40 +38,40 @@ class Nameservers(Body):
 
 
 def read(call: Call) -> Response:
-    return ok(call.tailnet.notes().settings.model_dump(by_alias=True))
+    return ok(call.tailnet.records().settings.model_dump(by_alias=True))
 
 
 def patch(call: Call) -> Response:
-    change, notes = call.body(Patch), call.tailnet.notes()
+    change, records = call.body(Patch), call.tailnet.records()
     if change.devices_approval_on or change.users_approval_on:
         raise ApiError(400, "devicesApprovalOn, usersApprovalOn: headscale has no approval of devices or users")
-    notes.settings = notes.settings.model_copy(update=change.model_dump(exclude_none=True))
-    notes.write(call.tailnet.home)
-    return ok(notes.settings.model_dump(by_alias=True))
+    records.settings = records.settings.model_copy(update=change.model_dump(exclude_none=True))
+    records.write(call.tailnet.home)
+    return ok(records.settings.model_dump(by_alias=True))
 
 
 def read_preferences(call: Call) -> Response:
-    return ok({"magicDNS": call.tailnet.notes().magic_dns})
+    return ok({"magicDNS": call.tailnet.records().magic_dns})
 
 
 def write_preferences(call: Call) -> Response:
-    body, notes = call.body(Preferences), call.tailnet.notes()
-    notes.magic_dns = body.magic_dns
-    notes.write(call.tailnet.home)
-    return ok({"magicDNS": notes.magic_dns})
+    body, records = call.body(Preferences), call.tailnet.records()
+    records.magic_dns = body.magic_dns
+    records.write(call.tailnet.home)
+    return ok({"magicDNS": records.magic_dns})
 
 
 def read_nameservers(call: Call) -> Response:
-    return ok({"dns": call.tailnet.notes().nameservers})
+    return ok({"dns": call.tailnet.records().nameservers})
 
 
 def write_nameservers(call: Call) -> Response:
-    body, notes = call.body(Nameservers), call.tailnet.notes()
+    body, records = call.body(Nameservers), call.tailnet.records()
     for server in body.dns:
         try:
             ip_address(server)
         except ValueError as error:
             raise ApiError(400, f"dns: {error}") from error
-    notes.nameservers = body.dns
-    notes.write(call.tailnet.home)
-    return ok({"dns": notes.nameservers, "magicDNS": notes.magic_dns})
+    records.nameservers = body.dns
+    records.write(call.tailnet.home)
+    return ok({"dns": records.nameservers, "magicDNS": records.magic_dns})

@@ -9,7 +9,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
-from e2e_world import ALICE, MALLORY, PEOPLE, Figures, Gateway, join, settle
+from e2e_world import ALICE, MALLORY, PEOPLE, Figures, Gateway, join, restore
 
 from components.constants import PROJECT
 from sandbox import kubectl, pulumi_tools, tools
@@ -86,7 +86,7 @@ def stack(world: World) -> Stack:
 def home(world: World, cluster: Cluster, stack: Stack) -> Gateway:
     """Alice's gateway, ready, as declared."""
     gateway = Gateway(world, cluster, "home")
-    settle(stack, gateway)
+    restore(stack, gateway)
     return gateway
 
 
@@ -94,7 +94,7 @@ def home(world: World, cluster: Cluster, stack: Stack) -> Gateway:
 def lab(world: World, cluster: Cluster, stack: Stack) -> Gateway:
     """Bob's gateway, ready, as declared."""
     gateway = Gateway(world, cluster, "lab")
-    settle(stack, gateway)
+    restore(stack, gateway)
     return gateway
 
 

@@ -247,7 +247,7 @@ def apply(cluster: Cluster, stack: Stack, *instances: Values) -> None:
     stack.at(*instances)
 
 
-def settle(stack: Stack, gateway: Gateway) -> None:
+def restore(stack: Stack, gateway: Gateway) -> None:
     """The state from which every test starts, whatever ran before: both instances as declared, this one ready."""
     apply(gateway.cluster, stack, HOME, LAB)
     gateway.wait_ready()

@@ -156,7 +156,7 @@ def ours(made: dict[str, Any]) -> Answer:
     return ACCEPTED
 
 
-def headscales(made: dict[str, Any], judge: judging.Judge) -> Answer:
+def headscales(made: dict[str, Any], judge: judging.PolicyEnforcer) -> Answer:
     try:
         judge.check(judging.Policy.parse(json.dumps(made)), None)
     except judging.PolicyRefused as error:
@@ -181,7 +181,7 @@ def control() -> Generator[Control]:
 
 
 def test_generated_policies_are_accepted_and_refused_as_headscale_does(control: Control) -> None:
-    judge = judging.Judge(control)
+    judge = judging.PolicyEnforcer(control)
     differing: list[str] = []
     refused = asked = 0
     for seed in range(POLICIES):

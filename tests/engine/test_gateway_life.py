@@ -32,7 +32,7 @@ class Life:
         self.home = merged(self.home, over)
         return self.stack.up(*self.instances)
 
-    def settle(self, **over: Any) -> None:
+    def at(self, **over: Any) -> None:
         """The same, if it is not so already."""
         self.home = merged(self.home, over)
         self.stack.at(*self.instances)
@@ -61,7 +61,7 @@ def test_a_preview_shows_everything_and_creates_nothing(
 
 
 def test_up_brings_a_ready_pod_and_says_where_it_is(cluster: Cluster, life: Life) -> None:
-    life.settle()
+    life.at()
     assert {*containers(cluster.pod(NAMESPACE))} == {"unseal", "tailscale", "gateway"}
     shown = life.stack.engine(*life.instances).preview().outputs
     home = shown["instances"]["life"]
@@ -72,7 +72,7 @@ def test_up_brings_a_ready_pod_and_says_where_it_is(cluster: Cluster, life: Life
 
 
 def test_the_tailnet_lets_each_person_reach_their_gateway_and_nobody_else(tailnet: Tailnet, life: Life) -> None:
-    life.settle(tailscale={"enabled": True})
+    life.at(tailscale={"enabled": True})
     assert '"tag:openclaw-life"' in tailnet.policy()
     [key] = [key for key in tailnet.valid_keys().values() if "openclaw life" in key["description"]]
     assert key["capabilities"]["devices"]["create"] == {
@@ -84,7 +84,7 @@ def test_the_tailnet_lets_each_person_reach_their_gateway_and_nobody_else(tailne
 
 
 def test_i11_a_second_up_and_a_preview_after_it_change_nothing(cluster: Cluster, life: Life) -> None:
-    life.settle()
+    life.at()
     before = cluster.inventory("life")
     again, after = life.stack.up(*life.instances), life.stack.preview(*life.instances)
     assert again.unchanged, steps(again)
@@ -93,7 +93,7 @@ def test_i11_a_second_up_and_a_preview_after_it_change_nothing(cluster: Cluster,
 
 
 def test_a_new_limit_updates_the_deployment_in_place_and_nothing_else(cluster: Cluster, life: Life) -> None:
-    life.settle()
+    life.at()
     uid = cluster.deployment(NAMESPACE)["metadata"]["uid"]
     result = life.change(gateway={"resources": {"memoryLimit": "3Gi"}})
     assert steps(result) == {"life-gateway": "update"}
@@ -106,7 +106,7 @@ def test_a_new_limit_updates_the_deployment_in_place_and_nothing_else(cluster: C
 def test_i10_disabling_tailscale_removes_what_is_tailscales_and_keeps_data_and_token(
     cluster: Cluster, tailnet: Tailnet, life: Life
 ) -> None:
-    life.settle(tailscale={"enabled": True})
+    life.at(tailscale={"enabled": True})
     claims, secret = cluster.claims(NAMESPACE), token(cluster)
     life.change(tailscale={"enabled": False})
     assert {*containers(cluster.pod(NAMESPACE))} == {"gateway"}
@@ -121,7 +121,7 @@ def test_i10_disabling_tailscale_removes_what_is_tailscales_and_keeps_data_and_t
 
 
 def test_i10_enabling_tailscale_again_brings_the_sidecar_back_to_the_same_volumes(cluster: Cluster, life: Life) -> None:
-    life.settle(tailscale={"enabled": False})
+    life.at(tailscale={"enabled": False})
     claims, secret = cluster.claims(NAMESPACE), token(cluster)
     life.change(tailscale={"enabled": True})
     pod = cluster.pod(NAMESPACE)
@@ -135,7 +135,7 @@ def test_i10_enabling_tailscale_again_brings_the_sidecar_back_to_the_same_volume
 def test_i10_rotating_the_auth_key_seals_a_new_one_anew_and_rolls_the_pod(
     cluster: Cluster, tailnet: Tailnet, life: Life
 ) -> None:
-    life.settle(tailscale={"enabled": True})
+    life.at(tailscale={"enabled": True})
 
     def now() -> dict[str, str]:
         return {
@@ -155,7 +155,7 @@ def test_i10_rotating_the_auth_key_seals_a_new_one_anew_and_rolls_the_pod(
 
 
 def test_i10_rotating_the_token_makes_a_new_one_and_rolls_the_pod(cluster: Cluster, life: Life) -> None:
-    life.settle()
+    life.at()
     before, pod, claims = token(cluster), cluster.pod(NAMESPACE)["metadata"]["uid"], cluster.claims(NAMESPACE)
     result = life.change(gateway={"auth": {"rotation": "next"}})
     assert steps(result).keys() == {"life-token", "life-gateway-token", "life-gateway"}
@@ -186,7 +186,7 @@ def edit(cluster: Cluster, manager: str) -> None:
 def test_drift_is_found_by_refresh_shown_by_preview_and_healed_by_up_whoever_made_it(
     cluster: Cluster, life: Life, manager: str
 ) -> None:
-    life.settle(tailscale={"enabled": True})
+    life.at(tailscale={"enabled": True})
     edit(cluster, manager)
     secret = cluster.secret_of(NAMESPACE, "gateway-token")
     cluster.delete(f"/api/v1/namespaces/{NAMESPACE}/secrets/{secret['metadata']['name']}")
@@ -214,7 +214,7 @@ def assert_declared(cluster: Cluster) -> None:
 
 @pytest.mark.parametrize("manager", ["k9s", "a-controller"])
 def test_a_change_wins_over_an_edit_that_nobody_refreshed(cluster: Cluster, life: Life, manager: str) -> None:
-    life.settle(tailscale={"enabled": True})
+    life.at(tailscale={"enabled": True})
     edit(cluster, manager)
     size = "5Gi" if life.home["gateway"]["resources"]["memoryLimit"] == "4Gi" else "4Gi"
     life.home = merged(life.home, {"gateway": {"resources": {"memoryLimit": size}}})
@@ -228,7 +228,7 @@ def test_a_change_wins_over_an_edit_that_nobody_refreshed(cluster: Cluster, life
 
 
 def test_a_forged_secret_is_replaced_and_no_pod_keeps_it(cluster: Cluster, life: Life) -> None:
-    life.settle(tailscale={"enabled": True})
+    life.at(tailscale={"enabled": True})
     good, pod = cluster.secret_of(NAMESPACE, "tailnet-authkey"), cluster.pod(NAMESPACE)["metadata"]["uid"]
     path = f"/api/v1/namespaces/{NAMESPACE}/secrets"
     kept = {key: good["metadata"][key] for key in ("name", "labels")}
@@ -247,12 +247,12 @@ def test_a_forged_secret_is_replaced_and_no_pod_keeps_it(cluster: Cluster, life:
 
 
 def test_i10_an_instance_removed_and_added_again_finds_its_volumes(cluster: Cluster, life: Life) -> None:
-    life.settle()
+    life.at()
     claims, guest = cluster.claims(GUEST), life.guest
     assert claims.keys() == {"gateway-home", "tailnet-state"}
 
     life.guest = None
-    life.settle()
+    life.at()
     left = {place for place in cluster.inventory("life") if f" {GUEST}/" in place or place.endswith(f"/{GUEST}")}
     assert left == {
         f"Namespace /{GUEST}",
@@ -264,13 +264,13 @@ def test_i10_an_instance_removed_and_added_again_finds_its_volumes(cluster: Clus
     assert cluster.pod(NAMESPACE), "the other instance should not notice"
 
     life.guest = guest
-    life.settle()
+    life.at()
     assert cluster.claims(GUEST) == claims
     assert cluster.pod(GUEST)
 
 
 def test_i4_nothing_secret_is_kept_or_shown_in_any_encoding(cluster: Cluster, life: Life) -> None:
-    life.settle(tailscale={"enabled": True})
+    life.at(tailscale={"enabled": True})
     shown = [life.stack.preview(*life.instances)]
     home = life.stack.world.home
     secrets = secrets_of(life.stack, *life.instances) | {
@@ -289,7 +289,7 @@ def test_i4_nothing_secret_is_kept_or_shown_in_any_encoding(cluster: Cluster, li
 
 
 def test_i4_the_state_marks_every_secret(life: Life) -> None:
-    life.settle(tailscale={"enabled": True})
+    life.at(tailscale={"enabled": True})
     resources = life.stack.resources()
     for name in ("life-gateway-token", "life-tailnet-kek", "life-tailnet-authkey"):
         assert marked_secret(resources[name]["inputs"], "data"), name

@@ -16,8 +16,8 @@ import pytest
 
 from sandbox.home import REPO, Home
 from sandbox.tailnet.headscale import HeadscaleConfig, command, connected, device_key, setup
-from sandbox.tailnet.notes import Credentials
-from sandbox.tailnet.policy import PLACEHOLDER, Judge, Policy, PolicyRefused
+from sandbox.tailnet.policy import PLACEHOLDER, Policy, PolicyEnforcer, PolicyRefused
+from sandbox.tailnet.records import Credentials
 
 ALICE, BOB = "alice@example.com", "bob@example.com"
 # headscale refuses a + in a user's name, not in the address.
@@ -277,12 +277,12 @@ if RECORDED.exists():
         setup(world.home, {user["email"] for case in CASES for user in case["users"]})
         differing: list[str] = []
         with connected(world.home) as control:
-            judge = Judge(control)
+            enforcer = PolicyEnforcer(control)
             for case in CASES:
                 text = case["policy"] if isinstance(case["policy"], str) else json.dumps(case["policy"])
                 said: str | None = None
                 try:
-                    judge.check(Policy.parse(text), None)
+                    enforcer.check(Policy.parse(text), None)
                 except PolicyRefused as error:
                     said = error.message
                 wanted = case["answer"]["message"] if case["status"] == 400 else None

@@ -1,6 +1,6 @@
 """A control server that exchanges tokens, as the hosted one does: its API under /api/v2, everything else is headscale's.
 
-The exchange itself stands here, because headscale has none: it notes what it was asked and hands out an access token of
+The exchange itself stands here, because headscale has none: it records what it was asked and hands out an access token of
 the sandbox's API. What is asked of the API after that is the API's own affair.
 """
 

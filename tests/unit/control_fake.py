@@ -14,7 +14,7 @@ import httpx
 from sandbox.tailnet.adapter import application
 from sandbox.tailnet.api import Tailnet
 from sandbox.tailnet.client import AuthKey, HeadscaleError, Node, User
-from sandbox.tailnet.notes import Credentials
+from sandbox.tailnet.records import Credentials
 
 
 class FakeControl:

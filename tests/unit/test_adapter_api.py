@@ -9,8 +9,8 @@ import pytest
 from control_fake import Api, FakeControl
 
 from sandbox.tailnet.client import HeadscaleError, User
-from sandbox.tailnet.notes import Credentials, Notes
 from sandbox.tailnet.policy import PLACEHOLDER
+from sandbox.tailnet.records import Credentials, Records
 
 BASE = "/api/v2/tailnet/-"
 # What the official provider sends (recorded).
@@ -153,10 +153,10 @@ def test_a_key_that_was_ended_in_headscale_itself_is_invalid(api: Api, control: 
 
 def test_an_expired_key_is_invalid(api: Api, tmp_path: Path) -> None:
     key = api.post(f"{BASE}/keys", json=_key(expirySeconds=60)).json()["id"]
-    notes = Notes.read(tmp_path)
-    for note in notes.keys.values():
-        note.expires = "2020-01-01T00:00:00Z"
-    notes.write(tmp_path)
+    records = Records.read(tmp_path)
+    for record in records.keys.values():
+        record.expires = "2020-01-01T00:00:00Z"
+    records.write(tmp_path)
     assert api.get(f"{BASE}/keys/{key}").json()["invalid"] is True
 
 

@@ -39,12 +39,12 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     return Home(tmp_path / "home", tmp_path / "home" / "bin")
 
 
-def settled(home: Home, real: bool = True) -> None:
-    needs.settle(home, real, ["etcd"], lambda message, left: None)
+def ensured(home: Home, real: bool = True) -> None:
+    needs.ensure(home, real, ["etcd"], lambda message, left: None)
 
 
 def test_a_machine_with_everything_is_asked_nothing(home: Home) -> None:
-    settled(home)
+    ensured(home)
 
 
 def test_all_lacks_are_said_at_once_each_with_its_mend(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,7 +55,7 @@ def test_all_lacks_are_said_at_once_each_with_its_mend(home: Home, monkeypatch: 
     monkeypatch.setattr(needs.shutil, "disk_usage", answers(SimpleNamespace(free=1 << 20)))
     monkeypatch.setitem(needs.MEMORY, True, 1 << 60)
     with pytest.raises(needs.Lacks) as raised:
-        settled(home)
+        ensured(home)
     assert raised.value.problem == "this machine lacks 3 things that the sandbox needs; nothing was built"
     assert "- apt says no. Ask it why" in raised.value.hint
     assert "Make room, or set SANDBOX_HOME to a directory elsewhere" in raised.value.hint
@@ -65,7 +65,7 @@ def test_all_lacks_are_said_at_once_each_with_its_mend(home: Home, monkeypatch: 
 def test_one_lack_is_said_as_it_is(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(needs.shutil, "disk_usage", answers(SimpleNamespace(free=1 << 20)))
     with pytest.raises(SandboxError, match=r"0\.0 GiB free, and 0\.5 GiB are needed"):
-        settled(home)
+        ensured(home)
 
 
 def test_a_silent_module_proxy_is_a_lack_unless_the_modules_are_here(
@@ -75,13 +75,13 @@ def test_a_silent_module_proxy_is_a_lack_unless_the_modules_are_here(
     monkeypatch.setattr(needs, "_disk", answers(None))
     monkeypatch.setattr(needs, "_silent", answers("dial tcp: refused"))
     with pytest.raises(SandboxError, match="the Go module proxy does not answer: dial tcp: refused"):
-        settled(home)
+        ensured(home)
 
     def cached(command: Sequence[str], *_: object) -> str | None:
         return None if "list" in command else "dial tcp: refused"
 
     monkeypatch.setattr(needs, "_silent", cached)
-    settled(home)
+    ensured(home)
 
 
 def test_who_may_not_install_is_told_the_packages(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,8 +136,8 @@ def test_settings_of_other_programs_do_not_reach_ours(monkeypatch: pytest.Monkey
         "PATH": "/some",
     }
     monkeypatch.setattr(environment.os, "environ", {**planted, **theirs})
-    environment.settle()
-    environment.settle()
+    environment.prepare()
+    environment.prepare()
     found = environment.os.environ
     assert not planted.keys() & found.keys()
     assert found["PULUMI_HOME"] == "/theirs"

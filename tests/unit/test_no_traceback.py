@@ -17,7 +17,7 @@ COMMANDS = sorted(command.name or getattr(command.callback, "__name__", "") for 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int | str | None:
     monkeypatch.setattr(sys, "argv", ["sandbox", *arguments])
-    monkeypatch.setattr(cli.environment, "settle", lambda: None)
+    monkeypatch.setattr(cli.environment, "prepare", lambda: None)
     with pytest.raises(SystemExit) as ended:
         cli.main()
     return ended.value.code

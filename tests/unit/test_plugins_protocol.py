@@ -10,7 +10,7 @@ from sandbox.plugins import NAMES, install
 from sandbox.plugins.protocol import provider_pb2, status_pb2
 from sandbox.plugins.provider import Host, InitFailed, Resource
 from sandbox.plugins.random import Random
-from sandbox.plugins.server import Shell
+from sandbox.plugins.server import ProviderServicer
 from sandbox.plugins.values import UNKNOWN, Props, has_unknown, marshal, unmarshal
 
 URN = "urn:pulumi:s::p::random:index/randomBytes:RandomBytes::token"
@@ -36,7 +36,7 @@ class FakeContext:
 
 
 def shell(factory: Any = Random) -> Any:
-    return Shell(factory, None)
+    return ProviderServicer(factory, None)
 
 
 def test_values_survive_the_wire_with_their_secrets_and_unknowns() -> None:

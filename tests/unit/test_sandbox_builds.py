@@ -29,7 +29,7 @@ class Said(list[tuple[str, float]]):
 
 
 def job(directory: Path, name: str, script: str, seconds: float = 10) -> Job:
-    """A job that notes when it began and ended."""
+    """A job that records when it began and ended."""
     noted = f"echo {name} >> began; {script}; echo {name} >> ended"
     return Job("building", name, ["sh", "-ec", noted], directory, directory / f"{name}.log", seconds, makes=(name,))
 

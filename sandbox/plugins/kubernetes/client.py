@@ -18,7 +18,7 @@ _APPLY = "application/apply-patch+yaml"
 _JSON_PATCH = "application/json-patch+json"
 
 
-class ApiError(ProviderError):
+class KubernetesApiError(ProviderError):
     """The API server refused. `causes` are its field-level messages."""
 
     def __init__(self, status: int, reason: str, message: str, causes: Sequence[str] = ()) -> None:
@@ -46,7 +46,7 @@ class Kind:
 
 
 class Client:
-    """Thread-safe. Raises ApiError for a refusal, ProviderError when the server cannot be reached."""
+    """Thread-safe. Raises KubernetesApiError for a refusal, ProviderError when the server cannot be reached."""
 
     def __init__(self, cluster: Cluster) -> None:
         self.server = cluster.server
@@ -147,4 +147,4 @@ def _answer(status: int, data: bytes) -> Props:
         return answer
     message = get(answer, "message") or data.decode(errors="replace")[:500] or "no message"
     causes = [str(cause.get("message", "")) for cause in get_maps(answer, "details", "causes")]
-    raise ApiError(status, get(answer, "reason") or "", message, causes)
+    raise KubernetesApiError(status, get(answer, "reason") or "", message, causes)

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from typing import Any
 
 from sandbox.plugins.kubernetes import kubeconfig, live, rules, waiting
-from sandbox.plugins.kubernetes.client import ApiError, Client, Kind
+from sandbox.plugins.kubernetes.client import Client, Kind, KubernetesApiError
 from sandbox.plugins.provider import Diff, Failure, InitFailed, Live, Provider, ProviderError, Resource
 from sandbox.plugins.values import UNKNOWN, Path, Props, get, get_map, has_unknown, is_list, is_map
 
@@ -93,7 +93,7 @@ class Kubernetes(Provider):
         kind, manager = self._kind(new), rules.field_manager()
         try:
             found = self._upserted(resource, kind, manager, new) if self._upsert else self._created(resource, kind, new)
-        except ApiError as error:
+        except KubernetesApiError as error:
             if resource.preview and error.status == 404:
                 # The namespace is created by the same update.
                 return "", new
@@ -109,7 +109,7 @@ class Kubernetes(Provider):
         """A plain POST: an object that is there already is an error, whoever made it. None: a preview cannot tell."""
         try:
             return self.client.create(kind, new, live.CREATE_MANAGER, resource.preview)
-        except ApiError as error:
+        except KubernetesApiError as error:
             if resource.preview and error.reason == "AlreadyExists":
                 # The old object of a replacement, which goes first.
                 return None
@@ -126,7 +126,7 @@ class Kubernetes(Provider):
             return self._apply(resource, kind, existing or {}, manager, new, force=resource.preview)
         except ProviderError as error:
             cause = error.__cause__
-            if not (resource.preview and isinstance(cause, ApiError) and "immutable" in str(cause)):
+            if not (resource.preview and isinstance(cause, KubernetesApiError) and "immutable" in str(cause)):
                 raise
             # Where a replacement is shown, the old object is still in the way.
             other = {**new, "metadata": {**new["metadata"], "name": rules.auto_name(new["metadata"]["name"], b"")}}
@@ -150,7 +150,7 @@ class Kubernetes(Provider):
             self.client.json_patch(kind, namespace, name, patch)
         try:
             return self.client.apply(kind, new, manager, dry_run=resource.preview, force=force)
-        except ApiError as error:
+        except KubernetesApiError as error:
             if error.status == 404:
                 raise
             raise ProviderError(_not_applied(new, manager, error)) from error
@@ -221,7 +221,7 @@ class Kubernetes(Provider):
         latest: Props = state
         try:
             self.client.delete(kind, namespace, name, _annotation(state, "deletionPropagationPolicy") or "Foreground")
-        except ApiError as error:
+        except KubernetesApiError as error:
             raise self._named(error, "delete", state) from error
         if _annotation(state, "skipAwait") == "true":
             return
@@ -240,7 +240,7 @@ class Kubernetes(Provider):
     def secret_outputs(self, resource: Resource) -> Collection[Path]:
         return (("data",), ("stringData",)) if resource.type == "kubernetes:core/v1:Secret" else ()
 
-    def _named(self, error: ApiError, doing: str, inputs: Props) -> ProviderError:
+    def _named(self, error: KubernetesApiError, doing: str, inputs: Props) -> ProviderError:
         return ProviderError(f"{doing} {_label(inputs)}: {error}")
 
 
@@ -249,7 +249,7 @@ _CONFLICTS = (
 )
 
 
-def _not_applied(new: Props, manager: str, error: ApiError) -> str:
+def _not_applied(new: Props, manager: str, error: KubernetesApiError) -> str:
     reported = f'the Kubernetes API server reported that "{_id(new)}" failed to fully initialize or become live: '
     if error.reason != "Conflict" or not error.causes:
         return f"{reported}{error}"

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sandbox.plugins.kubernetes.client import ApiError, Client
+from sandbox.plugins.kubernetes.client import Client, KubernetesApiError
 from sandbox.plugins.provider import Host, ProviderError
 from sandbox.plugins.values import Props, get, get_map, get_maps
 
@@ -75,7 +75,7 @@ def _claim(client: Client, live: Props) -> Progress:
     if phase == "Pending" and name:
         try:
             storage_class = client.get(client.kind("storage.k8s.io/v1", "StorageClass"), None, name)
-        except ApiError as error:
+        except KubernetesApiError as error:
             # Without the right to read the class its mode stays unknown, as in the official plugin.
             return Progress(False, (f"the claim is {phase} and its StorageClass {name} cannot be read: {error}",))
         if get(storage_class, "volumeBindingMode") == "WaitForFirstConsumer":

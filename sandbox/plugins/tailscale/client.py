@@ -17,7 +17,7 @@ HUJSON = "application/hujson"
 _JSON = "application/json"
 
 
-class ApiError(ProviderError):
+class TailscaleApiError(ProviderError):
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
         self.status = status
@@ -34,7 +34,7 @@ class Credentials:
 
 
 class Client:
-    """Thread-safe; raises ApiError for a refusal, ProviderError when the server cannot be reached."""
+    """Thread-safe; raises TailscaleApiError for a refusal, ProviderError when the server cannot be reached."""
 
     def __init__(self, base_url: str, tailnet: str, credentials: Credentials, user_agent: str) -> None:
         self._base = base_url.rstrip("/")
@@ -72,7 +72,7 @@ class Client:
         except urllib3.exceptions.HTTPError as error:
             raise ProviderError(_unreachable(method, url, error)) from error
         if response.status >= 300:
-            raise ApiError(response.status, f"{method} {path}: {_message(response.data)} ({response.status})")
+            raise TailscaleApiError(response.status, f"{method} {path}: {_message(response.data)} ({response.status})")
         return response.data
 
     def _authorization(self) -> str:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from components.tailnet import hujson
 from sandbox.plugins.changes import Change, changes
 from sandbox.plugins.provider import Diff, Failure, Live, Provider, ProviderError, Resource
-from sandbox.plugins.tailscale import resources, trust
+from sandbox.plugins.tailscale import resources, trust_credentials
 from sandbox.plugins.tailscale.client import Client, Credentials
 from sandbox.plugins.values import UNKNOWN, Path, Props, get_maps, has_unknown, is_list
 
@@ -27,8 +27,8 @@ class Tailscale(Provider):
     kinds: ClassVar[Mapping[str, type[resources.Kind]]] = {
         "tailscale:index/acl:Acl": resources.Acl,
         "tailscale:index/dnsPreferences:DnsPreferences": resources.DnsPreferences,
-        "tailscale:index/federatedIdentity:FederatedIdentity": trust.FederatedIdentity,
-        "tailscale:index/oauthClient:OauthClient": trust.OauthClient,
+        "tailscale:index/federatedIdentity:FederatedIdentity": trust_credentials.FederatedIdentity,
+        "tailscale:index/oauthClient:OauthClient": trust_credentials.OauthClient,
         "tailscale:index/tailnetKey:TailnetKey": resources.TailnetKey,
         "tailscale:index/tailnetSettings:TailnetSettings": resources.TailnetSettings,
     }

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from components.tailnet import hujson
 from sandbox.plugins.provider import Failure, Live, ProviderError
-from sandbox.plugins.tailscale.client import ApiError, Client
+from sandbox.plugins.tailscale.client import Client, TailscaleApiError
 from sandbox.plugins.values import UNKNOWN, Props, get_map
 
 _MAX_EXPIRY = 7_776_000
@@ -70,7 +70,7 @@ class Acl(Kind):
     def create(cls, client: Client, new: Props) -> tuple[str, Props]:
         try:
             client.set_policy(new["acl"], only_if_default=not new.get("overwriteExistingContent"))
-        except ApiError as error:
+        except TailscaleApiError as error:
             if error.status != 412:
                 raise
             raise ProviderError(
@@ -186,7 +186,7 @@ class TailnetKey(Kind):
     def read(cls, client: Client, id: str, old: Props, state: Props) -> Live | None:
         try:
             found = get_map(client.json("GET", f"keys/{id}"))
-        except ApiError as error:
+        except TailscaleApiError as error:
             if error.status != 404:
                 raise
             # A key that was used up or revoked goes away after a while; it stays in the state, as invalid.
@@ -197,7 +197,7 @@ class TailnetKey(Kind):
     def delete(cls, client: Client, id: str, state: Props) -> None:
         try:
             client.json("DELETE", f"keys/{id}")
-        except ApiError as error:
+        except TailscaleApiError as error:
             if error.status != 404:
                 raise
 

@@ -11,7 +11,7 @@ from pydantic.alias_generators import to_camel
 from sandbox.errors import SandboxError
 from sandbox.home import write_private
 
-NOTES_FILE: Final = "adapter.json"
+RECORDS_FILE: Final = "adapter.json"
 CREDENTIALS_FILE: Final = "credentials.json"
 
 
@@ -50,7 +50,7 @@ class Settings(BaseModel):
     https_enabled: bool = False
 
 
-class KeyNote(BaseModel):
+class KeyRecord(BaseModel):
     """One auth key's words and times. `expires` and `revoked` are kept here: headscale revokes by moving its expiry."""
 
     description: str = ""
@@ -60,7 +60,7 @@ class KeyNote(BaseModel):
     revoked: str | None = None
 
 
-class TrustNote(BaseModel):
+class TrustRecord(BaseModel):
     """One OAuth client or federated identity; of a client's secret only a digest."""
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
@@ -78,19 +78,19 @@ class TrustNote(BaseModel):
     secret_sha256: str | None = None
 
 
-class Notes(BaseModel):
+class Records(BaseModel):
     """`policy` is the text exactly as it was sent; None is the hosted default."""
 
     policy: str | None = None
     magic_dns: bool = True
     nameservers: list[str] = []
     settings: Settings = Settings()
-    keys: dict[str, KeyNote] = {}
-    trust: dict[str, TrustNote] = {}
+    keys: dict[str, KeyRecord] = {}
+    trust: dict[str, TrustRecord] = {}
 
     @classmethod
-    def read(cls, home: Path) -> "Notes":
-        path = home / NOTES_FILE
+    def read(cls, home: Path) -> "Records":
+        path = home / RECORDS_FILE
         if not path.exists():
             return cls()
         try:
@@ -100,4 +100,4 @@ class Notes(BaseModel):
         return cls.model_validate(raw)
 
     def write(self, home: Path) -> None:
-        write_private(home / NOTES_FILE, self.model_dump_json(indent=1))
+        write_private(home / RECORDS_FILE, self.model_dump_json(indent=1))

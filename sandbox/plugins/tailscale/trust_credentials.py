@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from sandbox.plugins.provider import Failure, Live
-from sandbox.plugins.tailscale.client import ApiError, Client
+from sandbox.plugins.tailscale.client import Client, TailscaleApiError
 from sandbox.plugins.tailscale.resources import Kind
 from sandbox.plugins.values import UNKNOWN, Props, get_map, is_list
 
@@ -44,7 +44,7 @@ class OauthClient(Kind):
     def read(cls, client: Client, id: str, old: Props, state: Props) -> Live | None:
         try:
             found = get_map(client.json("GET", f"keys/{id}"))
-        except ApiError as error:
+        except TailscaleApiError as error:
             if error.status != 404:
                 raise
             return None
@@ -55,7 +55,7 @@ class OauthClient(Kind):
     def delete(cls, client: Client, id: str, state: Props) -> None:
         try:
             client.json("DELETE", f"keys/{id}")
-        except ApiError as error:
+        except TailscaleApiError as error:
             if error.status != 404:
                 raise
 
