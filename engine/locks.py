@@ -1,4 +1,4 @@
-"""Who is updating a stack: the file backend's lock, and whether its owner still lives."""
+"""Reads the file backend's lock on a stack, and tells a live owner from a dead one."""
 
 import json
 from collections.abc import Callable
@@ -17,7 +17,7 @@ class UpdateLock:
     hostname: str
 
     def stale(self, hostname: str, is_engine: Callable[[int], bool]) -> bool:
-        """Whether its process is gone, or its number belongs to something that is not an engine."""
+        """True when its process is gone, or its number belongs to something that is not an engine."""
         return self.hostname == hostname and not is_engine(self.pid)
 
 
@@ -37,6 +37,6 @@ def locks(state: Path, project: str, stack: str) -> list[UpdateLock]:
 
 
 def runs_engine(pid: int) -> bool:
-    """Whether this process is a pulumi CLI."""
+    """True for the process of a pulumi CLI."""
     program = executable(pid) if pid else None
     return program is not None and program.name == "pulumi"

@@ -58,7 +58,7 @@ def executable(pid: int) -> Path | None:
 
 
 def replaced(pid: int) -> bool:
-    """Whether another file has taken the place of the one that the process runs."""
+    """True when another file has taken the place of the one that the process runs."""
     try:
         return str(Path(f"/proc/{pid}/exe").readlink()).endswith(_DELETED)
     except OSError:

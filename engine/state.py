@@ -1,4 +1,4 @@
-"""What a stack's state file says, without starting an engine. Secrets in it are ciphertext and stay so."""
+"""Reads a stack's state file without starting an engine. Secrets in it are ciphertext and stay so."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ HIDDEN: Final = "[secret]"
 
 
 def pending(state: Path, project: str, stack: str) -> bool:
-    """Whether an update was cut off in the middle of an operation."""
+    """True when an update was cut off in the middle of an operation."""
     return bool(_latest(state, project, stack).get("pending_operations"))
 
 

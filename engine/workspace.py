@@ -1,4 +1,4 @@
-"""Where a stack's engine keeps its files, and what surrounds its processes."""
+"""The files of a stack's engine, and the environment of its processes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

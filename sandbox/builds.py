@@ -60,7 +60,7 @@ class Running:
             )
 
     def done(self) -> bool:
-        """Whether it has ended well; one that failed raises."""
+        """True once it has ended well; one that failed raises."""
         if self.process.poll() is None:
             return False
         if self.process.returncode != 0:

@@ -55,7 +55,7 @@ def main() -> None:
 
 
 def explained(error: Exception) -> tuple[str, str]:
-    """What to say about an exception that nobody expected, and what to do next; its details go to a file."""
+    """Describes an exception that nobody expected, and the next step; its details go to a file."""
     try:
         logs = Home.from_env().logs
     except Exception:  # it may be the one that failed
@@ -63,7 +63,7 @@ def explained(error: Exception) -> tuple[str, str]:
     log = record(error, logs)
     said = " ".join(str(error).split())[:300]
     if isinstance(error, OSError) and error.filename:
-        return f"{error.filename}: {error.strerror}", f"Mend that, then run the command again. Details: {log}"
+        return f"{error.filename}: {error.strerror}", f"Fix that, then run the command again. Details: {log}"
     return (
         f"{described(error)}{f': {said}' if said else ''}",
         f"This was not expected. Run the command again; if that does not help, report it with {log}",

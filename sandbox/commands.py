@@ -25,7 +25,7 @@ class Package:
     uses: tuple[Use, ...] = ()
 
     def absent(self) -> bool:
-        """Whether the machine lacks any of it."""
+        """True when the machine lacks any of it."""
         found = all(shutil.which(command) for command in self.commands)
         return not (found and all(path.exists() for path in self.files))
 

@@ -174,7 +174,7 @@ def simulated_node() -> Object:
 
 
 def furnish(home: Home, simulated: bool, seconds: float = 60.0) -> None:
-    """What every program may count on: the API, the default storage class, and a simulated node where one is wanted."""
+    """Brings up the API, the default storage class, and a simulated node where one is wanted."""
     deadline = time.monotonic() + seconds
     with Api(home.kubeconfig, timeout=5) as api:
         while not _ready(api):

@@ -1,4 +1,4 @@
-"""Where one sandbox keeps everything: fixed places, ports chosen once, and the lock that lets one command change it."""
+"""One sandbox's directory: fixed places, ports chosen once, and the lock that lets one command change it."""
 
 import contextlib
 import fcntl

@@ -74,7 +74,7 @@ class Api:
             _body(response)
 
     def watch(self, path: str, seconds: int = 300) -> Iterator[Object]:
-        """What is there and every change of it, for so long; deletions are left out."""
+        """Every object that is there and every change of one, for so long; deletions are left out."""
         query = {"watch": "true", "timeoutSeconds": str(seconds)}
         with self._http.stream("GET", path, params=query, timeout=httpx.Timeout(10, read=seconds + 10)) as response:
             response.raise_for_status()

@@ -1,4 +1,4 @@
-"""What the machine must give before anything is built: what can be installed is, and all that is lacking is said at once."""
+"""Checks the machine before anything is built: installs what it can, and reports everything that is missing at once."""
 
 import os
 import shutil
@@ -32,7 +32,7 @@ _STEP = Callable[[], object]
 
 
 class Lacks(SandboxError):
-    """Everything that this machine lacks, each with its mend."""
+    """Everything that this machine lacks, each with its hint."""
 
     def __init__(self, lacks: Sequence[SandboxError]) -> None:
         super().__init__(

@@ -1,4 +1,4 @@
-"""What runs beside the control plane, in order; a real node's parts (sandbox/node/runtime.py) join this list."""
+"""The parts that run beside the control plane, in order; a real node's (sandbox/node/runtime.py) join this list."""
 
 import sys
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ def _python(*arguments: str) -> Sequence[str]:
 
 
 def common(home: Home, config: headscale.HeadscaleConfig) -> list[Part]:
-    """What every world has, whatever its node."""
+    """The parts of every world, whatever its node."""
     ours = {"PYTHONPATH": str(REPO)}
     return [
         Part("headscale", headscale.command(home.bin, home.tailnet), health_url=config.health_url),

@@ -1,4 +1,4 @@
-"""Which processes belong to this world, by the mark in their environment."""
+"""Finds the processes of this world by the mark in their environment."""
 
 import os
 from pathlib import Path
@@ -8,7 +8,7 @@ from sandbox.home import MARKER, Home
 
 
 def belongs(pid: int, world: str) -> bool:
-    """Whether the process was started with this world's marker in its environment."""
+    """True when the process was started with this world's marker in its environment."""
     try:
         environment = Path(f"/proc/{pid}/environ").read_bytes()
     except OSError:

@@ -81,7 +81,7 @@ def growth(claim: Object) -> str | None:
 
 
 def released(volume: Object) -> bool:
-    """Whether a volume of ours has lost its claim and may go with its data."""
+    """True when a volume of ours has lost its claim and may go with its data."""
     ours = volume["metadata"].get("annotations", {}).get(PROVISIONED_BY) == PROVISIONER
     return (
         ours

@@ -1,4 +1,4 @@
-"""Which pulumi CLI and which provider plugins the sandbox runs: the official ones where they are to be had."""
+"""Chooses the pulumi CLI and the provider plugins: the official ones where they are installed or can be downloaded."""
 
 import os
 import sys

@@ -19,7 +19,7 @@ POLICY_PACK = REPO / "policies" / "pulumi-analyzer-policy-openclaw-tailnet"
 
 @dataclass(frozen=True)
 class Machine:
-    """Where this sandbox's cluster and tailnet API are. The only place that knows the program's words for them."""
+    """The addresses of this sandbox's cluster and tailnet API. The only place that knows the program's words for them."""
 
     kubeconfig: Path
     api_url: str
@@ -42,7 +42,7 @@ class Machine:
 
 
 def workspace(home: Home) -> Workspace:
-    """Where the engine works in a sandbox. Its plugins were chosen before (sandbox/pulumi_tools.py)."""
+    """The engine's workspace in a sandbox. Its plugins were chosen before (sandbox/pulumi_tools.py)."""
     home.secret("passphrase")
     return Workspace(
         state=home.state,

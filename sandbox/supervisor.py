@@ -33,7 +33,7 @@ class Part:
 
     @property
     def condition(self) -> str:
-        """What process-compose waits for before it starts a part that comes after this one."""
+        """The condition that process-compose waits for before it starts a part that comes after this one."""
         if self.health_url:
             return "process_healthy"
         return "process_log_ready" if self.ready_line else "process_started"
@@ -41,7 +41,7 @@ class Part:
 
 @dataclass(frozen=True)
 class State:
-    """What process-compose says of one part."""
+    """The state of one part, as process-compose reports it."""
 
     running: bool
     ready: bool

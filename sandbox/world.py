@@ -47,7 +47,7 @@ def building(message: str, left: float) -> None:
 
 @dataclass(frozen=True)
 class People:
-    """What the tailnet must know before a policy can name it."""
+    """The tailnet's domain, and the people that a policy can name."""
 
     domain: str
     logins: tuple[str, ...]
@@ -93,7 +93,7 @@ class World:
         if reason is None:
             return cls(home, real=True), "real node: pods run in containerd on this machine"
         if wanted == "real":
-            raise SandboxError(f"there can be no real node: {reason}", "Mend that, or set SANDBOX_NODE=auto")
+            raise SandboxError(f"there can be no real node: {reason}", "Fix that, or set SANDBOX_NODE=auto")
         return cls(home), f"simulated node (kwok), because {reason}: pods are played, not run"
 
     @property

@@ -1,4 +1,4 @@
-"""What the node's parts are configured with. Pure: the same layout gives the same text."""
+"""Configuration files of the node's parts. Pure: the same layout gives the same text."""
 
 import json
 from typing import Any, Final

@@ -88,7 +88,7 @@ class Recipe:
 
 
 def recipes(wanted: Images, home: Home) -> list[Recipe]:
-    """What the program deploys with these settings (`Images()`: its defaults), and the pause image."""
+    """Recipes of the images that the program deploys with these settings (`Images()`: its defaults), and of the pause image."""
     return [pause(), tailscale(wanted.tailscale, home.bin), openclaw(wanted.gateway)]
 
 
@@ -222,7 +222,7 @@ def first(wanted: Images) -> list[Recipe]:
 
 
 def missing(home: Home) -> bool:
-    """Whether one of the layers of `first` is still to be made."""
+    """True when one of the layers of `first` is still to be made."""
     store = Store(directory(home) / "blobs")
     return any(_made(home, store, step) is None for recipe in first(Images()) for step in recipe.steps)
 
@@ -306,7 +306,7 @@ def _run(command: Sequence[str], work: Path, what: str) -> None:
     result = subprocess.run(command, cwd=work, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if result.returncode != 0:
         tail = " | ".join([*result.stdout.splitlines(), *result.stderr.splitlines()][-4:])
-        raise SandboxError(f"{what} failed: {tail}", "Mend that, then run the command again")
+        raise SandboxError(f"{what} failed: {tail}", "Fix that, then run the command again")
 
 
 def _key(*inputs: str) -> str:

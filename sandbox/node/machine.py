@@ -1,4 +1,4 @@
-"""What a node takes from its machine and gives back: kernel settings, control groups, mounts, processes."""
+"""Takes from the machine, and gives back, all that a node needs of it: kernel settings, control groups, mounts, processes."""
 
 import contextlib
 import json
@@ -213,7 +213,7 @@ def remove_tree(directory: Path) -> None:
 
 
 def remove_strays(containerd_state: Path, pod_logs: Path) -> None:
-    """What shims, CNI and the kubelet keep at places that cannot be moved. By our containers' ids: call it while they
+    """Removes the files of shims, CNI and the kubelet that cannot be moved. By our containers' ids: call it while they
     are still on record in containerd's state directory, and when their processes have ended."""
     bundles = list(containerd_state.glob("io.containerd.runtime.v2.task/*/*"))
     for bundle in bundles:

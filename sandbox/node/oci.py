@@ -46,7 +46,7 @@ class Store:
         return self.path(blob).is_file() and self.path(blob).stat().st_size == blob.size
 
     def partial(self) -> list[Path]:
-        """What a killed process left half written; anybody else's current writing too, so hold a lock."""
+        """Removes half-written files of a killed process; anybody else's current writing too, so hold a lock."""
         return list(self.directory.glob(f"{_PARTIAL}*"))
 
     def add(self, write: Callable[[IO[bytes]], None]) -> Blob:

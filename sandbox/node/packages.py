@@ -18,7 +18,7 @@ _SHIM: Final = "containerd-shim-runc-v2"
 
 
 def directory(home: Home) -> Path:
-    """Where they are unpacked: beside the built tools, for all sandboxes that share those."""
+    """The directory in which they are unpacked: beside the built tools, for all sandboxes that share those."""
     return home.bin.parent / "packages"
 
 

@@ -32,7 +32,7 @@ _NO_REGISTRY = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_
 
 
 def egress_allowed() -> bool:
-    """Whether pods and devices may leave this machine."""
+    """True when pods and devices may leave this machine."""
     return os.environ.get("SANDBOX_EGRESS", "") == "1"
 
 

@@ -1,4 +1,4 @@
-"""What differs between two sets of inputs, path by path, as the engine's detailed diff wants it."""
+"""The differences between two sets of inputs, path by path, as the engine's detailed diff wants them."""
 
 import re
 from collections.abc import Iterable
@@ -29,7 +29,7 @@ class Change:
         return text
 
     def touches(self, pattern: Path) -> bool:
-        """Whether the change is at, under or above `pattern`; "*" in a pattern stands for any key."""
+        """True when the change is at, under or above `pattern`; "*" in a pattern stands for any key."""
         return all(ours == theirs or theirs == "*" for ours, theirs in zip(self.path, pattern, strict=False))
 
 

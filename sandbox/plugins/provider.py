@@ -1,4 +1,4 @@
-"""What a stand-in implements: typed methods over plain values. The shell (server.py) does the protocol around them."""
+"""The interface of a stand-in: typed methods over plain values. The servicer (server.py) does the protocol around them."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Sequence
@@ -32,7 +32,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Resource:
-    """Which resource a call is about. `timeout` in seconds is the resource's customTimeouts, 0 when it has none."""
+    """The resource of a call. `timeout` in seconds is the resource's customTimeouts, 0 when it has none."""
 
     urn: str
     type: str
@@ -52,7 +52,7 @@ class Diff:
 
 @dataclass(frozen=True)
 class Live:
-    """What Read found: the inputs that would lead to it, and the outputs."""
+    """The result of Read: the inputs that would lead to it, and the outputs."""
 
     id: str
     inputs: Props

@@ -1,4 +1,4 @@
-"""What every call of the adapter shares: the request as its handlers see it, and errors in the hosted API's shape."""
+"""The parts that every call of the adapter shares: the request as handlers see it, and errors in the hosted API's shape."""
 
 import json
 import threading

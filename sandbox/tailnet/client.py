@@ -28,7 +28,7 @@ class User(_Answer):
 
     @property
     def tokens(self) -> set[str]:
-        """How a policy may write this user (headscale strips one trailing @)."""
+        """The ways in which a policy may write this user (headscale strips one trailing @)."""
         return {token for token in (self.name, self.email, f"{self.name}@") if "@" in token}
 
 
@@ -72,7 +72,7 @@ class HeadscaleError(Exception):
 
 
 class Control(Protocol):
-    """What the adapter needs of a control server."""
+    """The calls of a control server that the adapter needs."""
 
     def users(self) -> list[User]: ...
     def create_user(self, name: str, email: str) -> User: ...

@@ -50,7 +50,7 @@ class Relay:
 
 @dataclass(frozen=True)
 class HeadscaleConfig:
-    """What differs between sandboxes. Devices reach the control server at `url`.
+    """The settings that differ between sandboxes. Devices reach the control server at `url`.
 
     `metrics_port` 0: none (metrics and debug pages know no password: they stay on loopback). Remote gRPC is off.
     """
@@ -121,7 +121,7 @@ def command(bin_dir: Path, home: Path) -> list[str]:
 
 @dataclass(frozen=True)
 class HeadscaleEndpoint:
-    """What the configuration in a directory says to those who come later."""
+    """The addresses of a headscale, read from its configuration."""
 
     url: str
     base_domain: str

@@ -36,7 +36,7 @@ class Trust(Body):
 
 
 def asked_for(content: bytes) -> bool:
-    """Whether a request to make a key is for one of these."""
+    """True when a request to make a key is for one of these."""
     try:
         return json.loads(content)["keyType"] in ("client", "federated")
     except (ValueError, KeyError, TypeError):

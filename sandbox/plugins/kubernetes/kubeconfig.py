@@ -1,4 +1,4 @@
-"""Where the API server is and who we are there, from a kubeconfig's content or path."""
+"""Reads the API server's address, and our identity there, from a kubeconfig's content or path."""
 
 import base64
 import os

@@ -36,7 +36,7 @@ def imported(live: Props) -> Props:
 
 
 def never_applied(existing: Props) -> bool:
-    """Whether the object is still as it was created, or nobody is known to manage it: a preview then forces."""
+    """True when the object is still as it was created, or nobody is known to manage it: a preview then forces."""
     fields = get_maps(existing, "metadata", "managedFields")
     return not fields or any(_created(entry) for entry in fields)
 

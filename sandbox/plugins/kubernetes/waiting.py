@@ -36,7 +36,7 @@ def until(host: Host, timeout: float, poll: Callable[[], bool], on_wait: Callabl
 
 
 def progress(client: Client, live: Props) -> Progress:
-    """How far the object is. Kinds we do not wait for are ready at once."""
+    """The progress of an object. Kinds that we do not wait for are ready at once."""
     match (live.get("apiVersion"), live.get("kind")):
         case ("apps/v1", "Deployment"):
             return _deployment(live)
@@ -122,7 +122,7 @@ def _container(status: Props, sidecar_ok: bool) -> str:
 
 
 def deletion_reasons(live: Props) -> list[str]:
-    """What still holds an object that is being deleted."""
+    """The conditions and finalizers that still hold an object that is being deleted."""
     conditions = [c["message"] for c in get_maps(live, "status", "conditions") if c.get("status") == "True"]
     finalizers: list[str] = get(live, "metadata", "finalizers") or []
     return [*conditions, *([f"finalizers: {', '.join(finalizers)}"] if finalizers else [])]

@@ -24,7 +24,7 @@ class Kind:
 
     @classmethod
     def equal(cls, key: str, old: Props, new: Props) -> bool:
-        """Whether a difference of this input means nothing."""
+        """True when a difference of this input means nothing."""
         return False
 
     @classmethod
@@ -45,7 +45,7 @@ class Kind:
 
     @classmethod
     def update(cls, client: Client, id: str, new: Props) -> Props:
-        """What the API says of it that is no input."""
+        """The properties that the API reports and that are no inputs."""
         cls.create(client, new)
         return {}
 
@@ -209,7 +209,7 @@ class TailnetKey(Kind):
 
 
 def _same_policy(first: str, second: str) -> bool:
-    """Whether only the formatting differs. Order matters, and so do comments."""
+    """True when only the formatting differs. Order matters, and so do comments."""
     try:
         plain = [json.dumps(hujson.loads(text)) for text in (first, second)]
     except ValueError:
