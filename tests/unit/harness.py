@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pulumi.runtime
+from configs import secrets_of
 from graph import Graph
 from pulumi.runtime.mocks import MockSettings
 from pulumi.runtime.settings import configure, reset_options
@@ -39,14 +40,17 @@ def run_program(
     preview: bool = False,
     live: str | Exception | None = None,
     devices: Sequence[Mapping[str, Any]] | Exception = (),
+    plain: bool = False,
 ) -> Graph:
     """What `__main__.py` declares with this configuration. Its errors are raised, as the engine would show them.
 
     `live` is the tailnet's policy (None: it gives what the configuration asks for), `devices` are its devices with the
-    API's keys; an exception is the error of asking for them.
+    API's keys; an exception is the error of asking for them. The configuration's secrets are encrypted, unless it is `plain`.
     """
     tailnet = TailnetApi(wanted_policy(config) if live is None else live, devices)
-    return run(lambda: runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__"), config, stack, preview, tailnet)
+    return run(
+        lambda: runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__"), config, stack, preview, tailnet, plain
+    )
 
 
 def wanted_policy(config: Config) -> str:
@@ -64,6 +68,7 @@ def run(
     stack: str = "test",
     preview: bool = False,
     tailnet: TailnetApi = SILENT,
+    plain: bool = False,
 ) -> Graph:
     """What a function declares. With `preview`, what only an API could tell is unknown."""
     # A thread of its own has its own event loop and context: the SDK keeps root stack, settings and configuration there.
@@ -72,7 +77,7 @@ def run(
 
     def work() -> None:
         try:
-            result.set_result(_run(program, config or {}, stack, preview, tailnet))
+            result.set_result(_run(program, config or {}, stack, preview, tailnet, plain))
         except BaseException as error:
             result.set_exception(error)
 
@@ -80,7 +85,9 @@ def run(
     return result.result()
 
 
-def _run(program: Callable[[], object], config: Config, stack: str, preview: bool, tailnet: TailnetApi) -> Graph:
+def _run(
+    program: Callable[[], object], config: Config, stack: str, preview: bool, tailnet: TailnetApi, plain: bool
+) -> Graph:
     graph = Graph()
     monitor: Any = RecordingMonitor(graph, preview, tailnet)  # the SDK's own mocks have no types
     hooks: Any = HookLog(graph)
@@ -101,7 +108,11 @@ def _run(program: Callable[[], object], config: Config, stack: str, preview: boo
                 callbacks=hooks,
             )
         )
-        pulumi.runtime.set_all_config({f"{PROJECT}:{key}": json.dumps(value) for key, value in config.items()}, [])
+        # As the engine says it: which top keys hold something encrypted.
+        encrypted = [f"{PROJECT}:{key}" for key, value in config.items() if secrets_of(value) and not plain]
+        pulumi.runtime.set_all_config(
+            {f"{PROJECT}:{key}": json.dumps(value) for key, value in config.items()}, encrypted
+        )
         loop.run_until_complete(run_in_stack(lambda: _without_result(program)))
     finally:
         loop.close()
