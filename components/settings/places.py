@@ -40,7 +40,8 @@ class Place:
 
 def place_of(root: str, model: type[BaseModel], location: Sequence[str | int]) -> Place:
     """The place that pydantic names by a location below the model, whose own path is `root`."""
-    path, here = root, model
+    path: str = root
+    here: Any = model
     for part in location:
         if part == "[key]":
             continue

@@ -17,9 +17,8 @@ from hypothesis import strategies as st
 from invariants_nodes import plist_of
 
 from components.nodes import linux, mac, mobile, quoting
-from components.settings import Instance, Node, Settings, Tailnet
+from components.settings import Instance, Node, Settings
 from components.settings.load import parse
-from components.settings.models import Gateway, Sidecar
 
 HOSTILE = [
     *(
@@ -81,21 +80,11 @@ hostile = st.sampled_from(HOSTILE) | st.text(string.printable, max_size=30).map(
 
 def world(text: str) -> tuple[Node, Instance, Settings]:
     """A node, its gateway and the stack with this text wherever a person may write one, unchecked."""
-    (instance,) = parse({"tailnet": {"name": "a.b"}, "instances": [{"id": "home", "people": ["a@b.c"]}]}).instances
-    instance = instance.model_copy(
-        update={
-            "people": (text,),
-            "namespace": text,
-            "tailscale": Sidecar.model_construct(**{**dict(Sidecar()), "hostname": text}),
-            "gateway": Gateway.model_construct(**dict(Gateway())),
-        }
-    )
-    made = Settings.model_construct(
-        **{
-            **dict(parse({"tailnet": {"name": "a.b"}, "instances": [{"id": "home", "people": ["a@b.c"]}]})),
-            "tailnet": Tailnet.model_construct(**{**dict(Tailnet(name="a.b")), "name": text, "login_server": text}),
-        }
-    )
+    made = parse({"tailnet": {"name": "a.b"}, "instances": [{"id": "home", "people": ["a@b.c"]}]})
+    (instance,) = made.instances
+    sidecar = instance.tailscale.model_copy(update={"hostname": text})
+    instance = instance.model_copy(update={"people": (text,), "namespace": text, "tailscale": sidecar})
+    made = made.model_copy(update={"tailnet": made.tailnet.model_copy(update={"name": text, "login_server": text})})
     node = Node(id="build", kind="linux", gateway="home").model_copy(
         update={"id": text, "hostname": text, "commands": (text, "system.run")}
     )

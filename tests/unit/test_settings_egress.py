@@ -247,8 +247,8 @@ def test_pieces_of_ipv6_and_of_its_ipv4_are_refused_too() -> None:
     translated = [f"64:ff9b::{first:x}00:0/104" for first in range(20, 60)]
     for cidrs in (pieces, translated, [*translated, "10.0.0.0/8"]):
         assert len(lines(with_egress(*cidrs))) == 1
-    pod = {"id": "p", "kind": "kubernetes", "gateway": "home", "kubernetes": with_egress(*pieces)["instances"][0]}
-    pod["kubernetes"] = {"extraEgress": pod["kubernetes"]["extraEgress"]}
+    rules = with_egress(*pieces)["instances"][0]["extraEgress"]
+    pod: Raw = {"id": "p", "kind": "kubernetes", "gateway": "home", "kubernetes": {"extraEgress": rules}}
     (line,) = lines({**smallest(), "nodes": [pod]})
     assert line.startswith("nodes[0].kubernetes.extraEgress ")
 
