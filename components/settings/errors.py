@@ -13,7 +13,7 @@ from typing import Final
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from components.settings.places import HIDDEN, Place, known_words, place_of
+from components.settings.places import HIDDEN, Place, place_of
 from components.settings.vocabulary import is_spelling_of, nearest
 
 # A longer list helps nobody; the first of each kind tell what to do about the others.
@@ -71,8 +71,8 @@ def _lines(problems: tuple[Problem, ...]) -> Iterator[str]:
         yield f"and {more} more problems, of other kinds"
 
 
-def problems_of(root: str, model: type[BaseModel], error: ValidationError) -> list[Problem]:
-    """The problems of one failed model, in words that name the mend."""
+def problems_of(root: str, model: type[BaseModel], error: ValidationError, words: Iterable[str]) -> list[Problem]:
+    """The problems of one failed model, in words that name the mend. `words`: all keys that there are, here or elsewhere."""
     found: dict[str, Problem] = {}
     unknown: Counter[tuple[str, str]] = Counter()
     details = error.errors(include_url=False)
@@ -84,7 +84,7 @@ def problems_of(root: str, model: type[BaseModel], error: ValidationError) -> li
         # A key that is no text is none of ours either.
         if detail["type"] in ("extra_forbidden", "invalid_key"):
             place = place_of(root, model, detail["loc"][:-1])
-            path, message = unknown_key(place.path, str(detail["loc"][-1]), place.keys, known_words(model))
+            path, message = unknown_key(place.path, str(detail["loc"][-1]), place.keys, words)
             unknown[path, message] += 1
         else:
             place = place_of(root, model, detail["loc"])

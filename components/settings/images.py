@@ -55,7 +55,8 @@ def openclaw_version(image: str) -> str | None:
 def tailscale_version(image: str) -> str | None:
     """The version of the Debian package of the Tailscale in an image by its tag; None when the tag does not tell."""
     match = _TAILSCALE.fullmatch(tag_of(image))
-    return match[1] if match else None
+    # An odd second number is a version that is never released.
+    return match[1] if match and int(match[1].split(".")[1]) % 2 == 0 else None
 
 
 ImageRef = Annotated[Text, AfterValidator(_image)]

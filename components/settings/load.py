@@ -12,6 +12,7 @@ from components.settings.errors import Problem, SettingsError, problems_of, unkn
 from components.settings.models import Cluster, Images, Instance, Tailnet
 from components.settings.node_checks import check_nodes
 from components.settings.nodes import Node
+from components.settings.places import known_words
 from components.settings.plain_text import plain_secrets
 from components.settings.stack import Settings
 
@@ -27,7 +28,7 @@ def load() -> Settings:
     import pulumi.runtime.config as runtime_config
 
     given: dict[str, Any] = {**runtime_config.get_config_env(), **runtime_config.CONFIG.get()}
-    own = {key.removeprefix(f"{PROJECT}:"): value for key, value in given.items() if key.startswith(f"{PROJECT}:")}
+    own = [key.removeprefix(f"{PROJECT}:") for key in given if key.startswith(f"{PROJECT}:")]
     encrypted = runtime_config.get_config_secret_keys_env()
     plain = {
         key
@@ -35,8 +36,11 @@ def load() -> Settings:
         if f"{PROJECT}:{key}" not in encrypted and not runtime_config.is_config_secret(f"{PROJECT}:{key}")
     }
     problems: list[Problem] = []
-    # Unknown keys are only counted: what they hold is nobody's business.
-    raw = {key: _decoded(key, value, problems) if key in KEYS else None for key, value in own.items()}
+    # What an unknown key holds is nobody's business.
+    raw = {
+        key: _decoded(key, runtime_config.get_config(f"{PROJECT}:{key}"), problems) if key in KEYS else None
+        for key in own
+    }
     return _parsed(raw, plain, problems)
 
 
@@ -102,7 +106,7 @@ def _unknown(keys: Iterable[object]) -> list[Problem]:
         if key in KEYS:
             continue
         text = str(key)
-        path, message = unknown_key("", text, KEYS)
+        path, message = unknown_key("", text, KEYS, known_words(Settings))
         if text.startswith(tuple(f"{known}{mark}" for known in KEYS for mark in ".[")):
             path, message = "<key>", "is a path, and was set as a key. Set it again with `pulumi config set --path`."
         found[message] = found.get(message, 0) + 1
@@ -139,5 +143,5 @@ def _part(model: type[M], path: str, value: object, problems: list[Problem]) -> 
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        problems += problems_of(path, model, error)
+        problems += problems_of(path, model, error, known_words(Settings))
         return None

@@ -46,7 +46,9 @@ def _text(value: object) -> str:
 
 
 def _visible_ascii(value: str) -> str:
-    if not value or not value.isascii():
+    if not value:
+        raise ValueError("is empty. Write it, or remove the key")
+    if not value.isascii():
         raise ValueError("is not usable. Write Latin letters, digits and signs, without blanks")
     return value
 

@@ -91,7 +91,7 @@ def _dns_name(value: str) -> str:
 
 def _object_name(value: str) -> str:
     if len(value) > 253 or (_LABEL.fullmatch(value) is None and _DNS_NAME.fullmatch(value) is None):
-        raise ValueError("is not the name of a Kubernetes object. Use a-z, 0-9, - and .")
+        raise ValueError("is not the name of a Kubernetes object. Use a-z, 0-9, dots and dashes")
     return value
 
 
@@ -178,7 +178,7 @@ def _number_as_word(value: object) -> object:
 def _client_id(value: str) -> str:
     if _CLIENT_ID.fullmatch(value) is None or value.startswith(("tskey-", "hskey-")):
         raise ValueError(
-            "is not a client id. Copy the id, not the secret, from the tailnet's trust credentials, without any ?.."
+            "is not a client id. Copy the id, not the secret, from the tailnet's trust credentials, up to any ?"
         )
     return value
 

@@ -247,6 +247,14 @@ def test_a_slip_is_shown_with_the_key_that_was_meant(key: str) -> None:
     assert "Did you mean " in message
 
 
+@pytest.mark.parametrize("key", ["gateway", "tailscale", "modelKeys", "id"])
+def test_a_key_of_another_place_is_shown(key: str) -> None:
+    for config, path in (({**smallest(), key: "hunter2"}, key), (with_tailnet(**{key: 1}), f"tailnet.{key}")):
+        message = refused(config)
+        assert message
+        assert f"\n  {path} is not a known key. " in message
+
+
 def test_a_key_that_was_set_without_path_says_so() -> None:
     message = refused({**smallest(), "tailnet.name": "x"})
     assert message

@@ -224,6 +224,7 @@ TAILSCALE_VERSIONS: dict[str, str | None] = {
     "1.102.3": "1.102.3",
     "v1.102.3-alpine": "1.102.3",
     "v1.102.3-r1": "1.102.3",
+    "v1.103.3": None,
     "v1.103.0-t0123abc": None,
     "v1.103.12-pre1": None,
     "v1.104.0-rc.1": None,
