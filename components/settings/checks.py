@@ -77,10 +77,14 @@ def _duplicates(instances: Mapping[int, Instance]) -> Iterator[Problem]:
         ("tailscale.hostname", "Two devices never share a name: choose another."),
     ):
         seen: dict[str, int] = {}
+        ids: set[str] = set()
         for index, instance in instances.items():
             made = names.of(instance.id, instance.namespace, instance.tailscale.hostname)
             value = {"id": instance.id, "namespace": made.namespace, "tailscale.hostname": made.hostname}[field]
-            if value in seen:
+            # One mistake is one line: the same id also makes the same namespace and hostname.
+            told = field != "id" and value == f"openclaw-{instance.id}" and instance.id in ids
+            ids.add(instance.id)
+            if value in seen and not told:
                 yield Problem(f"instances[{index}].{field}", f'"{value}" is that of instances[{seen[value]}]. {mend}')
             seen.setdefault(value, index)
 

@@ -121,9 +121,10 @@ def _message(detail: ErrorDetails, place: Place) -> str:
         case "too_short":
             return "is empty. Add at least one entry."
         case "model_type" | "dict_type":
-            return "must be an object with keys of its own."
+            known = f" Known here: {', '.join(place.keys)}." if place.keys else ""
+            return f"must be an object with keys of its own.{known}"
         case "tuple_type":
-            return "must be a list."
+            return "must be a list. Begin each entry with a dash."
         case _:
             # Nothing of pydantic's own words: they may quote what was written.
             return "is not usable here. See docs/configuration.md."

@@ -8,7 +8,7 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, BeforeValidator
 
-from components.settings.text import Text
+from components.settings.text import Text, invisible
 
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _DNS_NAME = re.compile(r"([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)(\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)+")
@@ -23,7 +23,7 @@ _CLIENT_ID = re.compile(r"[A-Za-z0-9][-A-Za-z0-9]{0,127}")
 _LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
 
 # A path of some file system. A file's content, or that in base64, is none: it would stand in the state for all to read.
-_PATH = re.compile(r"([A-Za-z]:[\\/]|~|\.{0,2}/)?[\w.@+,=()\\/-]*[\w)]")
+_PATH = re.compile(r"([A-Za-z]:[\\/]|~|\.{0,2}/)?[\w.@+,=()\\/ -]*[\w)]")
 _PATH_MAXIMUM = 1024
 
 # Of a variable that holds a secret one word says so; these begin names that programs obey.
@@ -202,9 +202,15 @@ def _kubeconfig(value: object) -> object:
         raise ValueError(
             "holds a kubeconfig itself, which would stand in the state for all to read. Write a file's path"
         )
-    if isinstance(value, str) and (len(value) > _PATH_MAXIMUM or _PATH.fullmatch(value) is None or _holds_text(value)):
+    if not isinstance(value, str) or (
+        len(value) > _PATH_MAXIMUM
+        or _PATH.fullmatch(value) is None
+        or value.startswith(" ")
+        or invisible(value.replace(" ", ""))
+        or _holds_text(value)
+    ):
         raise ValueError(
-            "is no path of a file. Write one without blanks, such as ~/.kube/config; what the file holds would stand in the "
+            "is no path of a file. Write one, such as ~/.kube/config; what the file holds would stand in the "
             "state for all to read"
         )
     return value
@@ -241,6 +247,6 @@ ProviderKey = Annotated[Text, AfterValidator(_provider_key), Harmless()]
 NodeCommand = Annotated[Text, AfterValidator(_node_command)]
 RotationWord = Annotated[Text, AfterValidator(_word), BeforeValidator(_number_as_word)]
 ClientId = Annotated[Text, AfterValidator(_client_id)]
-FilePath = Annotated[Text, BeforeValidator(_kubeconfig)]
+FilePath = Annotated[str, BeforeValidator(_kubeconfig)]
 LabelKey = Annotated[Text, AfterValidator(_label_key)]
 LabelValue = Annotated[Text, AfterValidator(_label_value)]

@@ -63,6 +63,10 @@ CROSS_CHECKS: dict[str, tuple[Raw, str]] = {
         two({}, {"id": "a", "namespace": "x", "tailscale": {"hostname": "x"}}),
         'instances[1].id "a" is that of instances[0]. Give each instance its own id.',
     ),
+    "duplicate id alone": (
+        two({}, {"id": "a"}),
+        'instances[1].id "a" is that of instances[0]. Give each instance its own id.',
+    ),
     "duplicate namespace": (
         two({}, {"namespace": "openclaw-a"}),
         'instances[1].namespace "openclaw-a" is that of instances[0]. '

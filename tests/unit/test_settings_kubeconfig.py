@@ -34,7 +34,7 @@ NO_PATHS: list[Any] = [
         "$(cat config)",
         "`id`",
         "a\nb",
-        "~/a b",
+        " ~/a",
     ),
     *("-----BEGIN CERTIFICATE-----", "a" * 2000, 5, True, "https://example.com/config", "/a;b", "/a|b", "/a'b", '/a"b'),
 ]
@@ -62,6 +62,7 @@ def test_what_is_no_path_of_a_kubeconfig_is_refused(value: Any) -> None:
             "C:/Users/me/.kube/config",
             "kubeconfig-prod.yaml",
             "/tmp/pytest-1/a_b/c+d@e/f",
+            "/Users/John Doe/.kube/config",
         ),
         "/very/long/" + "directory/" * 50 + "config",
     ],
