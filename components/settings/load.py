@@ -138,7 +138,8 @@ def _ids(listed: object) -> frozenset[object]:
 
 def _part(model: type[M], path: str, value: object, problems: list[Problem]) -> M | None:
     if value is None:
-        problems.append(Problem(path, "is missing. Add it."))
+        entry = path.endswith("]")
+        problems.append(Problem(path, "is empty. Fill it, or remove its dash." if entry else "is missing. Add it."))
         return None
     try:
         return model.model_validate(value)

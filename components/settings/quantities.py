@@ -1,6 +1,5 @@
 """Quantities of memory, storage and processor time, within what can work."""
 
-import math
 import re
 from typing import Annotated, Final
 
@@ -56,9 +55,9 @@ def _volume(value: str) -> str:
 
 def _cores(value: object) -> object:
     # `cpuLimit: 2` is a number for YAML, and means two cores.
-    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
-        return f"{value:g}" if 0 <= value < 1e6 else str(value)
-    return value
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
 def _cpu(value: str) -> str:

@@ -72,7 +72,7 @@ def test_a_processor_time_that_no_container_has_is_refused(cpu: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("cpu", "millis"), [(2, 2000), (0.5, 500), (2.0, 2000), (1.25, 1250), ("1500m", 1500), ("1", 1000)]
+    ("cpu", "millis"), [(2, 2000), (0.5, 500), (2.0, 2000), (1.25, 1250), ("1500m", 1500), ("1", 1000), (2.125, 2125)]
 )
 def test_processor_time_may_be_a_number(cpu: Any, millis: int) -> None:
     (instance,) = parse(smallest(gateway={"resources": {"cpuLimit": cpu}})).instances

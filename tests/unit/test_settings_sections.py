@@ -68,3 +68,10 @@ def test_a_section_as_yaml_leaves_it_is_as_good_as_none() -> None:
 def test_what_has_no_default_is_missing_when_it_is_commented_out(path: tuple[str | int, ...]) -> None:
     line = lines(with_value(path, None))[0]
     assert line.endswith("is missing. Add it.")
+
+
+def test_an_entry_with_everything_commented_out_is_said_to_be_empty() -> None:
+    assert lines({**smallest(), "nodes": [None]}) == ["nodes[0] is empty. Fill it, or remove its dash."]
+    assert lines(smallest(people=["you@example.com", None])) == [
+        "instances[0].people[1] is empty. Write a value, or remove it."
+    ]
