@@ -68,9 +68,9 @@ PRIVATE_CIDRS_V4: Final = (
     "240.0.0.0/4",  # reserved, broadcast
 )
 PRIVATE_CIDRS_V6: Final = (
-    "::/96",  # unspecified, loopback, IPv4-compatible
-    "::ffff:0:0/96",  # IPv4-mapped
-    "::ffff:0:0:0/96",  # IPv4-translated (SIIT)
+    # Unspecified, loopback, and IPv4 in its compatible, mapped and translated (SIIT) forms. In one: Kubernetes refuses the
+    # block of the mapped ones by itself.
+    "::/64",
     "64:ff9b::/96",  # NAT64: IPv4 by translation
     "64:ff9b:1::/48",  # NAT64 of the local network
     "100::/64",  # discard-only
@@ -103,9 +103,7 @@ NEVER_CIDRS: Final = (
     "127.0.0.0/8",
     "224.0.0.0/4",
     "240.0.0.0/4",
-    "::/96",
-    "::ffff:0:0/96",
-    "::ffff:0:0:0/96",
+    "::/64",
     "64:ff9b:1::/48",
     "100::/64",
     "100:0:0:1::/64",

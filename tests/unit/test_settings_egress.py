@@ -98,11 +98,12 @@ def test_i6_no_address_that_is_ipv4_by_translation_or_tunnel_is_open(address: ip
 
 
 def test_kubernetes_takes_the_exceptions() -> None:
-    # It refuses an exception that is not within its block, or is all of it.
+    # It refuses an exception that is not within its block, is all of it, or stands for IPv4.
     for whole, holes in (("0.0.0.0/0", PRIVATE_CIDRS_V4), ("::/0", PRIVATE_CIDRS_V6)):
         for hole in holes:
             network = ipaddress.ip_network(hole)
             assert network.prefixlen > 0
+            assert network.version == 4 or network.network_address.ipv4_mapped is None
             assert network.version == ipaddress.ip_network(whole).version
 
 
