@@ -46,18 +46,70 @@ TUN_DEVICE: Final = "/dev/net/tun"
 GATEWAY_PORT: Final = 18789
 SIDECAR_HEALTH_PORT: Final = 9002
 
-# Never reachable from a pod (I6): private, loopback, link-local and metadata, CGNAT (the tailnet's own), multicast, reserved.
+# Not to be reached as "the internet" (I6): every block of IANA's special-purpose registries that is no public host's
+# (https://www.iana.org/assignments/iana-ipv4-special-registry, .../iana-ipv6-special-registry), and what translates or tunnels
+# to such a block.
 PRIVATE_CIDRS_V4: Final = (
-    "0.0.0.0/8",
+    "0.0.0.0/8",  # this network
     "10.0.0.0/8",
-    "100.64.0.0/10",
+    "100.64.0.0/10",  # carriers', and the tailnet's own
     "127.0.0.0/8",
-    "169.254.0.0/16",
+    "168.63.129.16/32",  # Azure's host, in a public block
+    "169.254.0.0/16",  # link-local: metadata services
     "172.16.0.0/12",
-    "192.0.0.0/24",
+    "192.0.0.0/24",  # protocol assignments: metadata of some clouds
+    "192.0.2.0/24",  # documentation
+    "192.88.99.0/24",  # relays of 6to4
     "192.168.0.0/16",
-    "198.18.0.0/15",
+    "198.18.0.0/15",  # benchmarks
+    "198.51.100.0/24",  # documentation
+    "203.0.113.0/24",  # documentation
+    "224.0.0.0/4",  # multicast
+    "240.0.0.0/4",  # reserved, broadcast
+)
+PRIVATE_CIDRS_V6: Final = (
+    # Unspecified, loopback, and IPv4 in its compatible, mapped and translated (SIIT) forms. In one: Kubernetes refuses the
+    # block of the mapped ones by itself.
+    "::/64",
+    "64:ff9b::/96",  # NAT64: IPv4 by translation
+    "64:ff9b:1::/48",  # NAT64 of the local network
+    "100::/64",  # discard-only
+    "100:0:0:1::/64",  # dummy prefix
+    "2001::/23",  # protocol assignments: Teredo, benchmarks, ORCHID
+    "2001:db8::/32",  # documentation
+    "2002::/16",  # 6to4: IPv4 by a tunnel
+    "3fff::/20",  # documentation
+    "5f00::/16",  # segment routing
+    "fc00::/7",  # unique local: the tailnet's own, metadata
+    "fe80::/10",  # link-local
+    "fec0::/10",  # site-local, deprecated and still routed
+    "ff00::/8",  # multicast
+)
+
+# Not to be reached even when the stack lists it.
+TAILNET_CIDRS: Final = ("100.64.0.0/10", "fd7a:115c:a1e0::/48")
+METADATA_CIDRS: Final = (
+    "169.254.0.0/16",
+    "100.100.100.200/32",  # Alibaba
+    "168.63.129.16/32",  # Azure
+    "192.0.0.0/24",  # Oracle's older ones
+    "fd00:ec2::/32",  # AWS
+    "fd20:ce::/32",  # Google
+    "fd00:42::42/128",  # Scaleway
+    "fe80::a9fe:a9fe/128",  # OpenStack
+)
+NEVER_CIDRS: Final = (
+    "0.0.0.0/8",
+    "127.0.0.0/8",
     "224.0.0.0/4",
     "240.0.0.0/4",
+    "::/64",
+    "64:ff9b:1::/48",
+    "100::/64",
+    "100:0:0:1::/64",
+    "2001::/32",
+    "2002::/16",
+    "5f00::/16",
+    "fe80::/10",
+    "ff00::/8",
 )
-PRIVATE_CIDRS_V6: Final = ("::/128", "::1/128", "64:ff9b::/96", "fc00::/7", "fe80::/10", "ff00::/8")

@@ -6,7 +6,7 @@ from typing import Any
 from components.constants import GATEWAY_CONTAINER, GATEWAY_PORT, VOLUME_CONFIG, VOLUME_HOME, VOLUME_TMP
 from components.manifest import Manifest, env, locked_down
 from components.settings import Instance, Resources
-from components.settings.types import quantity_bytes
+from components.settings.quantities import quantity_bytes
 
 # The image's own user; it owns /app and /home/node.
 USER = 1000

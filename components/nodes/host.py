@@ -1,5 +1,6 @@
 """OpenClaw's node host: its command line and environment, the same on every kind of machine."""
 
+import shlex
 from pathlib import Path
 from typing import Any, Final
 
@@ -55,7 +56,9 @@ def summary(node: Node, instance: Instance, settings: Settings) -> dict[str, Any
     """What the stack exports of a node; nothing of it is secret."""
     own = names.node(node.id, node.kubernetes.namespace, node.hostname)
     gateway = names.of(instance.id, instance.namespace, instance.tailscale.hostname)
-    inside = f"kubectl --namespace {gateway.namespace} exec deployment/{gateway.deployment} -- openclaw"
+    inside = shlex.join(
+        ["kubectl", "--namespace", gateway.namespace, "exec", f"deployment/{gateway.deployment}", "--", "openclaw"]
+    )
     made: dict[str, Any] = {
         "kind": node.kind,
         "gateway": gateway_name(instance, settings),

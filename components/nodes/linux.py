@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from components import names
-from components.nodes import host
+from components.nodes import host, quoting
 from components.settings import Instance, Node, Settings
-from components.settings.node_checks import version_of
+from components.settings.images import openclaw_version, tailscale_version
 
 USER: Final = "openclaw-node"
 HOME: Final = f"/var/lib/{USER}"
@@ -70,7 +70,7 @@ site=https://pkgs.tailscale.com/stable/$ID/$VERSION_CODENAME
 curl -fsSL "$site.noarmor.gpg" -o /usr/share/keyrings/tailscale-archive-keyring.gpg
 curl -fsSL "$site.tailscale-keyring.list" -o /etc/apt/sources.list.d/tailscale.list
 apt-get update -q
-apt-get install -q -y tailscale={tailscale}
+apt-get install -q -y {tailscale}
 apt-mark hold tailscale
 
 # The key is in no argument list, lets one machine in, and is gone afterwards.
@@ -80,10 +80,11 @@ if [ -f {key} ]; then
 fi
 
 case $(uname -m) in x86_64) arch=x64 ;; aarch64) arch=arm64 ;; *) echo "no Node.js for $(uname -m)" >&2; exit 1 ;; esac
-archive=node-v{node}-linux-$arch.tar.xz
+node=v{node}
+archive=node-$node-linux-$arch.tar.xz
 cd /tmp
-curl -fsSLO https://nodejs.org/dist/v{node}/$archive
-curl -fsSL https://nodejs.org/dist/v{node}/SHASUMS256.txt | grep " $archive\\$" | sha256sum --check -
+curl -fsSLO "https://nodejs.org/dist/$node/$archive"
+curl -fsSL "https://nodejs.org/dist/$node/SHASUMS256.txt" | grep " $archive\\$" | sha256sum --check -
 chown {user}:{user} {home}
 # Gone once the node is approved: this script may run again, for another version.
 if [ -f {secret} ]; then chown {user}:{user} {secret}; fi
@@ -93,8 +94,8 @@ runuser -u {user} -- sh -eu -c '
   mkdir -p {home}/node {home}/app
   tar -xJf "$1" -C {home}/node --strip-components=1 --no-same-owner
   cd {home}/app
-  PATH={home}/node/bin:$PATH HOME={home} npm install --no-audit --no-fund openclaw@{openclaw}
-' sh "/tmp/$archive"
+  PATH={home}/node/bin:$PATH HOME={home} npm install --no-audit --no-fund "$2"
+' sh "/tmp/$archive" {openclaw}
 rm -f "/tmp/$archive"
 systemctl daemon-reload
 systemctl enable {user}.service
@@ -116,6 +117,14 @@ def join_arguments(node: Node, settings: Settings) -> list[str]:
     ]
 
 
+def known(version: str | None) -> str:
+    """The version, which is there for all settings that validated."""
+    # Checked with the settings: an image whose tag tells no version is refused where a machine takes its version from it.
+    if version is None:
+        raise ValueError("an image without a version")
+    return version
+
+
 def files(node: Node, instance: Instance, settings: Settings) -> dict[str, tuple[str, str]]:
     """(mode, text) of each file by its path, but for the two that hold secrets. Pure."""
     run = [*PROGRAM, *host.arguments(node, instance, settings)]
@@ -126,21 +135,23 @@ def files(node: Node, instance: Instance, settings: Settings) -> dict[str, tuple
     }
     image = instance.gateway.image or settings.images.gateway
     script = JOIN_SCRIPT.format(
-        tailscale=version_of(settings.images.tailscale),
-        openclaw=version_of(image),
-        node=NODE_VERSION,
+        **quoting.shell(
+            tailscale=f"tailscale={known(tailscale_version(settings.images.tailscale))}",
+            openclaw=f"openclaw@{known(openclaw_version(image))}",
+            node=NODE_VERSION,
+            key=KEY_FILE,
+            secret=SECRET_FILE,
+            user=USER,
+            home=HOME,
+        ),
         up=shlex.join(join_arguments(node, settings)),
-        key=KEY_FILE,
-        secret=SECRET_FILE,
-        user=USER,
-        home=HOME,
     )
     return {
         f"{LIB}/enrol.mjs": ("0644", host.ENROL_SCRIPT),
         f"{ETC}/environment": ("0644", "".join(f"{name}={value}\n" for name, value in environment.items())),
         f"/etc/systemd/system/{USER}.service": (
             "0644",
-            UNIT.format(user=USER, home=HOME, etc=ETC, enrol=shlex.join(enrol), run=shlex.join(run)),
+            UNIT.format(user=USER, home=HOME, etc=ETC, enrol=quoting.systemd(enrol), run=quoting.systemd(run)),
         ),
         JOIN: ("0700", script),
     }

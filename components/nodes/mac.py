@@ -5,21 +5,21 @@ import shlex
 from typing import Final
 
 from components import names
-from components.nodes import host
-from components.nodes.linux import NODE_VERSION
+from components.nodes import host, quoting
+from components.nodes.linux import NODE_VERSION, known
 from components.settings import Instance, Node, Settings
-from components.settings.node_checks import version_of
+from components.settings.images import openclaw_version
 
 LABEL: Final = "tailnet.openclaw.node"
-HOME: Final = "$HOME/Library/OpenClawNode"
 
 SCRIPT: Final = """\
 #!/bin/sh
-# Joins this Mac to the tailnet and makes it a node of {gateway}. Run it as the person whom the commands shall run as,
+# Joins this Mac to the tailnet and makes it a node of a gateway. Run it as the person whom the commands shall run as,
 # with Tailscale installed (its command line too: the app's settings, "Install CLI"). It holds secrets: delete it then.
 set -eu
 umask 077
-home="{home}"
+echo "This Mac becomes a node of" {gateway}
+home="$HOME/Library/OpenClawNode"
 mkdir -p "$home/node" "$home/app" "$HOME/Library/LaunchAgents"
 cd "$home"
 
@@ -28,14 +28,15 @@ tailscale up --auth-key="file:$home/tailnet-key" {up}
 rm tailnet-key
 
 case $(uname -m) in arm64) arch=arm64 ;; x86_64) arch=x64 ;; *) echo "no Node.js for $(uname -m)" >&2; exit 1 ;; esac
-archive=node-v{node}-darwin-$arch.tar.gz
-curl -fsSLO https://nodejs.org/dist/v{node}/$archive
-curl -fsSL https://nodejs.org/dist/v{node}/SHASUMS256.txt | grep " $archive\\$" | shasum -a 256 -c -
+node=v{node}
+archive=node-$node-darwin-$arch.tar.gz
+curl -fsSLO "https://nodejs.org/dist/$node/$archive"
+curl -fsSL "https://nodejs.org/dist/$node/SHASUMS256.txt" | grep " $archive\\$" | shasum -a 256 -c -
 tar -xzf "$archive" -C node --strip-components=1
 rm "$archive"
 PATH="$home/node/bin:$PATH"
 export PATH
-(cd app && npm install --no-audit --no-fund openclaw@{openclaw})
+(cd app && npm install --no-audit --no-fund {openclaw})
 
 cat > enrol.mjs <<'ENROL'
 {enrol}ENROL
@@ -44,10 +45,10 @@ printf '%s\\n' {secret} > gateway-secret
 env {environment} HOME="$home" OPENCLAW_STATE_DIR="$home/.openclaw" \\
   node enrol.mjs enrolled gateway-secret node app/node_modules/openclaw/openclaw.mjs {arguments}
 
-agent="$HOME/Library/LaunchAgents/{label}.plist"
-sed "s|@HOME@|$home|g" > "$agent" <<'PLIST'
-{plist}PLIST
-launchctl bootout "gui/$(id -u)/{label}" 2> /dev/null || true
+label={label}
+agent="$HOME/Library/LaunchAgents/$label.plist"
+sed "s|@HOME@|$home|g" > "$agent" {plist}
+launchctl bootout "gui/$(id -u)/$label" 2> /dev/null || true
 launchctl bootstrap "gui/$(id -u)" "$agent"
 """
 
@@ -80,16 +81,17 @@ def script(node: Node, instance: Instance, settings: Settings, auth_key: str, se
     up = [f"--hostname={own.hostname}", *([f"--login-server={login}"] if login else [])]
     up += [] if node.people else ["--shields-up"]
     return SCRIPT.format(
-        gateway=host.gateway_name(instance, settings),
-        home=HOME,
-        label=LABEL,
-        key=shlex.quote(auth_key),
-        secret=shlex.quote(f"{host.secret_name(instance)}={secret}"),
+        **quoting.shell(
+            gateway=host.gateway_name(instance, settings),
+            label=LABEL,
+            key=auth_key,
+            secret=f"{host.secret_name(instance)}={secret}",
+            node=NODE_VERSION,
+            openclaw=f"openclaw@{known(openclaw_version(instance.gateway.image or settings.images.gateway))}",
+        ),
+        plist=quoting.here_document("PLIST", plist(node, instance, settings)),
         up=shlex.join(up),
-        node=NODE_VERSION,
-        openclaw=version_of(instance.gateway.image or settings.images.gateway),
         enrol=host.ENROL_SCRIPT,
         environment=shlex.join(f"{key}={value}" for key, value in host.variables(instance).items()),
         arguments=shlex.join(host.arguments(node, instance, settings)),
-        plist=plist(node, instance, settings),
     )

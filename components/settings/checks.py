@@ -1,15 +1,43 @@
 """What only shows when values are seen together: duplicates, lengths of made names, impossible combinations."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
 
 from components import names
+from components.settings import kinds
 from components.settings.credential_checks import credentials
+from components.settings.egress import open_nearly_everything
 from components.settings.errors import Problem
-from components.settings.models import Cluster, Images, Instance, Resources, Tailnet
-from components.settings.types import cpu_millis, quantity_bytes
+from components.settings.models import Cluster, EgressRule, Images, Instance, Resources, Tailnet
+from components.settings.quantities import cpu_millis, quantity_bytes
 
-# A gateway with 512Mi was killed while it started; with 768Mi it ran.
-MEMORY_MINIMUM = "768Mi"
+
+@dataclass(frozen=True)
+class Minimum:
+    """The limits below which a container cannot work, and what becomes of it."""
+
+    memory: str
+    cpu: str
+    killed: str
+    slow: str
+
+
+# With 512Mi it was killed while it started; with 768Mi it ran. A start takes some 20 s of processor time, and the startup
+# probe ends it after 300 s.
+GATEWAY_MINIMUM: Final = Minimum(
+    "768Mi", "200m", "the gateway is killed while it starts", "the gateway does not start before its probe ends it"
+)
+# 35 MiB was its peak in a pod; its startup probe ends it after 120 s.
+SIDECAR_MINIMUM: Final = Minimum(
+    "48Mi", "20m", "the sidecar is killed while it starts", "the sidecar does not join before its probe ends it"
+)
+# OpenClaw's commands take 212 to 400 MiB, and the node host is one of them.
+NODE_MINIMUM: Final = Minimum(
+    "384Mi", "100m", "the node host is killed while it starts", "the node host takes minutes to start"
+)
+# 56 MiB are there after the first start.
+HOME_MINIMUM: Final = "128Mi"
 
 
 def check(
@@ -21,16 +49,20 @@ def check(
         yield from _tailnet(tailnet)
     for index, instance in instances.items():
         path = f"instances[{index}]"
-        yield from namespace(f"{path}.namespace", instance.namespace)
+        made = names.of(instance.id, instance.namespace).namespace
+        yield from namespace(f"{path}.namespace", made, cluster)
         yield from _combinations(path, instance)
-        yield from resources(f"{path}.gateway.resources", instance.gateway.resources)
-        yield from resources(f"{path}.tailscale.resources", instance.tailscale.resources)
-        if quantity_bytes(instance.gateway.resources.memory_limit) < quantity_bytes(MEMORY_MINIMUM):
+        yield from resources(f"{path}.gateway.resources", instance.gateway.resources, GATEWAY_MINIMUM)
+        yield from resources(f"{path}.tailscale.resources", instance.tailscale.resources, SIDECAR_MINIMUM)
+        if quantity_bytes(instance.storage.home.size) < quantity_bytes(HOME_MINIMUM):
             yield Problem(
-                f"{path}.gateway.resources.memoryLimit",
-                f'"{instance.gateway.resources.memory_limit}" is too small: the gateway is killed while it starts. '
-                f"Give it at least {MEMORY_MINIMUM}.",
+                f"{path}.storage.home.size",
+                f'"{instance.storage.home.size}" is too small: the gateway fills it when it first starts. '
+                f"Give it at least {HOME_MINIMUM}.",
             )
+        yield from egress(f"{path}.extraEgress", instance.extra_egress)
+        for variable, key in instance.gateway.model_keys.items():
+            yield from kinds.model_key(f"{path}.gateway.modelKeys.{variable}", key.get_secret_value())
         if tailnet:
             yield from _people(path, instance, tailnet)
         yield from credentials(path, instance, tailnet, cluster)
@@ -45,21 +77,29 @@ def _duplicates(instances: Mapping[int, Instance]) -> Iterator[Problem]:
         ("tailscale.hostname", "Two devices never share a name: choose another."),
     ):
         seen: dict[str, int] = {}
+        ids: set[str] = set()
         for index, instance in instances.items():
             made = names.of(instance.id, instance.namespace, instance.tailscale.hostname)
             value = {"id": instance.id, "namespace": made.namespace, "tailscale.hostname": made.hostname}[field]
-            if value in seen:
+            # One mistake is one line: the same id also makes the same namespace and hostname.
+            told = field != "id" and value == f"openclaw-{instance.id}" and instance.id in ids
+            ids.add(instance.id)
+            if value in seen and not told:
                 yield Problem(f"instances[{index}].{field}", f'"{value}" is that of instances[{seen[value]}]. {mend}')
             seen.setdefault(value, index)
 
 
-def namespace(path: str, name: str | None) -> Iterator[Problem]:
-    """A namespace that is not ours to close."""
-    if name and (name == "default" or name.startswith("kube-")):
-        yield Problem(
-            path,
-            f'"{name}" holds what is not ours: its pods would lose their network. Choose one for this instance alone.',
-        )
+def namespace(path: str, name: str, cluster: Cluster | None) -> Iterator[Problem]:
+    """A namespace that is not ours to close. `cluster` is None when it did not validate."""
+    owner = None
+    if name == "default" or name.startswith("kube-"):
+        owner = f'"{name}" holds what is not ours'
+    elif cluster and name == cluster.dns_namespace:
+        owner = "is also cluster.dnsNamespace, where the cluster's DNS runs"
+    elif cluster and name == cluster.monitoring_namespace:
+        owner = "is also cluster.monitoringNamespace, where the cluster's monitoring runs"
+    if owner:
+        yield Problem(path, f"{owner}: its pods would lose their network. Choose one for this instance alone.")
 
 
 def _tailnet(tailnet: Tailnet) -> Iterator[Problem]:
@@ -68,10 +108,21 @@ def _tailnet(tailnet: Tailnet) -> Iterator[Problem]:
         yield Problem(f"tailnet.{lacking}", "is missing: an OAuth client has an id and a secret. Set both.")
     if tailnet.api_key and tailnet.oauth_client_id:
         yield Problem("tailnet.apiKey", "stands beside an OAuth client. Keep one of the two credentials.")
+    if tailnet.api_key:
+        yield from kinds.api_key("tailnet.apiKey", tailnet.api_key.get_secret_value(), tailnet.api_url)
+    if tailnet.oauth_client_secret:
+        given = tailnet.oauth_client_secret.get_secret_value()
+        yield from kinds.client_secret("tailnet.oauthClientSecret", given, tailnet.api_url)
     if tailnet.ownership == "external" and (tailnet.api_key or tailnet.oauth_client_id):
         yield Problem(
             "tailnet.ownership", '"external" never uses the API. Remove the API credential, or write "verified".'
         )
+
+
+def egress(path: str, rules: Sequence[EgressRule]) -> Iterator[Problem]:
+    """Rules that are each narrow, and together leave nothing closed."""
+    if open_nearly_everything(rule.cidr for rule in rules):
+        yield Problem(path, "opens nearly everything, in pieces. List the networks that the pod needs.")
 
 
 def _people(path: str, instance: Instance, tailnet: Tailnet) -> Iterator[Problem]:
@@ -104,19 +155,30 @@ def _combinations(path: str, instance: Instance) -> Iterator[Problem]:
             )
     if sidecar.metrics and not sidecar.enabled:
         yield Problem(f"{path}.tailscale.metrics", "is on while Tailscale is disabled. Turn one of the two around.")
-    if (
-        "OPENCLAW_GATEWAY_TOKEN" in instance.gateway.model_keys
-        or "OPENCLAW_GATEWAY_PASSWORD" in instance.gateway.model_keys
-    ):
-        yield Problem(f"{path}.gateway.modelKeys", "may not hold the gateway's own secret: the stack makes that one.")
+    commands = instance.gateway.nodes.commands
+    for number, command in enumerate(commands.allow):
+        if command in commands.deny:
+            yield Problem(
+                f"{path}.gateway.nodes.commands.allow[{number}]", "is also denied, which wins. Remove one of the two."
+            )
 
 
-def resources(path: str, resources: Resources) -> Iterator[Problem]:
-    """Requests above their limits."""
+def resources(path: str, resources: Resources, minimum: Minimum) -> Iterator[Problem]:
+    """Requests above their limits, and limits below what works."""
     if quantity_bytes(resources.memory_request) > quantity_bytes(resources.memory_limit):
         yield Problem(f"{path}.memoryRequest", f'"{resources.memory_request}" is above the limit. Lower it.')
     if cpu_millis(resources.cpu_request) > cpu_millis(resources.cpu_limit):
         yield Problem(f"{path}.cpuRequest", f'"{resources.cpu_request}" is above the limit. Lower it.')
+    if quantity_bytes(resources.memory_limit) < quantity_bytes(minimum.memory):
+        yield Problem(
+            f"{path}.memoryLimit",
+            f'"{resources.memory_limit}" is too small: {minimum.killed}. Give it at least {minimum.memory}.',
+        )
+    if cpu_millis(resources.cpu_limit) < cpu_millis(minimum.cpu):
+        yield Problem(
+            f"{path}.cpuLimit",
+            f'"{resources.cpu_limit}" is too little: {minimum.slow}. Give it at least {minimum.cpu}.',
+        )
 
 
 def _digests(path: str, instance: Instance, images: Images) -> Iterator[Problem]:

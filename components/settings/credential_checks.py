@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 
+from components.settings import kinds
 from components.settings.errors import Problem
-from components.settings.models import Cluster, Instance, OAuthClient, Tailnet, WorkloadIdentity
+from components.settings.models import AuthKey, Cluster, Instance, OAuthClient, Tailnet, WorkloadIdentity
+from components.settings.nodes import NodeKey
 
-CLIENT_PREFIX = "tskey-client-"
 _FORMS = {"auth_key": "authKey", "oauth": "oauth", "workload_identity": "workloadIdentity"}
 
 
@@ -20,7 +21,7 @@ def credentials(path: str, instance: Instance, tailnet: Tailnet | None, cluster:
             )
     external = tailnet is not None and tailnet.ownership == "external"
     if sidecar.credential == "authKey":
-        yield from _auth_key(f"{where}.authKey", instance, external)
+        yield from _auth_key(f"{where}.authKey", instance, tailnet)
     elif sidecar.credential == "oauth":
         yield from _oauth(f"{where}.oauth", sidecar.oauth, external and sidecar.enabled)
         if sidecar.enabled and tailnet and tailnet.login_server and not tailnet.api_url:
@@ -33,34 +34,15 @@ def credentials(path: str, instance: Instance, tailnet: Tailnet | None, cluster:
         yield from _identity(f"{where}.workloadIdentity", sidecar.workload_identity, external, cluster)
 
 
-def _auth_key(where: str, instance: Instance, external: bool) -> Iterator[Problem]:
+def _auth_key(where: str, instance: Instance, tailnet: Tailnet | None) -> Iterator[Problem]:
     key = instance.tailscale.auth_key
-    if key.value is None:
-        if external and instance.tailscale.enabled:
-            yield Problem(
-                f"{where}.value",
-                'is missing: with tailnet.ownership "external" no key is minted. Set it: '
-                f"pulumi config set --secret --path '{where}.value'.",
-            )
-        if key.rotate_days and key.rotate_days >= key.expiry_days:
-            yield Problem(
-                f"{where}.rotateDays",
-                f'"{key.rotate_days}" is not before the key\'s end after {key.expiry_days} days. Lower it, and leave time '
-                "for a `pulumi up` in between.",
-            )
-    else:
-        given = key.value.get_secret_value()
-        if not given.strip():
-            yield Problem(f"{where}.value", "is empty. Give the key, or remove it to have one minted.")
-        if given.startswith(CLIENT_PREFIX):
-            yield Problem(
-                f"{where}.value", 'is an OAuth client\'s secret. Use credential "oauth" and oauth.clientSecret.'
-            )
-        for field, alias in (("expiry_days", "expiryDays"), ("rotation", "rotation"), ("rotate_days", "rotateDays")):
-            if field in key.model_fields_set:
-                yield Problem(
-                    f"{where}.{alias}", "is for minted keys; a key of yours is rotated by a new value. Remove it."
-                )
+    yield from given_key(where, key, tailnet, instance.tailscale.enabled)
+    if key.value is None and key.rotate_days and key.rotate_days >= key.expiry_days:
+        yield Problem(
+            f"{where}.rotateDays",
+            f'"{key.rotate_days}" is not before the key\'s end after {key.expiry_days} days. Lower it, and leave time '
+            "for a `pulumi up` in between.",
+        )
     if key.ephemeral and instance.storage.retain:
         yield Problem(
             f"{where}.ephemeral",
@@ -73,6 +55,26 @@ def _auth_key(where: str, instance: Instance, external: bool) -> Iterator[Proble
         )
 
 
+def given_key(where: str, key: AuthKey | NodeKey, tailnet: Tailnet | None, needed: bool = True) -> Iterator[Problem]:
+    """Problems of an auth key that is given, or is not although none can be made."""
+    if key.value is None:
+        if needed and tailnet and tailnet.ownership == "external":
+            yield Problem(
+                f"{where}.value",
+                'is missing: with tailnet.ownership "external" no key is minted. Set it: '
+                f"pulumi config set --secret --path '{where}.value'.",
+            )
+        return
+    if tailnet:
+        oauth = 'Use credential "oauth" and oauth.clientSecret.' if isinstance(key, AuthKey) else ""
+        yield from kinds.auth_key(f"{where}.value", key.value.get_secret_value(), tailnet.login_server, oauth)
+    for field, alias in (("expiry_days", "expiryDays"), ("rotation", "rotation"), ("rotate_days", "rotateDays")):
+        if field in key.model_fields_set:
+            yield Problem(
+                f"{where}.{alias}", "is for minted keys; a key of yours is rotated by a new value. Remove it."
+            )
+
+
 def _oauth(where: str, client: OAuthClient, must_be_given: bool) -> Iterator[Problem]:
     if client.client_secret is None:
         if must_be_given:
@@ -82,13 +84,8 @@ def _oauth(where: str, client: OAuthClient, must_be_given: bool) -> Iterator[Pro
                 f"pulumi config set --secret --path '{where}.clientSecret'.",
             )
         return
-    given = client.client_secret.get_secret_value()
-    if not given.startswith(CLIENT_PREFIX) or "?" in given:
-        # Anything else would be taken for an auth key (tailscale feature/oauthkey).
-        yield Problem(
-            f"{where}.clientSecret",
-            f"is not the secret of an OAuth client. It begins with {CLIENT_PREFIX} and has no ?.",
-        )
+    # Anything else would be taken for an auth key (tailscale feature/oauthkey).
+    yield from kinds.client_secret(f"{where}.clientSecret", client.client_secret.get_secret_value(), None)
     if client.rotation:
         yield Problem(
             f"{where}.rotation",

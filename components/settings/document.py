@@ -15,7 +15,14 @@ from components.unexpected import described, record
 INTRODUCTION = """# Configuration
 
 Generated from `components/settings/models.py`. All keys stand in `Pulumi.<stack>.yaml` under `openclaw-tailnet:`; an unknown
-key is an error. Values marked *secret* belong in `pulumi config set --secret --path '<path>' <value>`.
+key is an error. A key with nothing behind it (all of it commented out) has its default.
+
+Values marked *secret* are set with `pulumi config set --secret --path '<path>' <value>`. One in plain text is an error that names
+it. The engine only tells which of the keys at the top hold something encrypted, so a plain secret beside an encrypted one in the
+same `tailnet`, `instances` or `nodes` is not seen: look for values without `secure:` in the file.
+
+An error shows the path, and of what was written only small numbers, known words and values that are usable as what they are: a
+secret in the wrong place is not repeated, and a key that may be one stands there as `<key>`.
 """
 
 

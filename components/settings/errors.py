@@ -1,17 +1,26 @@
-"""One error for all that is wrong with a configuration: path, value (never a secret's) and mend."""
+"""One error for all that is wrong with a configuration: path, fact and mend.
 
-import difflib
+People paste secrets into the wrong place: as a value, as a key, a line too high. So a message repeats of what they wrote
+only what is harmless by its own type: small numbers, known words, and values that did validate as what they are to be.
+"""
+
 import re
-import typing
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Final
 
-from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-# What looks like a credential is not repeated: people put one into the wrong field, or a line too high.
-_CREDENTIAL = re.compile(r"\b(sk|tskey|hskey)[-_]|[A-Za-z0-9]{20}")
+from components.settings.places import HIDDEN, Place, place_of
+from components.settings.vocabulary import is_spelling_of, nearest
+
+# A longer list helps nobody; the first of each kind tell what to do about the others.
+_LINES: Final = 20
+_OF_ONE_KIND: Final = 3
+# Above, a number may be somebody's PIN or a key without letters.
+_LARGEST_SHOWN: Final = 99_999
 
 
 @dataclass(frozen=True)
@@ -24,6 +33,11 @@ class Problem:
     def __str__(self) -> str:
         return f"{self.path} {self.message}"
 
+    @property
+    def kind(self) -> tuple[str, str]:
+        """The same for problems that differ only in where in a list they are, and in the values that they show."""
+        return re.sub(r"\[\d+\]", "[]", self.path), re.sub(r'"[^"]*"|\d+', "_", self.message)
+
 
 class SettingsError(Exception):
     """The configuration cannot be used; `problems` has everything that was found."""
@@ -31,104 +45,93 @@ class SettingsError(Exception):
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
         count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
-        lines = [f"{count} in the stack's configuration; nothing was changed:"]
-        super().__init__("\n".join([*lines, *(f"  {problem}" for problem in self.problems)]))
+        head = f"{count} in the stack's configuration; nothing was changed:"
+        super().__init__("\n".join([head, *(f"  {line}" for line in _lines(self.problems))]))
 
 
-def path_of(root: str, location: Iterable[str | int]) -> str:
-    """The path of a value as a person writes it: `instances[2].tailscale.hostname`."""
-    path = root
-    for part in location:
-        # Keys of plain mappings are anybody's words too.
-        path += f"[{part}]" if isinstance(part, int) else "._" if _CREDENTIAL.search(part) else f".{part}"
-    return path
+def _lines(problems: tuple[Problem, ...]) -> Iterator[str]:
+    if len(problems) <= _LINES:
+        yield from map(str, problems)
+        return
+    by_kind: dict[tuple[str, str], list[Problem]] = {}
+    for problem in problems:
+        by_kind.setdefault(problem.kind, []).append(problem)
+    room, shown = _LINES, 0
+    for alike in by_kind.values():
+        if room == 0:
+            break
+        chosen = alike[: min(_OF_ONE_KIND, room)]
+        yield from map(str, chosen)
+        room -= len(chosen)
+        shown += len(chosen)
+        if more := len(alike) - len(chosen):
+            shown += more
+            yield f"... and {more} more of this kind"
+    if more := len(problems) - shown:
+        yield f"and {more} more problems, of other kinds"
 
 
-def problems_of(root: str, model: type[BaseModel], error: ValidationError) -> list[Problem]:
-    """The problems of one failed model, in words that name the mend."""
+def problems_of(root: str, model: type[BaseModel], error: ValidationError, words: Iterable[str]) -> list[Problem]:
+    """The problems of one failed model, in words that name the mend. `words`: all keys that there are, here or elsewhere."""
     found: dict[str, Problem] = {}
+    unknown: Counter[tuple[str, str]] = Counter()
     details = error.errors(include_url=False)
+    # A list whose items failed is also reported as too short.
+    inner = {detail["loc"][:end] for detail in details for end in range(len(detail["loc"]))}
     for detail in details:
-        # A list whose items failed is also reported as too short.
-        within = detail["loc"]
-        if detail["type"] == "too_short" and any(
-            other["loc"][: len(within)] == within and other["loc"] != within for other in details
-        ):
+        if detail["type"] == "too_short" and detail["loc"] in inner:
             continue
-        # A union reports each of its members at a path of its own (`...className.function-after[...]`): one line is enough.
-        location = [part for part in detail["loc"] if not (isinstance(part, str) and "[" in part)]
-        path = path_of(root, location)
-        found.setdefault(path, Problem(path, _message(model, detail, location)))
-    return list(found.values())
+        # A key that is no text is none of ours either.
+        if detail["type"] in ("extra_forbidden", "invalid_key"):
+            place = place_of(root, model, detail["loc"][:-1])
+            path, message = unknown_key(place.path, str(detail["loc"][-1]), place.keys, words)
+            unknown[path, message] += 1
+        else:
+            place = place_of(root, model, detail["loc"])
+            path, message = place.path, _message(detail, place)
+        # Several keys may hide behind one path.
+        found.setdefault(f"{path} {message}" if path.endswith(HIDDEN) else path, Problem(path, message))
+    return [_counted(problem, unknown[problem.path, problem.message]) for problem in found.values()]
 
 
-def _message(model: type[BaseModel], detail: ErrorDetails, location: list[str | int]) -> str:
-    kind, context = detail["type"], detail.get("ctx", {})
-    owner = _model_at(model, location[:-1])
-    shown = _shown(model, location, detail["input"])
-    match kind:
-        case "extra_forbidden":
-            return _unknown_key(owner, str(location[-1]))
+def _counted(problem: Problem, count: int) -> Problem:
+    return Problem(problem.path, f"({count} keys) {problem.message}") if count > 1 else problem
+
+
+def unknown_key(path: str, key: str, known: Iterable[str], words: Iterable[str] = ()) -> tuple[str, str]:
+    """Path and message of a key that is none; the key itself is shown where it is nearly one, or one of elsewhere."""
+    known = list(known)
+    close = nearest(key, known)
+    shown = key if key in {*known, *words} or (close and is_spelling_of(key, close)) else HIDDEN
+    hint = f"Did you mean {close}?" if close else f"Known here: {', '.join(known)}."
+    why = "" if shown == key else ", and is not repeated here in case it is a secret"
+    return f"{path}.{shown}".removeprefix("."), f"is not a known key{why}. {hint}"
+
+
+def _message(detail: ErrorDetails, place: Place) -> str:
+    value = detail["input"]
+    if place.choices and detail["type"] != "missing":
+        close = nearest(value, place.choices) if isinstance(value, str) else None
+        return f"must be one of {', '.join(place.choices)}.{f' Did you mean {close}?' if close else ''}"
+    match detail["type"]:
         case "missing":
             return "is missing. Add it."
         case "value_error":
-            return f"{shown}{context['error']}."
-        case "literal_error":
-            return f"{shown}must be one of {context['expected']}."
+            return f"{_shown(place, value)}{detail.get('ctx', {})['error']}."
         case "too_short":
             return "is empty. Add at least one entry."
         case "model_type" | "dict_type":
-            return "must be an object with keys of its own."
+            known = f" Known here: {', '.join(place.keys)}." if place.keys else ""
+            return f"must be an object with keys of its own.{known}"
         case "tuple_type":
-            return "must be a list."
+            return "must be a list. Begin each entry with a dash."
         case _:
-            return f"{shown}is not usable: {detail['msg']}."
+            # Nothing of pydantic's own words: they may quote what was written.
+            return "is not usable here. See docs/configuration.md."
 
 
-def _unknown_key(owner: type[BaseModel] | None, key: str) -> str:
-    known = [field.alias or name for name, field in owner.model_fields.items()] if owner else []
-    close = difflib.get_close_matches(key, known, n=1)
-    return f"is not a known key. {f'Did you mean {close[0]}?' if close else 'Known here: ' + ', '.join(known) + '.'}"
-
-
-def _model_at(model: type[BaseModel], location: Iterable[str | int]) -> type[BaseModel] | None:
-    """The model that holds the value at `location`, or None inside a plain mapping or list."""
-    current: type[BaseModel] | None = model
-    for part in location:
-        if current is None or isinstance(part, int):
-            continue
-        fields = {field.alias or name: field for name, field in current.model_fields.items()}
-        current = next(iter(_models_in(fields[part].annotation)), None) if part in fields else None
-    return current
-
-
-def _models_in(annotation: Any) -> list[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [found for argument in typing.get_args(annotation) for found in _models_in(argument)]
-
-
-def _shown(model: type[BaseModel], location: list[str | int], value: object) -> str:
-    """`"value" `, for plain values of fields that hold no secret; else nothing."""
-    if not isinstance(value, str | int | float | bool) or _CREDENTIAL.search(str(value)):
-        return ""
-    # An item of a list is shown as its field allows.
-    field_at = list(location)
-    while field_at and isinstance(field_at[-1], int):
-        field_at.pop()
-    owner = _model_at(model, field_at[:-1])
-    if owner is None or not field_at:
-        return ""
-    fields = {field.alias or name: field for name, field in owner.model_fields.items()}
-    field = fields.get(str(field_at[-1]))
-    if field is None or SecretStr in _leaves(field.annotation):
-        return ""
-    # A scalar where an object belongs may well be a secret that was put one level too high.
-    if _models_in(field.annotation):
-        return ""
-    return f'"{value}" '
-
-
-def _leaves(annotation: Any) -> list[Any]:
-    arguments = typing.get_args(annotation)
-    return [leaf for argument in arguments for leaf in _leaves(argument)] if arguments else [annotation]
+def _shown(place: Place, value: object) -> str:
+    """`"value" `, where a small number stands in the place of one; else nothing."""
+    if place.number and isinstance(value, int) and not isinstance(value, bool) and abs(value) <= _LARGEST_SHOWN:
+        return f'"{value}" '
+    return ""

@@ -1,19 +1,23 @@
 """From the stack's configuration to `Settings`, or to one error with everything that is wrong."""
 
-from collections.abc import Mapping
-from typing import Any, TypeVar, cast
+import json
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, Final, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
 
 from components.constants import PROJECT
 from components.settings.checks import check
-from components.settings.errors import Problem, SettingsError, problems_of
+from components.settings.errors import Problem, SettingsError, problems_of, unknown_key
 from components.settings.models import Cluster, Images, Instance, Tailnet
 from components.settings.node_checks import check_nodes
 from components.settings.nodes import Node
+from components.settings.places import known_words
+from components.settings.plain_text import plain_secrets
 from components.settings.stack import Settings
 
-KEYS = ("tailnet", "instances", "nodes", "cluster", "images")
+KEYS: Final = ("tailnet", "instances", "nodes", "cluster", "images")
+_LISTS: Final = ("instances", "nodes")
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -21,30 +25,63 @@ M = TypeVar("M", bound=BaseModel)
 def load() -> Settings:
     """The settings of the stack that runs. Raises `SettingsError`."""
     # Only here: the models are also read where no engine is, and the SDK takes half a second to import.
-    import pulumi
     import pulumi.runtime.config as runtime_config
 
-    given = {**runtime_config.get_config_env(), **runtime_config.CONFIG.get()}
+    given: dict[str, Any] = {**runtime_config.get_config_env(), **runtime_config.CONFIG.get()}
     own = [key.removeprefix(f"{PROJECT}:") for key in given if key.startswith(f"{PROJECT}:")]
-    config = pulumi.Config(PROJECT)
+    encrypted = runtime_config.get_config_secret_keys_env()
+    plain = {
+        key
+        for key in KEYS
+        if f"{PROJECT}:{key}" not in encrypted and not runtime_config.is_config_secret(f"{PROJECT}:{key}")
+    }
+    problems: list[Problem] = []
+    # What an unknown key holds is nobody's business.
+    raw = {
+        key: _decoded(key, runtime_config.get_config(f"{PROJECT}:{key}"), problems) if key in KEYS else None
+        for key in own
+    }
+    return _parsed(raw, plain, problems)
+
+
+def _decoded(key: str, value: object, problems: list[Problem]) -> Any:
     try:
-        return parse({key: config.get_object(key) for key in own})
-    except pulumi.ConfigTypeError as error:
-        raise SettingsError([Problem(error.key.removeprefix(f"{PROJECT}:"), "must be an object or a list.")]) from None
+        return json.loads(value) if isinstance(value, str) else value
+    except (ValueError, RecursionError):
+        # Not the decoder's words: they may quote the text.
+        problems.append(Problem(key, "must be a list." if key in _LISTS else "must be an object with keys of its own."))
+        return None
 
 
-def parse(raw: Mapping[str, Any]) -> Settings:
-    """Settings from plain data, shaped as in a stack file without the project's prefix. Raises `SettingsError`."""
-    problems = [Problem(key, f"is not a known key. Known here: {', '.join(KEYS)}.") for key in raw if key not in KEYS]
-    tailnet = _part(Tailnet, "tailnet", raw.get("tailnet"), problems)
-    cluster = _part(Cluster, "cluster", raw.get("cluster", {}), problems)
-    images = _part(Images, "images", raw.get("images", {}), problems)
+def parse(raw: Mapping[str, Any], plain: Collection[str] = ()) -> Settings:
+    """Settings from plain data, shaped as in a stack file without the project's prefix. Raises `SettingsError`.
+
+    `plain`: the top keys in which nothing is encrypted; a secret there is a problem.
+    """
+    return _parsed(raw, plain, [])
+
+
+def _parsed(raw: Mapping[str, Any], plain: Collection[str], problems: list[Problem]) -> Settings:
+    unreadable = {problem.path for problem in problems}
+    problems += _unknown(raw)
+    tailnet = _part(Tailnet, "tailnet", raw.get("tailnet"), problems) if "tailnet" not in unreadable else None
+    cluster = _part(Cluster, "cluster", _given(raw, "cluster", {}), problems)
+    images = _part(Images, "images", _given(raw, "images", {}), problems)
     instances = _list(
         Instance, "instances", raw.get("instances"), "one entry for each gateway, with id and people", problems
     )
-    nodes = _list(Node, "nodes", raw.get("nodes", []), "one entry for each node, with id, kind and gateway", problems)
+    entries = "one entry for each node, with id, kind and gateway"
+    nodes = _list(Node, "nodes", _given(raw, "nodes", []), entries, problems)
     problems += check(tailnet, cluster, images, instances)
-    problems += check_nodes(tailnet, images, instances, nodes, _ids(raw.get("instances")))
+    problems += check_nodes(tailnet, cluster, images, instances, nodes, _ids(raw.get("instances")))
+    parts: dict[str, Mapping[str, BaseModel | None]] = {
+        "tailnet": {"tailnet": tailnet},
+        "instances": {f"instances[{index}]": item for index, item in instances.items()},
+        "nodes": {f"nodes[{index}]": item for index, item in nodes.items()},
+    }
+    for key in sorted({*plain} & {*parts}):
+        for path, part in parts[key].items():
+            problems += plain_secrets(path, part)
     if problems or tailnet is None or cluster is None or images is None:
         raise SettingsError(problems)
     return Settings.model_construct(
@@ -56,10 +93,35 @@ def parse(raw: Mapping[str, Any]) -> Settings:
     )
 
 
+def _given(raw: Mapping[str, Any], key: str, default: object) -> object:
+    # A section with everything in it commented out is null, and as good as none.
+    value = raw.get(key)
+    return default if value is None else value
+
+
+def _unknown(keys: Iterable[object]) -> list[Problem]:
+    found: dict[str, int] = {}
+    problems: dict[str, Problem] = {}
+    for key in keys:
+        if key in KEYS:
+            continue
+        text = str(key)
+        path, message = unknown_key("", text, KEYS, known_words(Settings))
+        if text.startswith(tuple(f"{known}{mark}" for known in KEYS for mark in ".[")):
+            path, message = "<key>", "is a path, and was set as a key. Set it again with `pulumi config set --path`."
+        found[message] = found.get(message, 0) + 1
+        problems[message] = Problem(path, message)
+    return [
+        Problem(problem.path, f"({found[message]} keys) {message}") if found[message] > 1 else problem
+        for message, problem in problems.items()
+    ]
+
+
 def _list(model: type[M], path: str, listed: object, entries: str, problems: list[Problem]) -> dict[int, M]:
     """The items of a list that validate, by their place in it."""
     if not isinstance(listed, list):
-        problems.append(Problem(path, f"must be a list. Add {entries}."))
+        if not any(problem.path == path for problem in problems):
+            problems.append(Problem(path, f"must be a list. Add {entries}."))
         return {}
     found = {
         index: _part(model, f"{path}[{index}]", item, problems) for index, item in enumerate(cast(list[object], listed))
@@ -76,10 +138,11 @@ def _ids(listed: object) -> frozenset[object]:
 
 def _part(model: type[M], path: str, value: object, problems: list[Problem]) -> M | None:
     if value is None:
-        problems.append(Problem(path, "is missing. Add it."))
+        entry = path.endswith("]")
+        problems.append(Problem(path, "is empty. Fill it, or remove its dash." if entry else "is missing. Add it."))
         return None
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        problems += problems_of(path, model, error)
+        problems += problems_of(path, model, error, known_words(Settings))
         return None

@@ -1,30 +1,32 @@
 """The configuration's shape and its safe defaults; each field's description is its documentation."""
 
-from typing import Literal
+from typing import Annotated, Any, Literal, cast
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
+from components.settings.egress import Cidr
+from components.settings.images import ImageRef
+from components.settings.quantities import Cpu, Memory, VolumeSize
+from components.settings.text import DISTINCT, EMPTY_IS_NONE, ModelKey, Port, Secret, Switch, Word, whole
 from components.settings.types import (
-    BaseUrl,
-    Cidr,
     ClientId,
-    Cpu,
     DnsLabel,
     DnsName,
-    EnvName,
+    FilePath,
     Group,
-    ImageRef,
     InstanceId,
-    IssuerUrl,
+    LabelKey,
+    LabelValue,
     Login,
     NodeCommand,
     ObjectName,
     Person,
-    Quantity,
+    ProviderKey,
     RotationWord,
     TagOwner,
 )
+from components.settings.urls import BaseUrl, IssuerUrl
 
 Reach = Literal["https", "http", "tcp"]
 Mode = Literal["tun", "userspace"]
@@ -35,6 +37,16 @@ class Model(BaseModel):
     """Base: keys are camelCase as in the stack file, unknown keys are errors, values never change."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel, hide_input_in_errors=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_empty_keys(cls, value: Any) -> Any:
+        """A key with everything in it commented out is as good as no key."""
+        if not isinstance(value, dict):
+            return value
+        known = {field.alias or name for name, field in cls.model_fields.items()}
+        items = cast(dict[Any, Any], value).items()
+        return {key: item for key, item in items if item is not None or key not in known}
 
 
 class Tailnet(Model):
@@ -47,26 +59,30 @@ class Tailnet(Model):
         "exactly the access listed here. `owned`: this stack writes the whole policy, and refuses to replace one that "
         "somebody wrote or changed by hand. `external`: the API is never used; keys and policy come from you.",
     )
-    api_key: SecretStr | None = Field(default=None, description="API access token. Else TAILSCALE_API_KEY is read.")
-    oauth_client_id: str | None = Field(default=None, description="OAuth client for the API, instead of `apiKey`.")
-    oauth_client_secret: SecretStr | None = Field(default=None, description="Secret of that OAuth client.")
+    api_key: Secret | None = Field(default=None, description="API access token. Else TAILSCALE_API_KEY is read.")
+    oauth_client_id: ClientId | None = Field(default=None, description="OAuth client for the API, instead of `apiKey`.")
+    oauth_client_secret: Secret | None = Field(default=None, description="Secret of that OAuth client.")
     api_url: BaseUrl | None = Field(default=None, description="Base URL of a compatible API (default: Tailscale's).")
     login_server: BaseUrl | None = Field(
         default=None, description="Control server, such as headscale (default: Tailscale's)."
     )
-    tag_owners: tuple[TagOwner, ...] = Field(
+    tag_owners: Annotated[tuple[TagOwner, ...], DISTINCT] = Field(
         default=("autogroup:admin",), min_length=1, description="Who may give a device a gateway's tag."
     )
-    groups: dict[Group, tuple[Login, ...]] = Field(default={}, description="Groups that `people` may name.")
-    protect: bool = Field(default=True, description="Refuse to delete the tailnet policy, even on destroy.")
+    groups: dict[Group, Annotated[tuple[Login, ...], DISTINCT, EMPTY_IS_NONE]] = Field(
+        default={}, description="Groups that `people` may name."
+    )
+    protect: Switch = Field(default=True, description="Refuse to delete the tailnet policy, even on destroy.")
 
 
 class Cluster(Model):
     """The Kubernetes cluster. Never taken from the environment."""
 
-    kubeconfig: str = Field(default="~/.kube/config", description="Path of the kubeconfig file.")
-    context: str | None = Field(default=None, description="Context in it (default: its current one).")
-    identifier: str | None = Field(
+    kubeconfig: FilePath = Field(
+        default="~/.kube/config", description="Path of the kubeconfig file; never what the file holds."
+    )
+    context: Word | None = Field(default=None, description="Context in it (default: its current one).")
+    identifier: Word | None = Field(
         default=None,
         description="Name of the cluster (default: the stack's). Only a change of it means another cluster: "
         "everything is then replaced.",
@@ -76,7 +92,9 @@ class Cluster(Model):
         description="Public URL of the cluster's token issuer; only for `credential: workloadIdentity`.",
     )
     dns_namespace: DnsLabel = Field(default="kube-system", description="Namespace of the cluster's DNS pods.")
-    dns_labels: dict[str, str] = Field(default={"k8s-app": "kube-dns"}, description="Labels of the cluster's DNS pods.")
+    dns_labels: dict[LabelKey, LabelValue] = Field(
+        default={"k8s-app": "kube-dns"}, min_length=1, description="Labels of the cluster's DNS pods."
+    )
     monitoring_namespace: DnsLabel = Field(
         default="monitoring", description="The only namespace that may read metrics."
     )
@@ -87,7 +105,7 @@ class Images(Model):
 
     gateway: ImageRef = Field(default="ghcr.io/openclaw/openclaw:2026.9.6", description="The gateway.")
     tailscale: ImageRef = Field(default="docker.io/tailscale/tailscale:v1.102.3", description="The sidecar.")
-    require_digest: bool = Field(default=False, description="Refuse images without a digest.")
+    require_digest: Switch = Field(default=False, description="Refuse images without a digest.")
 
 
 class Resources(Model):
@@ -95,8 +113,8 @@ class Resources(Model):
 
     cpu_request: Cpu
     cpu_limit: Cpu
-    memory_request: Quantity
-    memory_limit: Quantity
+    memory_request: Memory
+    memory_limit: Memory
 
 
 class GatewayResources(Resources):
@@ -104,8 +122,8 @@ class GatewayResources(Resources):
 
     cpu_request: Cpu = "250m"
     cpu_limit: Cpu = "2"
-    memory_request: Quantity = "1Gi"
-    memory_limit: Quantity = "2Gi"
+    memory_request: Memory = "1Gi"
+    memory_limit: Memory = "2Gi"
 
 
 class SidecarResources(Resources):
@@ -113,8 +131,8 @@ class SidecarResources(Resources):
 
     cpu_request: Cpu = "50m"
     cpu_limit: Cpu = "1"
-    memory_request: Quantity = "64Mi"
-    memory_limit: Quantity = "256Mi"
+    memory_request: Memory = "64Mi"
+    memory_limit: Memory = "256Mi"
 
 
 class GatewayAuth(Model):
@@ -124,7 +142,7 @@ class GatewayAuth(Model):
         default="token",
         description="`identity` trusts the Tailscale login that Serve names; read docs/security.md first.",
     )
-    allow_users: tuple[Login, ...] = Field(
+    allow_users: Annotated[tuple[Login, ...], DISTINCT] = Field(
         default=(), description="`identity` only: logins that are let in (default: all logins in `people`)."
     )
     rotation: RotationWord = Field(default="", description="Any new word makes a new token or password.")
@@ -133,10 +151,10 @@ class GatewayAuth(Model):
 class NodeCommands(Model):
     """Names of node commands, such as `system.run`."""
 
-    allow: tuple[NodeCommand, ...] = Field(
+    allow: Annotated[tuple[NodeCommand, ...], DISTINCT] = Field(
         default=(), description="Commands that the gateway withholds unless they stand here, such as `camera.snap`."
     )
-    deny: tuple[NodeCommand, ...] = Field(
+    deny: Annotated[tuple[NodeCommand, ...], DISTINCT] = Field(
         default=(), description="Commands that no node executes for this gateway, whatever was approved."
     )
 
@@ -152,8 +170,10 @@ class Gateway(Model):
 
     image: ImageRef | None = Field(default=None, description="Another image for this instance.")
     auth: GatewayAuth = GatewayAuth()
-    model_keys: dict[EnvName, SecretStr] = Field(default={}, description="Model providers' keys, by variable name.")
-    model_keys_secret: DnsLabel | None = Field(
+    model_keys: dict[ProviderKey, ModelKey] = Field(
+        default={}, description="Providers' keys and tokens, by variable name, such as `OPENAI_API_KEY`."
+    )
+    model_keys_secret: ObjectName | None = Field(
         default=None, description="An existing Secret in the namespace with more keys; its changes do not roll the pod."
     )
     resources: GatewayResources = GatewayResources()
@@ -163,21 +183,21 @@ class Gateway(Model):
 class AuthKey(Model):
     """The key with which the sidecar joins. In the cluster it exists only sealed."""
 
-    value: SecretStr | None = Field(default=None, description="A key of yours (default: the stack mints one).")
-    reusable: bool = Field(
+    value: Secret | None = Field(default=None, description="A key of yours (default: the stack mints one).")
+    reusable: Switch = Field(
         default=True,
         description="A reusable key lets an instance whose state volume was lost join again without a `pulumi up`.",
     )
-    ephemeral: bool = Field(
+    ephemeral: Switch = Field(
         default=False,
         description="The tailnet forgets the device soon after it goes away: for instances that keep nothing.",
     )
-    expiry_days: int = Field(default=90, ge=1, le=90, description="Life of a minted key; devices outlive it.")
+    expiry_days: Annotated[int, whole(1, 90)] = Field(
+        default=90, description="Life of a minted key; devices outlive it."
+    )
     rotation: RotationWord = Field(default="", description="Any new word mints a new key, and revokes the old one.")
-    rotate_days: int | None = Field(
+    rotate_days: Annotated[int, whole(1, 89)] | None = Field(
         default=None,
-        ge=1,
-        le=89,
         description="The first `pulumi up` of each period of so many days mints a new key (default: never).",
     )
 
@@ -185,7 +205,7 @@ class AuthKey(Model):
 class OAuthClient(Model):
     """An OAuth client that mints a one-off key at each login. In the cluster its secret exists only sealed."""
 
-    client_secret: SecretStr | None = Field(
+    client_secret: Secret | None = Field(
         default=None,
         description="Secret of a client of yours, with the scope `auth_keys` and the instance's tag (default: the stack "
         "makes a client).",
@@ -206,7 +226,7 @@ class WorkloadIdentity(Model):
 class Sidecar(Model):
     """The Tailscale sidecar of one instance."""
 
-    enabled: bool = Field(default=True, description="Off: sidecar, Serve and their network rules go; all data stays.")
+    enabled: Switch = Field(default=True, description="Off: sidecar, Serve and their network rules go; all data stays.")
     hostname: DnsLabel | None = Field(default=None, description="Name in the tailnet (default `openclaw-<id>`).")
     mode: Mode = Field(default="tun", description="`userspace`: for clusters that refuse NET_ADMIN.")
     reach: Reach = Field(default="https", description="What is served: HTTPS on 443, HTTP on 80, or raw TCP on 18789.")
@@ -216,7 +236,7 @@ class Sidecar(Model):
     auth_key: AuthKey = AuthKey()
     oauth: OAuthClient = OAuthClient()
     workload_identity: WorkloadIdentity = WorkloadIdentity()
-    metrics: bool = Field(
+    metrics: Switch = Field(
         default=False, description="Serve metrics on the pod address, to the monitoring namespace only."
     )
     image: ImageRef | None = Field(default=None, description="Another image for this instance.")
@@ -226,20 +246,20 @@ class Sidecar(Model):
 class Volume(Model):
     """One PersistentVolumeClaim. Encryption at rest is a property of its class."""
 
-    size: Quantity
+    size: VolumeSize
     class_name: ObjectName | None = Field(default=None, description="Storage class (default: the cluster's).")
 
 
 class HomeVolume(Volume):
     """The gateway's data."""
 
-    size: Quantity = "10Gi"
+    size: VolumeSize = "10Gi"
 
 
 class TailnetVolume(Volume):
     """The device's identity."""
 
-    size: Quantity = "1Gi"
+    size: VolumeSize = "1Gi"
 
 
 class Storage(Model):
@@ -250,7 +270,7 @@ class Storage(Model):
     access_mode: Literal["ReadWriteOncePod", "ReadWriteOnce"] = Field(
         default="ReadWriteOncePod", description="`ReadWriteOnce` for classes whose driver is not CSI."
     )
-    retain: bool = Field(
+    retain: Switch = Field(
         default=True, description="Keep the volumes when the instance is removed or the stack destroyed."
     )
 
@@ -258,7 +278,7 @@ class Storage(Model):
 class EgressPort(Model):
     """One port of an egress rule."""
 
-    port: int = Field(ge=1, le=65535)
+    port: Port
     protocol: Literal["TCP", "UDP"] = "TCP"
 
 
@@ -266,18 +286,20 @@ class EgressRule(Model):
     """Somewhere private that the pod may reach, by name of its network and ports."""
 
     cidr: Cidr
-    ports: tuple[EgressPort, ...] = Field(min_length=1)
+    ports: Annotated[tuple[EgressPort, ...], DISTINCT] = Field(min_length=1)
 
 
 class Instance(Model):
     """One gateway: a namespace, a device in the tailnet, and the people who may open it."""
 
     id: InstanceId = Field(description="Short name; every other name is made from it.")
-    people: tuple[Person, ...] = Field(min_length=1, description="Logins or groups that may connect.")
+    people: Annotated[tuple[Person, ...], DISTINCT] = Field(
+        min_length=1, description="Logins or groups that may connect."
+    )
     namespace: DnsLabel | None = Field(default=None, description="Namespace (default `openclaw-<id>`).")
     gateway: Gateway = Gateway()
     tailscale: Sidecar = Sidecar()
     storage: Storage = Storage()
-    extra_egress: tuple[EgressRule, ...] = Field(
+    extra_egress: Annotated[tuple[EgressRule, ...], DISTINCT] = Field(
         default=(), description="Private places the pod may reach besides the internet."
     )

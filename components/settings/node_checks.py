@@ -3,10 +3,13 @@
 from collections.abc import Iterator, Mapping
 
 from components import names
-from components.settings.checks import digest, namespace, resources
+from components.settings.checks import NODE_MINIMUM, SIDECAR_MINIMUM, digest, egress, namespace, resources
+from components.settings.credential_checks import given_key
 from components.settings.errors import Problem
-from components.settings.models import Images, Instance, Tailnet
+from components.settings.images import openclaw_version, tailscale_version
+from components.settings.models import Cluster, Images, Instance, Tailnet
 from components.settings.nodes import Node
+from components.settings.vocabulary import nearest
 
 # What of a node has a meaning for each kind; the other keys are refused there, lest somebody relies on them.
 _KEYS = {
@@ -22,6 +25,7 @@ _OF_KINDS = {"people", "ports", "hostname", "authKey", "commands", "kubernetes"}
 
 def check_nodes(
     tailnet: Tailnet | None,
+    cluster: Cluster | None,
     images: Images | None,
     instances: Mapping[int, Instance],
     nodes: Mapping[int, Node],
@@ -34,18 +38,25 @@ def check_nodes(
         path = f"nodes[{number}]"
         yield from _keys(path, node)
         if node.gateway not in known:
-            yield Problem(
-                f"{path}.gateway", f'"{node.gateway}" is not the id of an instance. Name one, or add it to instances.'
-            )
+            close = nearest(node.gateway, [one for one in known if isinstance(one, str)])
+            hint = f"Did you mean {close}?" if close in by_id else "Name one, or add it to instances."
+            yield Problem(f"{path}.gateway", f"is not the id of an instance. {hint}")
         if node.gateway in by_id:
             yield from _gateway(path, node, *by_id[node.gateway])
         if tailnet:
             yield from _tailnet(path, node, tailnet)
-        yield from namespace(f"{path}.kubernetes.namespace", node.kubernetes.namespace)
-        yield from resources(f"{path}.kubernetes.resources", node.kubernetes.resources)
-        yield from resources(f"{path}.kubernetes.sidecarResources", node.kubernetes.sidecar_resources)
+        if node.kind == "kubernetes":
+            yield from _pod(f"{path}.kubernetes", node, cluster)
         if images and node.gateway in by_id:
             yield from _versions(path, node, *by_id[node.gateway], images)
+
+
+def _pod(path: str, node: Node, cluster: Cluster | None) -> Iterator[Problem]:
+    own = node.kubernetes
+    yield from namespace(f"{path}.namespace", names.node(node.id, own.namespace).namespace, cluster)
+    yield from resources(f"{path}.resources", own.resources, NODE_MINIMUM)
+    yield from resources(f"{path}.sidecarResources", own.sidecar_resources, SIDECAR_MINIMUM)
+    yield from egress(f"{path}.extraEgress", own.extra_egress)
 
 
 def _shared_names(instances: Mapping[int, Instance], nodes: Mapping[int, Node]) -> Iterator[Problem]:
@@ -111,15 +122,7 @@ def _tailnet(path: str, node: Node, tailnet: Tailnet) -> Iterator[Problem]:
     for number, person in enumerate(node.people):
         if person.startswith("group:") and tailnet.ownership == "owned" and person not in tailnet.groups:
             yield Problem(f"{path}.people[{number}]", f'"{person}" is not a group of tailnet.groups. Add it there.')
-    key = node.auth_key.value
-    if key is None and tailnet.ownership == "external" and node.kind != "mobile":
-        yield Problem(
-            f"{path}.authKey.value",
-            'is missing: with tailnet.ownership "external" no key is minted. Set it: '
-            f"pulumi config set --secret --path '{path}.authKey.value'.",
-        )
-    if key is not None and not key.get_secret_value().strip():
-        yield Problem(f"{path}.authKey.value", "is empty. Give the key, or remove it to have one minted.")
+    yield from given_key(f"{path}.authKey", node.auth_key, tailnet, node.kind != "mobile")
 
 
 def _versions(path: str, node: Node, index: int, instance: Instance, images: Images) -> Iterator[Problem]:
@@ -132,16 +135,15 @@ def _versions(path: str, node: Node, index: int, instance: Instance, images: Ima
     if node.kind in ("linux", "mac"):
         # The machine gets the gateway's version: an older or a newer one may not understand the other.
         where = f"instances[{index}].gateway.image" if instance.gateway.image else "images.gateway"
-        for place, image in ((where, instance.gateway.image or images.gateway), ("images.tailscale", images.tailscale)):
-            if version_of(image) is None:
-                yield Problem(
-                    place,
-                    f"has no tag, from which {path} would take the version to install. Write it before the digest, "
-                    "such as :1.2.3@sha256:….",
-                )
-
-
-def version_of(image: str) -> str | None:
-    """The version in an image's tag, without a leading v; None without a tag."""
-    tag = image.partition("@")[0].rsplit("/", 1)[-1].partition(":")[2]
-    return tag.removeprefix("v") or None
+        if openclaw_version(instance.gateway.image or images.gateway) is None:
+            yield Problem(
+                where,
+                f"has no tag that tells which version {path} is to install. Write a version, with -slim, -browser or a "
+                "date such as -r20260820 at most, before any digest, such as :2026.9.6.",
+            )
+        if node.kind == "linux" and tailscale_version(images.tailscale) is None:
+            yield Problem(
+                "images.tailscale",
+                f"has no tag that tells which version {path} is to install. Write one that is out, before any digest, such "
+                "as :v1.102.3.",
+            )

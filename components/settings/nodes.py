@@ -2,13 +2,15 @@
 
 from typing import Annotated, Final, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 
+from components.settings.images import ImageRef
 from components.settings.models import EgressRule, Model, Resources, SidecarResources, Storage
-from components.settings.types import Cpu, DnsLabel, ImageRef, InstanceId, NodeCommand, Person, Quantity, RotationWord
+from components.settings.quantities import Cpu, Memory
+from components.settings.text import DISTINCT, Port, Secret, whole
+from components.settings.types import DnsLabel, InstanceId, NodeCommand, Person, RotationWord
 
 NodeKind = Literal["linux", "kubernetes", "mac", "mobile"]
-TcpPort = Annotated[int, Field(ge=1, le=65535)]
 
 # What a shell command needs: `system.run.prepare` fixes what will run before anybody approves it.
 SHELL: Final = ("system.run", "system.run.prepare", "system.which")
@@ -17,9 +19,9 @@ SHELL: Final = ("system.run", "system.run.prepare", "system.which")
 class NodeKey(Model):
     """The one-off key with which the node's machine joins the tailnet."""
 
-    value: SecretStr | None = Field(default=None, description="A key of yours (default: the stack mints one).")
-    expiry_days: int = Field(
-        default=7, ge=1, le=90, description="How long a minted key waits for its machine; the device outlives it."
+    value: Secret | None = Field(default=None, description="A key of yours (default: the stack mints one).")
+    expiry_days: Annotated[int, whole(1, 90)] = Field(
+        default=7, description="How long a minted key waits for its machine; the device outlives it."
     )
     rotation: RotationWord = Field(
         default="", description="Any new word mints a new key: for a machine that was lost or made anew."
@@ -31,8 +33,8 @@ class NodeResources(Resources):
 
     cpu_request: Cpu = "100m"
     cpu_limit: Cpu = "2"
-    memory_request: Quantity = "256Mi"
-    memory_limit: Quantity = "2Gi"
+    memory_request: Memory = "256Mi"
+    memory_limit: Memory = "2Gi"
 
 
 class KubernetesNode(Model):
@@ -44,7 +46,7 @@ class KubernetesNode(Model):
     resources: NodeResources = NodeResources()
     sidecar_resources: SidecarResources = SidecarResources()
     storage: Storage = Storage()
-    extra_egress: tuple[EgressRule, ...] = Field(
+    extra_egress: Annotated[tuple[EgressRule, ...], DISTINCT] = Field(
         default=(), description="Private places the pod may reach besides the internet."
     )
 
@@ -57,15 +59,15 @@ class Node(Model):
         description="What joins: a Linux machine (cloud-init), a pod, a Mac (launchd), or a phone (pairing code only)."
     )
     gateway: InstanceId = Field(description="Id of the instance whose commands it runs.")
-    people: tuple[Person, ...] = Field(
+    people: Annotated[tuple[Person, ...], DISTINCT] = Field(
         default=(), description="Logins or groups that may connect to the machine itself (default: nobody)."
     )
-    ports: tuple[TcpPort, ...] = Field(
+    ports: Annotated[tuple[Port, ...], DISTINCT] = Field(
         default=(22,), min_length=1, description="TCP ports of the machine that these people may connect to."
     )
     hostname: DnsLabel | None = Field(default=None, description="Name in the tailnet (default `openclaw-node-<id>`).")
     auth_key: NodeKey = NodeKey()
-    commands: tuple[NodeCommand, ...] = Field(
+    commands: Annotated[tuple[NodeCommand, ...], DISTINCT] = Field(
         default=SHELL, min_length=1, description="The only commands that the node offers; each is approved once."
     )
     kubernetes: KubernetesNode = KubernetesNode()

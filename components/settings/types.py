@@ -1,42 +1,73 @@
-"""Value types of the configuration: what a single value must look like, and how to mend it."""
+"""Names and people in the configuration: what a single value must look like, and how to mend it."""
 
+import base64
+import binascii
 import ipaddress
 import re
 from typing import Annotated, Final
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, BeforeValidator
+
+from components.settings.text import Text, invisible
 
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
-_DNS_NAME = re.compile(r"(?=.{1,253}$)([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)(\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)+")
-_PERSON = re.compile(r"[^@\s*\"]+@[A-Za-z0-9.-]*")
-_GROUP = re.compile(r"group:[a-z0-9]([-a-z0-9_.]*[a-z0-9])?")
-_TAG = re.compile(r"tag:[a-zA-Z]([-a-zA-Z0-9]*)")
-_QUANTITY = re.compile(r"(\d+)(Ki|Mi|Gi|Ti)")
-_CPU = re.compile(r"(\d+m|\d+(\.\d{1,3})?)")
-_ENV_NAME = re.compile(r"[A-Z][A-Z0-9_]{0,127}")
-_COMMAND = re.compile(r"[a-z][A-Za-z0-9]*(\.[A-Za-z0-9]+)+")
+_DNS_NAME = re.compile(r"([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)(\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)+")
+_DOMAIN_LABEL = r"[A-Za-z0-9]([-A-Za-z0-9]{0,61}[A-Za-z0-9])?"
+# The domain may be missing: users of headscale are `dave@`.
+_LOGIN = re.compile(rf"[A-Za-z0-9!#$%&'+/=?^_`{{|}}~.-]{{1,128}}@({_DOMAIN_LABEL}(\.{_DOMAIN_LABEL})*)?")
+_GROUP = re.compile(r"group:[a-z0-9]([-a-z0-9_.]{0,61}[a-z0-9])?")
+_TAG = re.compile(r"tag:[a-zA-Z][-a-zA-Z0-9]{0,62}")
+_COMMAND = re.compile(r"[a-z][A-Za-z0-9]{0,31}(\.[A-Za-z0-9]{1,32}){1,4}")
 _WORD = re.compile(r"[A-Za-z0-9][-A-Za-z0-9._]{0,15}")
-_VERSION = re.compile(r"v?\d+\.\d+\.\d+([-.+].*)?")
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-_UNITS: Final = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
+_CLIENT_ID = re.compile(r"[A-Za-z0-9][-A-Za-z0-9]{0,127}")
+_LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
+
+# A path of some file system. A file's content, or that in base64, is none: it would stand in the state for all to read.
+_PATH = re.compile(r"([A-Za-z]:[\\/]|~|\.{0,2}/)?[\w.@+,=()\\/ -]*[\w)]")
+_PATH_MAXIMUM = 1024
+
+# Of a variable that holds a secret one word says so; these begin names that programs obey.
+_SECRET_WORDS: Final = frozenset({"KEY", "KEYS", "TOKEN", "TOKENS", "SECRET", "PASSWORD", "CREDENTIALS"})
+_PROGRAMS: Final = frozenset(
+    {
+        *(
+            "ALL",
+            "BASH",
+            "BUN",
+            "DENO",
+            "DYLD",
+            "ELECTRON",
+            "FTP",
+            "GCONV",
+            "GIT",
+            "GLIBC",
+            "HEADSCALE",
+            "HTTP",
+            "HTTPS",
+        ),
+        *(
+            "JAVA",
+            "KUBE",
+            "KUBERNETES",
+            "LC",
+            "LD",
+            "MALLOC",
+            "NODE",
+            "NPM",
+            "NVM",
+            "OPENCLAW",
+            "OPENSSL",
+            "PERL",
+            "PIP",
+        ),
+        *("PNPM", "PULUMI", "PYTHON", "RUBY", "SSH", "SSL", "SYSTEMD", "TAILSCALE", "TS", "UV", "XDG", "YARN"),
+    }
+)
+_VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)+")
+_VARIABLE_MAXIMUM = 128
 
 # `openclaw-<id>` must stay a DNS label (63), with room for the suffixes that Kubernetes adds to pod names.
 ID_MAX: Final = 40
-
-
-def quantity_bytes(quantity: str) -> int:
-    """Bytes of a memory or storage quantity such as `2Gi`."""
-    match = _QUANTITY.fullmatch(quantity)
-    if match is None:
-        raise ValueError("is not a quantity. Write a whole number with Ki, Mi, Gi or Ti, such as 2Gi")
-    return int(match[1]) * _UNITS[match[2]]
-
-
-def cpu_millis(cpu: str) -> int:
-    """Thousandths of a core of a CPU quantity such as `250m` or `2`."""
-    if _CPU.fullmatch(cpu) is None:
-        raise ValueError("is not a CPU quantity. Write cores, such as 2 or 0.5, or thousandths, such as 250m")
-    return int(cpu[:-1]) if cpu.endswith("m") else round(float(cpu) * 1000)
 
 
 def _label(value: str) -> str:
@@ -52,29 +83,50 @@ def _instance_id(value: str) -> str:
 
 
 def _dns_name(value: str) -> str:
-    if _DNS_NAME.fullmatch(value) is None:
+    last = value.rpartition(".")[2]
+    if len(value) > 189 or _DNS_NAME.fullmatch(value) is None or last.isdigit():
         raise ValueError("is not a tailnet's DNS name. Copy it from the admin console, such as example.ts.net")
     return value
 
 
 def _object_name(value: str) -> str:
-    if _LABEL.fullmatch(value) is None and _DNS_NAME.fullmatch(value) is None:
-        raise ValueError("is not the name of a Kubernetes object. Use a-z, 0-9, - and .")
+    if len(value) > 253 or (_LABEL.fullmatch(value) is None and _DNS_NAME.fullmatch(value) is None):
+        raise ValueError("is not the name of a Kubernetes object. Use a-z, 0-9, dots and dashes")
     return value
 
 
+def _is_login(value: str) -> bool:
+    domain = value.rpartition("@")[2]
+    return _LOGIN.fullmatch(value) is not None and len(value) <= 254 and not domain.rpartition(".")[2].isdigit()
+
+
+def _is_address(value: str) -> bool:
+    try:
+        ipaddress.ip_network(value, strict=False)
+    except ValueError:
+        return False
+    return True
+
+
 def _person(value: str) -> str:
-    if value == "*" or value.startswith("autogroup:"):
+    if "*" in value or value.startswith("autogroup:"):
         raise ValueError(
             "would let in more than the people you name. List e-mail addresses, or a group of tailnet.groups"
         )
-    if _PERSON.fullmatch(value) is None and _GROUP.fullmatch(value) is None:
+    if value.startswith("tag:"):
+        raise ValueError(
+            "is a tag, which devices carry and no person does. List logins or groups; a machine that runs commands belongs "
+            "into nodes"
+        )
+    if _is_address(value) or value.startswith(("host:", "ipset:")):
+        raise ValueError("is an address, and addresses are nobody. List logins or groups")
+    if not _is_login(value) and _GROUP.fullmatch(value) is None:
         raise ValueError("is neither a login such as you@example.com nor a group such as group:family")
     return value
 
 
 def _login(value: str) -> str:
-    if _PERSON.fullmatch(value) is None:
+    if not _is_login(value):
         raise ValueError("is not a login. Write it as the tailnet shows it, such as you@example.com")
     return value
 
@@ -86,47 +138,24 @@ def _group(value: str) -> str:
 
 
 def _tag_owner(value: str) -> str:
-    if _PERSON.fullmatch(value) or _GROUP.fullmatch(value) or _TAG.fullmatch(value):
+    if _is_login(value) or _GROUP.fullmatch(value) or _TAG.fullmatch(value):
         return value
     if value in ("autogroup:admin", "autogroup:owner", "autogroup:network-admin", "autogroup:it-admin"):
         return value
     raise ValueError("cannot own a tag. Use a login, a group, a tag or autogroup:admin")
 
 
-def _cidr(value: str) -> str:
-    try:
-        network = ipaddress.ip_network(value)
-    except ValueError as error:
-        raise ValueError(f"is not a CIDR ({error}). Write it as 10.1.2.0/24 or 10.1.2.3/32") from None
-    if network.prefixlen == 0:
-        raise ValueError("would open everything. List the networks that the gateway needs")
-    return value
-
-
-def _image(value: str) -> str:
-    name, _, digest = value.partition("@")
-    if digest and _DIGEST.fullmatch(digest) is None:
-        raise ValueError("has a bad digest. Write @sha256: and 64 hexadecimal digits")
-    last = name.rsplit("/", 1)[-1]
-    tag = last.partition(":")[2]
-    if not digest and _VERSION.fullmatch(tag) is None:
-        raise ValueError("has no immutable tag (I8). Write a full version, such as :2026.9.6, or a digest")
-    return value
-
-
-def _env_name(value: str) -> str:
-    if _ENV_NAME.fullmatch(value) is None:
-        raise ValueError("is not a variable name. Use A-Z, 0-9 and _, starting with a letter")
-    return value
-
-
-def _quantity(value: str) -> str:
-    quantity_bytes(value)
-    return value
-
-
-def _cpu(value: str) -> str:
-    cpu_millis(value)
+def _provider_key(value: str) -> str:
+    words = value.split("_")
+    if len(value) > _VARIABLE_MAXIMUM or _VARIABLE.fullmatch(value) is None or not _SECRET_WORDS & set(words):
+        raise ValueError(
+            "is not the name of a provider's key. Use the variable that the provider documents, such as OPENAI_API_KEY or "
+            "GITHUB_TOKEN"
+        )
+    if words[0] in _PROGRAMS:
+        raise ValueError(
+            f"is no provider's key: names that begin with {words[0]}_ steer the programs in the pod. Remove it"
+        )
     return value
 
 
@@ -142,42 +171,82 @@ def _word(value: str) -> str:
     return value
 
 
-def _issuer(value: str) -> str:
-    if not re.fullmatch(r"https://[^\s/?#]+(/[^\s?#]*)?", value):
+def _number_as_word(value: object) -> object:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**16 else value
+
+
+def _client_id(value: str) -> str:
+    if _CLIENT_ID.fullmatch(value) is None or value.startswith(("tskey-", "hskey-")):
         raise ValueError(
-            "is not an issuer's URL. Copy the issuer of `kubectl get --raw /.well-known/openid-configuration`: it must be "
-            "https and public"
+            "is not a client id. Copy the id, not the secret, from the tailnet's trust credentials, up to any ?"
         )
     return value
 
 
-def _client_id(value: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9][-A-Za-z0-9]*", value):
-        raise ValueError("is not a client id. Copy it from the tailnet's trust credentials, without any ?..")
+def _holds_text(value: str) -> bool:
+    """Whether a text, or a part of it as in a token, is base64 of some longer document."""
+    return any(_is_document(part) for part in (value, *value.split(".")))
+
+
+def _is_document(value: str) -> bool:
+    plain = value.rstrip("=").translate(str.maketrans("-_", "+/"))
+    try:
+        decoded = base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    return len(decoded) >= 24 and all(32 <= byte < 127 or byte in b"\t\r\n" for byte in decoded)
+
+
+def _kubeconfig(value: object) -> object:
+    if isinstance(value, dict | list):
+        raise ValueError(
+            "holds a kubeconfig itself, which would stand in the state for all to read. Write a file's path"
+        )
+    if not isinstance(value, str) or (
+        len(value) > _PATH_MAXIMUM
+        or _PATH.fullmatch(value) is None
+        or value.startswith(" ")
+        or invisible(value.replace(" ", ""))
+        or _holds_text(value)
+    ):
+        raise ValueError(
+            "is no path of a file. Write one, such as ~/.kube/config; what the file holds would stand in the "
+            "state for all to read"
+        )
     return value
 
 
-def _url(value: str) -> str:
-    if not re.fullmatch(r"https?://[^\s/]+(:\d+)?", value):
-        raise ValueError("is not a base URL. Write it without a path, such as https://headscale.example.com")
+def _label_key(value: str) -> str:
+    prefix, slash, name = value.rpartition("/")
+    if (slash and (len(prefix) > 253 or not (_LABEL.fullmatch(prefix) or _DNS_NAME.fullmatch(prefix)))) or (
+        not name or _LABEL_VALUE.fullmatch(name) is None
+    ):
+        raise ValueError("is not the key of a label. Use a name such as k8s-app or app.kubernetes.io/name")
     return value
 
 
-DnsLabel = Annotated[str, AfterValidator(_label)]
-InstanceId = Annotated[str, AfterValidator(_instance_id)]
-DnsName = Annotated[str, AfterValidator(_dns_name)]
-ObjectName = Annotated[str, AfterValidator(_object_name)]
-Person = Annotated[str, AfterValidator(_person)]
-Login = Annotated[str, AfterValidator(_login)]
-Group = Annotated[str, AfterValidator(_group)]
-TagOwner = Annotated[str, AfterValidator(_tag_owner)]
-Cidr = Annotated[str, AfterValidator(_cidr)]
-ImageRef = Annotated[str, AfterValidator(_image)]
-EnvName = Annotated[str, AfterValidator(_env_name)]
-Quantity = Annotated[str, AfterValidator(_quantity)]
-Cpu = Annotated[str, AfterValidator(_cpu)]
-NodeCommand = Annotated[str, AfterValidator(_node_command)]
-RotationWord = Annotated[str, AfterValidator(_word)]
-IssuerUrl = Annotated[str, AfterValidator(_issuer)]
-ClientId = Annotated[str, AfterValidator(_client_id)]
-BaseUrl = Annotated[str, AfterValidator(_url)]
+def _label_value(value: str) -> str:
+    if not value or _LABEL_VALUE.fullmatch(value) is None:
+        raise ValueError("is not the value of a label. Use up to 63 letters, digits, - . or _, such as kube-dns")
+    return value
+
+
+class Harmless:
+    """Marks a type whose every value may be shown in a message."""
+
+
+DnsLabel = Annotated[Text, AfterValidator(_label)]
+InstanceId = Annotated[Text, AfterValidator(_instance_id)]
+DnsName = Annotated[Text, AfterValidator(_dns_name)]
+ObjectName = Annotated[Text, AfterValidator(_object_name)]
+Person = Annotated[Text, AfterValidator(_person)]
+Login = Annotated[Text, AfterValidator(_login)]
+Group = Annotated[Text, AfterValidator(_group), Harmless()]
+TagOwner = Annotated[Text, AfterValidator(_tag_owner)]
+ProviderKey = Annotated[Text, AfterValidator(_provider_key), Harmless()]
+NodeCommand = Annotated[Text, AfterValidator(_node_command)]
+RotationWord = Annotated[Text, AfterValidator(_word), BeforeValidator(_number_as_word)]
+ClientId = Annotated[Text, AfterValidator(_client_id)]
+FilePath = Annotated[str, BeforeValidator(_kubeconfig)]
+LabelKey = Annotated[Text, AfterValidator(_label_key)]
+LabelValue = Annotated[Text, AfterValidator(_label_value)]

@@ -105,8 +105,8 @@ _port: Raw = {"port": st.integers(1, 65535)}
 _protocol: Raw = {"protocol": st.sampled_from(["TCP", "UDP"])}
 _ports: st.SearchStrategy[Raw] = st.fixed_dictionaries(_port, optional=_protocol)
 _rule: Raw = {
-    "cidr": st.sampled_from(["10.0.0.0/8", "192.168.1.0/24", "fd00::/8", "100.64.7.7/32"]),
-    "ports": st.lists(_ports, min_size=1, max_size=2),
+    "cidr": st.sampled_from(["10.0.0.0/8", "192.168.1.0/24", "fd12:3456::/32", "172.16.7.7/32"]),
+    "ports": st.lists(_ports, min_size=1, max_size=2, unique_by=lambda entry: entry["port"]),
 }
 _egress = st.fixed_dictionaries(_rule)
 _resources = st.sampled_from(
@@ -116,7 +116,7 @@ _volume = _optional(size=st.sampled_from(["1Gi", "512Mi"]), className=st.sampled
 
 
 @st.composite
-def _credential(draw: st.DrawFn, given: bool) -> Raw:
+def _credential(draw: st.DrawFn, given: bool, key_kind: str) -> Raw:
     """A sidecar's credential: each form, given or made."""
     given = given or draw(st.integers(0, 3)) == 0
     match draw(st.sampled_from(["authKey", "authKey", "oauth", "workloadIdentity"])):
@@ -129,12 +129,12 @@ def _credential(draw: st.DrawFn, given: bool) -> Raw:
             made = _optional(
                 expiryDays=st.integers(60, 90), rotation=st.sampled_from(["", "2026-11"]), rotateDays=st.integers(1, 59)
             )
-            key: Raw = {"value": draw(_secret("auth"))} if given else draw(made)
+            key: Raw = {"value": draw(_secret(key_kind))} if given else draw(made)
             return {"authKey": key | draw(_optional(reusable=st.booleans()))}
 
 
 @st.composite
-def instances(draw: st.DrawFn, instance_id: str, given_key: bool) -> Raw:
+def instances(draw: st.DrawFn, instance_id: str, given_key: bool, key_kind: str = "tskey-auth") -> Raw:
     """One valid instance."""
     identity = draw(st.integers(0, 4)) == 0
     people = draw(st.lists(st.sampled_from([*PEOPLE, *GROUPS]), min_size=1, max_size=3, unique=True))
@@ -150,7 +150,7 @@ def instances(draw: st.DrawFn, instance_id: str, given_key: bool) -> Raw:
         )
     )
     sidecar["enabled"] = enabled
-    sidecar |= draw(_credential(given_key))
+    sidecar |= draw(_credential(given_key, key_kind))
     auth: Raw = {"rotation": draw(st.sampled_from(["", "again"]))}
     auth["mode"] = "identity" if identity else draw(st.sampled_from(["token", "password"]))
     if identity and (any(person.startswith("group:") for person in people) or draw(st.booleans())):
@@ -176,7 +176,7 @@ def instances(draw: st.DrawFn, instance_id: str, given_key: bool) -> Raw:
         "gateway": {**gateway, "auth": auth},
         "tailscale": sidecar,
         "storage": storage,
-        "extraEgress": draw(st.lists(_egress, max_size=2)),
+        "extraEgress": draw(st.lists(_egress, max_size=2, unique_by=lambda rule: rule["cidr"])),
         **draw(_optional(namespace=st.just(f"own-{instance_id}"))),
     }
 
@@ -185,7 +185,7 @@ NODE_IDS: Final = ["build", "home", "0", "kek", "y" * 40]
 
 
 @st.composite
-def nodes(draw: st.DrawFn, node_id: str, gateways: list[Raw], given_key: bool) -> Raw:
+def nodes(draw: st.DrawFn, node_id: str, gateways: list[Raw], given_key: bool, key_kind: str = "tskey-auth") -> Raw:
     """One valid node of one of these instances."""
     gateway = draw(st.sampled_from(gateways))
     secure = gateway["tailscale"].get("reach", "https") == "https"
@@ -193,7 +193,7 @@ def nodes(draw: st.DrawFn, node_id: str, gateways: list[Raw], given_key: bool) -
     node: Raw = {"id": node_id, "kind": kind, "gateway": gateway["id"]}
     if kind == "mobile":
         return node
-    key: Raw = {"value": draw(_secret("auth"))} if given_key else draw(_optional(expiryDays=st.integers(1, 90)))
+    key: Raw = {"value": draw(_secret(key_kind))} if given_key else draw(_optional(expiryDays=st.integers(1, 90)))
     node |= draw(_optional(hostname=st.just(f"worker-{node_id}"), commands=st.just(["system.which"])))
     if kind == "kubernetes":
         node["kubernetes"] = draw(
@@ -220,13 +220,14 @@ def configurations(draw: st.DrawFn, most: int = 2) -> Raw:
         tailnet["apiUrl"] = "https://api.example.com"
     tailnet["ownership"] = "external" if external else draw(st.sampled_from(["verified", "owned"]))
     if not external and draw(st.booleans()):
-        tailnet |= {"apiKey": draw(_secret("api")), "apiUrl": "https://api.example.com"}
+        tailnet |= {"apiKey": draw(_secret("tskey-api")), "apiUrl": "https://api.example.com"}
     elif not external and draw(st.booleans()):
-        tailnet |= {"oauthClientId": "client", "oauthClientSecret": draw(_secret("api"))}
+        tailnet |= {"oauthClientId": "client", "oauthClientSecret": draw(_secret("tskey-client"))}
+    key_kind = "hskey-auth" if "loginServer" in tailnet else "tskey-auth"
     ids = draw(st.lists(st.sampled_from(IDS), min_size=1, max_size=most, unique=True))
     config: Raw = {
         "tailnet": tailnet,
-        "instances": [draw(instances(instance_id, external)) for instance_id in ids],
+        "instances": [draw(instances(instance_id, external, key_kind)) for instance_id in ids],
     }
     able = [
         entry
@@ -235,7 +236,7 @@ def configurations(draw: st.DrawFn, most: int = 2) -> Raw:
     ]
     if able:
         chosen = draw(st.lists(st.sampled_from(NODE_IDS), max_size=most, unique=True))
-        config["nodes"] = [draw(nodes(node_id, able, external)) for node_id in chosen]
+        config["nodes"] = [draw(nodes(node_id, able, external, key_kind)) for node_id in chosen]
     cluster = draw(_optional(context=st.just("some"), monitoringNamespace=st.just("watch"), identifier=st.just("one")))
     return {**config, "cluster": {"issuer": "https://oidc.example.com", **cluster}}
 

@@ -15,6 +15,7 @@ from typing import Any
 from unittest.mock import patch
 
 import pulumi.runtime
+from configs import secrets_of
 from graph import Graph
 from pulumi.runtime.mocks import MockSettings
 from pulumi.runtime.settings import configure, reset_options
@@ -44,16 +45,23 @@ def run_program(
     live: str | Exception | None = None,
     devices: Sequence[Mapping[str, Any]] | Exception = (),
     cluster: LiveCluster = EMPTY,
+    plain: bool = False,
 ) -> Graph:
     """What `__main__.py` declares with this configuration. Its errors are raised, as the engine would show them.
 
     `live` is the tailnet's policy (None: it gives what the configuration asks for), `devices` are its devices with the
-    API's keys; an exception is the error of asking for them. `cluster` is what is in the cluster already.
+    API's keys; an exception is the error of asking for them. `cluster` is what is in the cluster already. The configuration's
+    secrets are encrypted, unless it is `plain`.
     """
     tailnet = TailnetApi(wanted_policy(config, stack) if live is None else live, devices)
     with patch("components.ownership.read", return_value=cluster):
         return run(
-            lambda: runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__"), config, stack, preview, tailnet
+            lambda: runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__"),
+            config,
+            stack,
+            preview,
+            tailnet,
+            plain,
         )
 
 
@@ -74,6 +82,7 @@ def run(
     stack: str = "test",
     preview: bool = False,
     tailnet: TailnetApi = SILENT,
+    plain: bool = False,
 ) -> Graph:
     """What a function declares. With `preview`, what only an API could tell is unknown."""
     # A thread of its own has its own event loop and context: the SDK keeps root stack, settings and configuration there.
@@ -82,7 +91,7 @@ def run(
 
     def work() -> None:
         try:
-            result.set_result(_run(program, config or {}, stack, preview, tailnet))
+            result.set_result(_run(program, config or {}, stack, preview, tailnet, plain))
         except BaseException as error:
             result.set_exception(error)
 
@@ -90,7 +99,9 @@ def run(
     return result.result()
 
 
-def _run(program: Callable[[], object], config: Config, stack: str, preview: bool, tailnet: TailnetApi) -> Graph:
+def _run(
+    program: Callable[[], object], config: Config, stack: str, preview: bool, tailnet: TailnetApi, plain: bool
+) -> Graph:
     graph = Graph()
     monitor: Any = RecordingMonitor(graph, preview, tailnet)  # the SDK's own mocks have no types
     hooks: Any = HookLog(graph)
@@ -111,7 +122,11 @@ def _run(program: Callable[[], object], config: Config, stack: str, preview: boo
                 callbacks=hooks,
             )
         )
-        pulumi.runtime.set_all_config({f"{PROJECT}:{key}": json.dumps(value) for key, value in config.items()}, [])
+        # As the engine says it: which top keys hold something encrypted.
+        encrypted = [f"{PROJECT}:{key}" for key, value in config.items() if secrets_of(value) and not plain]
+        pulumi.runtime.set_all_config(
+            {f"{PROJECT}:{key}": json.dumps(value) for key, value in config.items()}, encrypted
+        )
         loop.run_until_complete(run_in_stack(lambda: _without_result(program)))
     finally:
         loop.close()

@@ -35,11 +35,13 @@ CASES: dict[str, tuple[Raw, str]] = {
     ),
     "a key as an OAuth client's secret": (
         joined_by("oauth", oauth={"clientSecret": "tskey-auth-k1-x"}),
-        f"{AT}.oauth.clientSecret is not the secret of an OAuth client. It begins with tskey-client- and has no ?.",
+        f"{AT}.oauth.clientSecret is not the secret of an OAuth client. It begins with tskey-client- and has no ?. "
+        "Set that one.",
     ),
     "words of one's own on the secret": (
         joined_by("oauth", oauth={"clientSecret": SECRET + "?ephemeral=true"}),
-        f"{AT}.oauth.clientSecret is not the secret of an OAuth client. It begins with tskey-client- and has no ?.",
+        f"{AT}.oauth.clientSecret is not the secret of an OAuth client. It begins with tskey-client- and has no ?. "
+        "Set that one.",
     ),
     "rotation of a given client": (
         joined_by("oauth", oauth={"clientSecret": SECRET, "rotation": "again"}),
@@ -67,7 +69,7 @@ CASES: dict[str, tuple[Raw, str]] = {
     ),
     "an issuer that nobody else reaches": (
         joined_by("workloadIdentity", cluster={"issuer": "http://10.0.0.1"}),
-        'cluster.issuer "http://10.0.0.1" is not an issuer\'s URL. Copy the issuer of '
+        "cluster.issuer is not an issuer's URL. Copy the issuer of "
         "`kubectl get --raw /.well-known/openid-configuration`: it must be https and public.",
     ),
     "a schedule for a given key": (

@@ -60,7 +60,7 @@ CASES: dict[str, tuple[Raw, str]] = {
     ),
     "no such gateway": (
         with_nodes({"id": "build", "gateway": "hoem"}),
-        f'{AT}.gateway "hoem" is not the id of an instance. Name one, or add it to instances.',
+        f"{AT}.gateway is not the id of an instance. Did you mean home?",
     ),
     "a gateway that is not in the tailnet": (
         with_nodes({"id": "build"}, instance={"tailscale": {"enabled": False}}),
@@ -106,7 +106,7 @@ CASES: dict[str, tuple[Raw, str]] = {
     ),
     "empty key": (
         with_nodes({"id": "build", "authKey": {"value": " "}}),
-        f"{AT}.authKey.value is empty. Give the key, or remove it to have one minted.",
+        f"{AT}.authKey.value is empty. Give it, or remove the key.",
     ),
     "a command that the gateway denies": (
         with_nodes({"id": "build"}, instance={"gateway": {"nodes": {"commands": {"deny": ["system.which"]}}}}),
@@ -114,8 +114,8 @@ CASES: dict[str, tuple[Raw, str]] = {
     ),
     "no version to install": (
         with_nodes({"id": "build"}, images={"gateway": "x.io/g@sha256:" + "0" * 64}),
-        f"images.gateway has no tag, from which {AT} would take the version to install. Write it before the digest, "
-        "such as :1.2.3@sha256:….",
+        f"images.gateway has no tag that tells which version {AT} is to install. Write a version, with -slim, -browser or "
+        "a date such as -r20260820 at most, before any digest, such as :2026.9.6.",
     ),
     "no digest": (
         with_nodes(
@@ -134,12 +134,11 @@ CASES: dict[str, tuple[Raw, str]] = {
     ),
     "a pattern of commands": (
         with_nodes({"id": "build", "commands": ["system.*"]}),
-        f'{AT}.commands[0] "system.*" is not a node command. Write its exact name, such as system.run; patterns match '
-        "nothing.",
+        f"{AT}.commands[0] is not a node command. Write its exact name, such as system.run; patterns match nothing.",
     ),
     "an unknown kind": (
         with_nodes({"id": "build", "kind": "windows"}),
-        f"{AT}.kind \"windows\" must be one of 'linux', 'kubernetes', 'mac' or 'mobile'.",
+        f"{AT}.kind must be one of linux, kubernetes, mac, mobile.",
     ),
     "no list": (
         {**smallest(), "nodes": {}},

@@ -1,0 +1,131 @@
+"""Text, numbers and switches as people write them in YAML: read strictly, and refused in words of ours."""
+
+import re
+import unicodedata
+from collections.abc import Callable, Sequence
+from typing import Annotated, TypeVar
+
+from pydantic import AfterValidator, BeforeValidator, SecretStr
+
+T = TypeVar("T")
+
+# Beyond any name, address or path; also keeps patterns and comparisons quick.
+LONGEST = 2048
+_SWITCHES = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+
+
+# Letters and marks that are drawn as nothing: fillers, joiners, selectors of a variant.
+_UNDRAWN = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+
+
+def invisible(value: str) -> bool:
+    """Whether there is a blank, a control or a zero-width character in a text: nobody sees it, and nothing matches it."""
+    return any(unicodedata.category(char)[0] in "ZC" for char in value) or _UNDRAWN.search(value) is not None
+
+
+def _wrong_type(value: object) -> ValueError:
+    match value:
+        case bool() | int() | float():
+            return ValueError("is not text. Put it in quotes")
+        case None:
+            return ValueError("is empty. Write a value, or remove it")
+        case _:
+            return ValueError("is an object or a list. Write one text")
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise _wrong_type(value)
+    if len(value) > LONGEST:
+        raise ValueError(f"is too long. Use at most {LONGEST} characters")
+    if invisible(value):
+        raise ValueError("has a blank or an invisible character in it. Type it anew")
+    return value
+
+
+def _visible_ascii(value: str) -> str:
+    if not value:
+        raise ValueError("is empty. Write it, or remove the key")
+    if not value.isascii():
+        raise ValueError("is not usable. Write Latin letters, digits and signs, without blanks")
+    return value
+
+
+def _secret(value: object) -> object:
+    if isinstance(value, SecretStr):
+        return value
+    if not isinstance(value, str):
+        raise _wrong_type(value)
+    if not value.strip():
+        raise ValueError("is empty. Give it, or remove the key")
+    if invisible(value) or not value.isascii():
+        raise ValueError("has a blank or a strange character in it. Copy it again, without what is around it")
+    return value
+
+
+def _model_key(value: object) -> object:
+    # Some are documents of several lines.
+    if isinstance(value, str) and value.strip() == value:
+        inner = re.sub(r"[ \t\r\n]", "", value)
+        return value if inner and not invisible(inner) else _secret(value)
+    return _secret(value)
+
+
+def _switch(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.isascii() and value.lower() in _SWITCHES:
+        return _SWITCHES[value.lower()]
+    raise ValueError("is neither true nor false. Write one of the two")
+
+
+def _whole(low: int, high: int) -> Callable[[object], int]:
+    wrong = f"is not a whole number from {low} to {high}"
+
+    def read(value: object) -> int:
+        number: int | None = None
+        if (isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value)) or (
+            isinstance(value, float) and value.is_integer()
+        ):
+            number = int(value)
+        elif isinstance(value, int) and not isinstance(value, bool):
+            number = value
+        if number is None or not low <= number <= high:
+            raise ValueError(wrong)
+        return number
+
+    return read
+
+
+def whole(low: int, high: int) -> BeforeValidator:
+    """A whole number within bounds, also when `pulumi config set` has stored it as text."""
+    return BeforeValidator(_whole(low, high))
+
+
+def _distinct(values: Sequence[T]) -> Sequence[T]:
+    seen: dict[object, int] = {}
+    for index, value in enumerate(values):
+        # Control servers take logins and groups in any case.
+        key = value.lower() if isinstance(value, str) else value
+        if key in seen:
+            raise ValueError(f"has one entry twice, at [{seen[key]}] and at [{index}]. Remove one of them")
+        seen[key] = index
+    return values
+
+
+def _listed(value: object) -> object:
+    # A list with everything in it commented out.
+    return () if value is None else value
+
+
+Text = Annotated[str, BeforeValidator(_text)]
+# A word of somebody else's making, such as the name of a context.
+Word = Annotated[Text, AfterValidator(_visible_ascii)]
+Secret = Annotated[SecretStr, BeforeValidator(_secret)]
+ModelKey = Annotated[SecretStr, BeforeValidator(_model_key)]
+Switch = Annotated[bool, BeforeValidator(_switch)]
+Port = Annotated[int, whole(1, 65535)]
+DISTINCT = AfterValidator(_distinct)
+EMPTY_IS_NONE = BeforeValidator(_listed)

@@ -1,0 +1,85 @@
+"""Addresses of other services: a scheme, a host and a port, and nothing that could be a credential."""
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from typing import Annotated, Final
+
+from pydantic import AfterValidator
+
+from components.settings.text import Text
+
+_URL = re.compile(
+    r"(?P<scheme>https?)://(?P<host>[A-Za-z0-9]([-A-Za-z0-9.]{0,251}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]{2,45}\])"
+    r"(:(?P<port>[0-9]{1,5}))?(?P<path>(/[-A-Za-z0-9._~]+)*/?)"
+)
+_LABEL = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9]{0,61}[A-Za-z0-9])?")
+# Names that no public resolver answers.
+_PRIVATE_SUFFIXES: Final = (".internal", ".local", ".localhost", ".lan", ".home.arpa", ".svc", ".test")
+
+
+@dataclass(frozen=True)
+class _Url:
+    secure: bool
+    host: str
+    path: str
+
+    @property
+    def private(self) -> bool:
+        """Whether only a private network has a host of this name or address."""
+        address = _address(self.host)
+        if address is not None:
+            return not address.is_global
+        return "." not in self.host or self.host.lower().endswith(_PRIVATE_SUFFIXES)
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return None
+
+
+def _parsed(value: str) -> _Url | None:
+    match = _URL.fullmatch(value)
+    if match is None or (match["port"] and not 1 <= int(match["port"]) <= 65535):
+        return None
+    host = match["host"]
+    labels = host.split(".")
+    # A last label of digits is an address for every resolver.
+    named = all(_LABEL.fullmatch(label) for label in labels) and not re.fullmatch(r"(0x)?[0-9]+", labels[-1])
+    if _address(host) is None and not named:
+        return None
+    return _Url(match["scheme"] == "https", host, match["path"])
+
+
+def _base_url(value: str) -> str:
+    url = _parsed(value)
+    if url is None or url.path:
+        raise ValueError(
+            "is not a base URL. Write scheme, host and perhaps a port, without a login or a path, such as "
+            "https://headscale.example.com"
+        )
+    if not url.secure and not url.private:
+        raise ValueError("would send what is secret in the clear through the internet. Write https")
+    return value
+
+
+def _issuer(value: str) -> str:
+    url = _parsed(value)
+    if url is None or not url.secure or url.private:
+        raise ValueError(
+            "is not an issuer's URL. Copy the issuer of `kubectl get --raw /.well-known/openid-configuration`: it must be "
+            "https and public"
+        )
+    return value
+
+
+def of_tailscale(url: str | None) -> bool:
+    """Whether a control server is Tailscale's own; None is the default."""
+    parsed = _parsed(url or "https://controlplane.tailscale.com")
+    return parsed is not None and f".{parsed.host.lower()}".endswith(".tailscale.com")
+
+
+BaseUrl = Annotated[Text, AfterValidator(_base_url)]
+IssuerUrl = Annotated[Text, AfterValidator(_issuer)]

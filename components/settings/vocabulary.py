@@ -1,0 +1,41 @@
+"""Spelling mistakes: which known word somebody meant, and whether what they wrote can be nothing but that."""
+
+import difflib
+import re
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+# Longer than any word of the configuration; comparing takes time that grows with it.
+_LONGEST: Final = 40
+_MISTAKES: Final = 2
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known word that is most like this one, if any is."""
+    if len(word) > _LONGEST:
+        return None
+    by_plain = {_plain(one): one for one in known}
+    close = difflib.get_close_matches(_plain(word), list(by_plain), n=1)
+    return by_plain[close[0]] if close else None
+
+
+def is_spelling_of(word: str, known: str) -> bool:
+    """Whether a word of letters differs from a known one by a slip or two: it can be no secret then."""
+    if len(word) > _LONGEST or re.fullmatch(r"[A-Za-z_-]+", word) is None:
+        return False
+    # Of a short word two letters are half of it.
+    return _distance(_plain(word), _plain(known)) <= min(_MISTAKES, len(known) // 4)
+
+
+def _plain(word: str) -> str:
+    return re.sub(r"[_-]", "", word).lower()
+
+
+def _distance(one: Sequence[str], other: Sequence[str]) -> int:
+    """How many letters to add, drop or exchange (Levenshtein)."""
+    row = list(range(len(other) + 1))
+    for number, letter in enumerate(one, 1):
+        before, row[0] = row[0], number
+        for index, wanted in enumerate(other, 1):
+            before, row[index] = row[index], min(row[index] + 1, row[index - 1] + 1, before + (letter != wanted))
+    return row[-1]
