@@ -10,12 +10,11 @@ from components.settings import Settings
 from components.tailnet.evaluator import Evaluator, Policy, PolicyError, shape
 from components.tailnet.evaluator.rules import Rule
 from components.tailnet.evaluator.services import ALL_PORTS, TCP, Service
+from components.tailnet.exposure import exposed, several
 from components.tailnet.model import Grant, PolicyTest, PolicyText
 from components.tailnet.policy import CLOSED_PORTS, policy
 from components.tailnet.wanted import Wanted, listed, people
 
-# What covers a tagged device, besides its tag.
-_EVERY_TAG: Final = ("*", "autogroup:tagged")
 # Who may give a tag without being named.
 _ANYBODY: Final = ("*", "autogroup:member", "autogroup:members", "autogroup:shared")
 SHOWN: Final = 10
@@ -51,13 +50,16 @@ def verify(text: str, settings: Settings) -> Findings:
         judged = Evaluator(Policy.parse(json.dumps({**document, "tagowners": declared})), people(settings))
         opened = _opened(judged, devices, settings, found)
         found.wide += [*_too_wide(opened), *_owners(owners, tags), *_members(judged, settings)]
-        found.wide += [*_ssh(document, tags), *_funnel(document, tags, found)]
+        besides = exposed(judged.policy, judged.network, tags)
+        found.wide += besides.wide
+        found.undecided += besides.undecided
         # What is too wide will go: it is no way in for the people who are listed.
         kept = replace(judged.policy, rules=tuple(_narrowed(judged.policy.rules, opened)))
         judged = Evaluator(kept, judged.network)
         lacking = {device.tag: _lacking(judged, device, settings, found) for device in devices}
     except PolicyError as error:
-        found.undecided.append(f"the policy cannot be read: {error.message}")
+        place = f"{error.place}: " if error.place else ""
+        found.undecided.append(f"the policy cannot be read: {place}{error.message}")
         return found
     found.missing = _fragment(settings, document, lacking, [tag for tag in tags if tag not in owners])
     return found
@@ -104,7 +106,7 @@ def _too_wide(opened: Opened) -> Iterator[str]:
     for (rule, source, services), tags in opened.items():
         closed = [port for port in sorted({*CLOSED_PORTS}) if any((TCP, port) in service for service in services)]
         among = f", {', '.join(map(str, closed))} among them" if any(one.first != one.last for one in services) else ""
-        yield f"{rule}: {source} may reach {_several(tags)} on {_ports(services)}{among}"
+        yield f"{rule}: {source} may reach {several(tags)} on {_ports(services)}{among}"
 
 
 def _narrowed(rules: Sequence[Rule], opened: Opened) -> Iterator[Rule]:
@@ -159,37 +161,6 @@ def _members(judged: Evaluator, settings: Settings) -> Iterator[str]:
             said = [f"{', '.join(more)} in it but not in tailnet.groups"] if more else []
             said += [f"{', '.join(less)} in tailnet.groups but not in it"] if less else []
             yield f'groups["{group}"]: {"; ".join(said)}'
-
-
-def _ssh(document: dict[str, object], tags: Sequence[str]) -> Iterator[str]:
-    for index, entry in enumerate(shape.items(document.get("ssh"), "ssh")):
-        rule = shape.lowered(shape.mapping(entry, f"ssh[{index}]"))
-        if covered := _covered(shape.words(rule.get("dst"), f"ssh[{index}].dst"), tags):
-            sources = ", ".join(shape.words(rule.get("src"), f"ssh[{index}].src"))
-            yield f"ssh[{index}]: {sources} may open a shell on {_several(covered)}"
-
-
-def _funnel(document: dict[str, object], tags: Sequence[str], found: Findings) -> Iterator[str]:
-    for index, entry in enumerate(shape.items(document.get("nodeattrs"), "nodeAttrs")):
-        rule = shape.lowered(shape.mapping(entry, f"nodeAttrs[{index}]"))
-        if "funnel" not in shape.words(rule.get("attr"), f"nodeAttrs[{index}].attr"):
-            continue
-        targets = shape.words(rule.get("target"), f"nodeAttrs[{index}].target")
-        found.undecided += [
-            f"nodeAttrs[{index}]: whether {target}, which may use Funnel, is a device of ours"
-            for target in targets
-            if target != "*" and "@" not in target and not target.startswith(("tag:", "group:", "autogroup:"))
-        ]
-        if covered := _covered(targets, tags):
-            yield f"nodeAttrs[{index}]: {_several(covered)} may use Funnel, which opens it to the internet (I1)"
-
-
-def _covered(named: Sequence[str], tags: Sequence[str]) -> list[str]:
-    return [*tags] if any(name in _EVERY_TAG for name in named) else [tag for tag in tags if tag in named]
-
-
-def _several(tags: Sequence[str]) -> str:
-    return tags[0] if len(tags) == 1 else f"{tags[0]} and {len(tags) - 1} more of this stack's tags"
 
 
 def _ports(services: Sequence[Service]) -> str:

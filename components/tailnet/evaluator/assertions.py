@@ -9,6 +9,7 @@ from components.tailnet.evaluator.evaluator import Evaluator
 from components.tailnet.evaluator.network import Party
 from components.tailnet.evaluator.policy import Test
 from components.tailnet.evaluator.selectors import Selector, split_port
+from components.tailnet.evaluator.ssh_assertions import LoginOutcome, run_ssh_tests
 
 
 @dataclass(frozen=True)
@@ -26,9 +27,14 @@ def run_tests(evaluator: Evaluator) -> tuple[Outcome, ...]:
     return tuple(_run(test, evaluator, known) for test in evaluator.policy.tests)
 
 
-def check(evaluator: Evaluator) -> tuple[Outcome, ...]:
+def run_login_tests(evaluator: Evaluator) -> tuple[LoginOutcome, ...]:
+    """The outcome of every test of `sshTests`, in order."""
+    return run_ssh_tests(evaluator, _logins(evaluator))
+
+
+def check(evaluator: Evaluator) -> tuple[Outcome | LoginOutcome, ...]:
     """Raises PolicyError as the control server refuses a policy whose tests fail; returns what stays undecided."""
-    outcomes = run_tests(evaluator)
+    outcomes = (*run_tests(evaluator), *run_login_tests(evaluator))
     if failures := [Failure(outcome.test.src, outcome.failed) for outcome in outcomes if outcome.failed]:
         raise PolicyError("test(s) failed", failures)
     return tuple(outcome for outcome in outcomes if outcome.undecided)
@@ -112,4 +118,5 @@ def _logins(evaluator: Evaluator) -> frozenset[str]:
         return frozenset(evaluator.network.roles)
     named: list[Selector] = [selector for rule in evaluator.policy.rules for selector in rule.sources]
     named += [target.to for rule in evaluator.policy.rules for target in rule.targets]
+    named += [selector for rule in evaluator.policy.ssh for selector in (*rule.sources, *rule.targets)]
     return frozenset[str]().union(*(selector.people for selector in named), *evaluator.policy.names.groups.values())

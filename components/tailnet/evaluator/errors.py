@@ -1,6 +1,7 @@
 """The one error of a policy that the control server would refuse."""
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 
@@ -13,9 +14,21 @@ class Failure:
 
 
 class PolicyError(Exception):
-    """`message` is the hosted service's where it is known; `failures` are set when it is `test(s) failed`."""
+    """`message` is the hosted service's where it is known; `failures` are set when it is `test(s) failed`. `place` is
+    the entry that it is about (`ssh[2]`), where somebody told it."""
 
     def __init__(self, message: str, failures: Sequence[Failure] = ()) -> None:
         super().__init__(message)
         self.message = message
         self.failures = tuple(failures)
+        self.place = ""
+
+
+@contextmanager
+def at(place: str) -> Generator[None]:
+    """Gives the PolicyError of what is done inside its place."""
+    try:
+        yield
+    except PolicyError as error:
+        error.place = error.place or place
+        raise

@@ -4,12 +4,16 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from components.tailnet.evaluator import ranges, rules, shape
+from components.tailnet.evaluator import auto_approvers, node_attributes, ranges, rules, shape, ssh, ssh_tests
+from components.tailnet.evaluator.auto_approvers import AutoApprovers
 from components.tailnet.evaluator.errors import PolicyError
+from components.tailnet.evaluator.node_attributes import NodeAttributes
 from components.tailnet.evaluator.ranges import Ranges
 from components.tailnet.evaluator.rules import Rule, Target
 from components.tailnet.evaluator.selectors import Definitions, Selector
 from components.tailnet.evaluator.services import ALL_PORTS, DEFAULT, Service
+from components.tailnet.evaluator.ssh import SshRule
+from components.tailnet.evaluator.ssh_tests import SshTest
 
 # Sections that decide nothing about who may send packets to whom.
 _OTHER_SECTIONS: Final = {
@@ -70,6 +74,10 @@ class Policy:
     rules: tuple[Rule, ...]
     tests: tuple[Test, ...]
     unclear: str = ""
+    ssh: tuple[SshRule, ...] = ()
+    ssh_tests: tuple[SshTest, ...] = ()
+    node_attributes: tuple[NodeAttributes, ...] = ()
+    auto_approvers: AutoApprovers = AutoApprovers()
 
     @classmethod
     def parse(cls, text: str) -> "Policy":
@@ -90,6 +98,8 @@ class Policy:
         tests = [
             Test.read(f"tests[{index}]", item) for index, item in enumerate(shape.items(document.get("tests"), "tests"))
         ]
+        logins, attributes = ssh.read(document.get("ssh")), node_attributes.read(document.get("nodeattrs"))
+        approvers, login_tests = auto_approvers.read(document.get("autoapprovers")), ssh_tests.read(document.get("sshtests"))
         made = [rule.rule(names) for rule in written]
         if "acls" not in document and "grants" not in document:
             made = [_ALLOW_ALL]
@@ -98,7 +108,14 @@ class Policy:
             made = [Rule(rule.place, rule.sources, rule.targets, rule.via, rule.unclear or reason) for rule in made]
         unknown = sorted(document.keys() - _OTHER_SECTIONS)
         return cls(
-            names, tuple(made), tuple(tests), f"section {', '.join(unknown)} is not understood" if unknown else ""
+            names,
+            tuple(made),
+            tuple(tests),
+            f"section {', '.join(unknown)} is not understood" if unknown else "",
+            ssh=tuple(rule.rule(names) for rule in logins),
+            ssh_tests=tuple(test.known(names) for test in login_tests),
+            node_attributes=tuple(entry.attributes(names) for entry in attributes),
+            auto_approvers=approvers.approvers(names),
         )
 
 

@@ -1,0 +1,168 @@
+"""Runs a policy's own `sshTests`: who must, and who must not, be able to log in by its SSH rules."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
+
+from components.tailnet.evaluator import parties
+from components.tailnet.evaluator.errors import PolicyError
+from components.tailnet.evaluator.evaluator import Evaluator
+from components.tailnet.evaluator.network import Party
+from components.tailnet.evaluator.ssh import SshRule
+from components.tailnet.evaluator.ssh_tests import SshTest
+from components.tailnet.evaluator.written import any_of
+
+Want: TypeAlias = Literal["Accept", "Drop", "Check"]
+_SELF: Final = "autogroup:self"
+
+
+class _UndecidableError(Exception):
+    """Whom a word names cannot be told offline."""
+
+
+@dataclass(frozen=True)
+class LoginOutcome:
+    """Of one test: what failed, and what could not be decided. Passed when both are empty."""
+
+    test: SshTest
+    failed: tuple[str, ...]
+    undecided: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Login:
+    """Whether somebody may log in at all, and whether (also) after a check; `reason` says why one of them is None."""
+
+    allowed: bool | None
+    checked: bool | None
+    reason: str = ""
+
+
+class Logins:
+    """Who may log in where by the SSH rules of one policy, in one network."""
+
+    def __init__(self, evaluator: Evaluator) -> None:
+        self._evaluator = evaluator
+        # Rules that lead to tags only are found by them: many tests of many rules stay linear.
+        self._by_tag: dict[str, list[SshRule]] = defaultdict(list)
+        self._others: list[SshRule] = []
+        for rule in evaluator.policy.ssh:
+            tags = {target.text for target in rule.targets if target.kind == "tag"}
+            if len(tags) < len({target.text for target in rule.targets}) or rule.has_localpart:
+                self._others.append(rule)
+            else:
+                for tag in tags:
+                    self._by_tag[tag].append(rule)
+
+    def of(self, source: Party, to: Party, user: str) -> Login:
+        """Whether `source` may log in to `to` as `user`. Without a rule that lets them, nobody may."""
+        network, policy = self._evaluator.network, self._evaluator.policy
+        answers = [(rule, rule.allows(source, to, user, network)) for rule in self._towards(to)]
+        allowed = any_of(answer for _, answer in answers)
+        checked = any_of(answer for rule, answer in answers if rule.action == "check")
+        reason = next((rule.why(source, to, user) for rule, answer in answers if answer is None), "")
+        if policy.unclear:
+            # What is not understood may let somebody in.
+            allowed, checked, reason = allowed or None, checked or None, reason or policy.unclear
+        return Login(allowed, checked, reason)
+
+    def _towards(self, to: Party) -> Iterable[SshRule]:
+        tags: Iterable[str] = self._by_tag if to.anonymous and not to.tags else to.tags
+        return (*(rule for tag in sorted(tags) for rule in self._by_tag.get(tag, ())), *self._others)
+
+
+def run_ssh_tests(evaluator: Evaluator, known: frozenset[str]) -> tuple[LoginOutcome, ...]:
+    """The outcome of every test of `sshTests`, in order. `known` are the logins of the tailnet."""
+    logins = Logins(evaluator)
+    return tuple(_run(test, evaluator, logins, known) for test in evaluator.policy.ssh_tests)
+
+
+def _run(test: SshTest, evaluator: Evaluator, logins: Logins, known: frozenset[str]) -> LoginOutcome:
+    if not test.accept and not test.deny and not test.check:
+        return LoginOutcome(test, ('test entry must have at least one of "accept", "deny" or "check"',))
+    failed: list[str] = []
+    undecided: list[str] = []
+    try:
+        sources = _sources(test.src, evaluator, known)
+    except PolicyError as error:
+        return LoginOutcome(test, (error.message,))
+    except _UndecidableError as error:
+        return LoginOutcome(test, (), (str(error),))
+    for dst in test.dst:
+        try:
+            targets = _targets(dst, test.src, sources, evaluator, known)
+        except PolicyError as error:
+            failed.append(f'dst "{dst}": {error.message}')
+            continue
+        except _UndecidableError as error:
+            undecided.append(f'dst "{dst}": {error}')
+            continue
+        for want, user in _wanted(test):
+            got, reason = _got(want, user, sources, targets, logins)
+            if test.unclear or reason:
+                undecided.append(f'dst "{dst}", user "{user}": {test.unclear or reason}')
+            elif got != want:
+                failed.append(f'dst "{dst}", user "{user}": want: {want}, got: {got}')
+    return LoginOutcome(test, tuple(failed), tuple(undecided))
+
+
+def _wanted(test: SshTest) -> Iterator[tuple[Want, str]]:
+    yield from (("Accept", user) for user in test.accept)
+    yield from (("Drop", user) for user in test.deny)
+    yield from (("Check", user) for user in test.check)
+
+
+def _got(
+    want: Want, user: str, sources: Sequence[Party], targets: Sequence[Party], logins: Logins
+) -> tuple[Want, str]:
+    """What certainly happens instead of what is wanted, for somebody of the sources and of the targets; else what is
+    wanted, and the reason when it cannot be told."""
+    unsure = ""
+    for source in sources:
+        for to in targets:
+            login = logins.of(source, to, user)
+            given = login.checked if want == "Check" else login.allowed
+            if given is None:
+                unsure = unsure or login.reason
+            elif given is (want == "Drop"):
+                return ("Accept" if login.allowed else "Drop"), ""
+    return want, unsure
+
+
+def _sources(src: str, evaluator: Evaluator, known: frozenset[str]) -> Sequence[Party]:
+    sources = _parties(src, evaluator, known)
+    if not sources:
+        raise PolicyError(f'"{src}" names nobody')
+    return sources
+
+
+def _targets(
+    dst: str, src: str, sources: Sequence[Party], evaluator: Evaluator, known: frozenset[str]
+) -> Sequence[Party]:
+    if dst == _SELF:
+        if "@" not in src:
+            raise PolicyError("autogroup:self needs one user as the src")
+        return sources
+    targets = _parties(dst, evaluator, known)
+    if not targets or (evaluator.network.devices and any(to.anonymous for to in targets)):
+        raise PolicyError("it names no device")
+    return targets
+
+
+def _parties(text: str, evaluator: Evaluator, known: frozenset[str]) -> tuple[Party, ...]:
+    selector = evaluator.policy.names.selector(text)
+    roles = evaluator.network.roles
+    match selector.kind:
+        case "unknown" if "@" not in text:
+            raise PolicyError(f'"{text}" is not known')
+        case "self" | "internet":
+            raise PolicyError(f'"{text}" names no device of the tailnet')
+        case "unknown" | "shared":
+            raise _UndecidableError(f"who is in {text} is not known")
+        case "role" if not roles or not all(roles.values()):
+            raise _UndecidableError(f"who is in {text} is not known")
+        case "people" if not text.startswith("group:") and not selector.people <= known:
+            raise PolicyError(f'user not found: "{text}"')
+        case _:
+            return parties.of(text, evaluator.policy, evaluator.network)
