@@ -11,13 +11,15 @@ from components.tailnet.evaluator.node_attributes import NodeAttributes
 from components.tailnet.evaluator.selectors import Selector
 from components.tailnet.evaluator.ssh import SshRule
 
-# Attributes that open a device. All others (mullvad, nextdns, ipPool, most of disable-*) tune it or close something.
-_FUNNEL: Final = "may use Funnel, which opens it to the internet (I1)"
+# Attributes that open a device: what it then does, and what follows. All others (mullvad, nextdns, ipPool, most of
+# disable-*) tune it or close something.
+_FUNNEL: Final = ("may use Funnel", ", which opens it to the internet (I1)")
 _OPENING: Final = {
-    "drive:share": "may share files with the tailnet (I7)",
+    "drive:share": ("may share files with the tailnet", " (I7)"),
+    "https://tailscale.com/cap/debug": ("opens debug endpoints of its client to the tailnet", " (I7)"),
     # The client's firewall rule that keeps the pod's network from sending as an address of the tailnet, and so as
     # somebody whom the policy lets in.
-    "disable-linux-cgnat-drop-rule": "takes packets from tailnet addresses that did not come through the tailnet (I7)",
+    "disable-linux-cgnat-drop-rule": ("takes packets from tailnet addresses that did not come through it", " (I7)"),
 }
 _APP_CONNECTORS: Final = "tailscale.com/app-connectors"
 
@@ -98,16 +100,16 @@ def _shell(rule: SshRule, ours: _Ours, found: Exposed) -> None:
 def _attributes(entry: NodeAttributes, ours: _Ours, found: Exposed) -> None:
     effects = [*_opening(entry)]
     covered = ours.covered(entry.targets)
-    for effect in effects if covered.tags else ():
-        found.wide.append(f"{entry}: {several(covered.tags)} {effect}; remove {covered.by} from its target")
+    for does, so in effects if covered.tags else ():
+        found.wide.append(f"{entry}: {several(covered.tags)} {does}{so}; remove {covered.by} from its target")
     for text in covered.maybe:
-        found.undecided += [f"{entry}: whether {text}, which {effect}, is a device of ours" for effect in effects]
+        found.undecided += [f"{entry}: whether {text}, which {does}, is a device of ours" for does, _ in effects]
     if covered.tags or covered.maybe:
         found.undecided += [f"{entry}: {reason}" for reason in _unknown(entry)]
     _connectors(entry, ours, found)
 
 
-def _opening(entry: NodeAttributes) -> Iterator[str]:
+def _opening(entry: NodeAttributes) -> Iterator[tuple[str, str]]:
     """What the attributes let a device do that a gateway must not."""
     named = [*entry.attributes, *entry.apps]
     if any("funnel" in name.lower() for name in named):

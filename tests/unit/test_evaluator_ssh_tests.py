@@ -6,7 +6,7 @@ import pytest
 from evaluator_world import ALICE, BOB, CI, GW, evaluator
 from test_evaluator_ssh import LAPTOPS, ssh
 
-from components.tailnet.evaluator import PolicyError, check, run_login_tests
+from components.tailnet.evaluator import Network, PolicyError, User, check, run_login_tests
 
 RULES = [
     ssh("group:users", GW, "root"),
@@ -171,7 +171,7 @@ def test_a_policy_with_failing_tests_of_both_kinds_names_both() -> None:
     ],
 )
 def test_people_and_tags_are_enough_where_no_device_is_known(test: dict[str, Any]) -> None:
-    assert failed(test, network=None) == ()
+    assert failed(test, network=Network(users=[User(ALICE), User(BOB)])) == ()
 
 
 @pytest.mark.parametrize(
@@ -218,7 +218,9 @@ def test_people_and_tags_are_enough_where_no_device_is_known(test: dict[str, Any
         ),
     ],
 )  # fmt: skip
-def test_a_test_that_cannot_be_decided_is_neither_passed_nor_failed(rules: Any, test: dict[str, Any], reason: str) -> None:
+def test_a_test_that_cannot_be_decided_is_neither_passed_nor_failed(
+    rules: Any, test: dict[str, Any], reason: str
+) -> None:
     (outcome,) = check(evaluator(ssh=rules, sshTests=[test]))
     assert (outcome.failed, outcome.undecided) == ((), (reason,))
 

@@ -83,20 +83,29 @@ def test_i7_what_no_control_server_takes_for_a_place_to_log_in_is_told_with_its_
 FUNNEL = "may use Funnel, which opens it to the internet (I1)"
 
 
-@pytest.mark.parametrize("target", ["*", TAG, "autogroup:tagged", "all", "100.64.0.0/10", "ipset:all", "fd7a::/16", f" {TAG}"])
+OPENING: list[tuple[Raw, str]] = [
+    ({"attr": ["mullvad", "funnel"]}, FUNNEL),
+    ({"attr": [" Funnel"]}, FUNNEL),
+    ({"attr": ["https://tailscale.com/cap/funnel-ports?ports=443"]}, FUNNEL),
+    ({"app": {"tailscale.com/cap/funnel": [{}]}}, FUNNEL),
+    (
+        {"attr": ["https://tailscale.com/cap/debug"]},
+        "opens debug endpoints of its client to the tailnet (I7)",
+    ),
+    ({"attr": ["drive:share"]}, "may share files with the tailnet (I7)"),
+    (
+        {"attr": ["disable-linux-cgnat-drop-rule"]},
+        "takes packets from tailnet addresses that did not come through it (I7)",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    "target", ["*", TAG, "autogroup:tagged", "all", "100.64.0.0/10", "ipset:all", "fd7a::/16", f" {TAG}"]
+)
 @pytest.mark.parametrize(
     ("more", "effect"),
-    [
-        ({"attr": ["mullvad", "funnel"]}, FUNNEL),
-        ({"attr": [" Funnel"]}, FUNNEL),
-        ({"attr": ["https://tailscale.com/cap/funnel-ports?ports=443"]}, FUNNEL),
-        ({"app": {"tailscale.com/cap/funnel": [{}]}}, FUNNEL),
-        ({"attr": ["drive:share"]}, "may share files with the tailnet (I7)"),
-        (
-            {"attr": ["disable-linux-cgnat-drop-rule"]},
-            "takes packets from tailnet addresses that did not come through the tailnet (I7)",
-        ),
-    ],
+    OPENING,
 )
 def test_i1_attributes_that_open_a_device_are_found_whatever_names_it(target: str, more: Raw, effect: str) -> None:
     said = f"nodeAttrs[0]: {TAG} {effect}; remove {target.strip()} from its target"
@@ -128,26 +137,29 @@ def test_i1_attributes_that_open_nothing_of_ours_are_left_alone(entry: Raw) -> N
     assert judged(nodeAttrs=[entry]) == ([], [])
 
 
+UNKNOWN: list[tuple[Raw, str]] = [
+    *(
+        (
+            {"target": [target], "attr": ["funnel"]},
+            f"nodeAttrs[0]: whether {target}, which may use Funnel, is a device of ours",
+        )
+        for target in ("near", "100.64.0.9", "100.64.0.0/24", "autogroup:future", "user:*@example.com")
+    ),
+    ({"target": ["*"], "os": ["linux"]}, "nodeAttrs[0]: it has os, which cannot be judged offline"),
+    (
+        {"target": ["*"], "app": {"tailscale.com/cap/future": [{}]}},
+        "nodeAttrs[0]: whether the app tailscale.com/cap/future opens the devices that have it is not known",
+    ),
+    (
+        {"target": ["tag:ci"], "app": {"tailscale.com/app-connectors": [{"connectors": TAG}]}},
+        "nodeAttrs[0].connectors must be a list",
+    ),
+]
+
+
 @pytest.mark.parametrize(
     ("entry", "said"),
-    [
-        *(
-            (
-                {"target": [target], "attr": ["funnel"]},
-                f"nodeAttrs[0]: whether {target}, which {FUNNEL}, is a device of ours",
-            )
-            for target in ("near", "100.64.0.9", "100.64.0.0/24", "autogroup:future", "user:*@example.com")
-        ),
-        ({"target": ["*"], "os": ["linux"]}, "nodeAttrs[0]: it has os, which cannot be judged offline"),
-        (
-            {"target": ["*"], "app": {"tailscale.com/cap/future": [{}]}},
-            "nodeAttrs[0]: whether the app tailscale.com/cap/future opens the devices that have it is not known",
-        ),
-        (
-            {"target": ["tag:ci"], "app": {"tailscale.com/app-connectors": [{"connectors": TAG}]}},
-            "nodeAttrs[0].connectors must be a list",
-        ),
-    ],
+    UNKNOWN,
 )
 def test_i1_attributes_of_whom_nobody_knows_are_not_taken_for_somebody_elses(entry: Raw, said: str) -> None:
     assert judged(nodeAttrs=[entry]) == ([], [said])
@@ -159,7 +171,9 @@ def test_i1_attributes_of_whom_nobody_knows_are_not_taken_for_somebody_elses(ent
 )
 def test_i7_a_gateway_is_no_app_connector(connectors: list[str], removed: str) -> None:
     # Whom the entry targets are those who use the connector.
-    app = {"tailscale.com/app-connectors": [{"connectors": ["tag:ci"]}, {"Connectors": connectors, "domains": ["x.com"]}]}
+    app = {
+        "tailscale.com/app-connectors": [{"connectors": ["tag:ci"]}, {"Connectors": connectors, "domains": ["x.com"]}]
+    }
     assert judged(nodeAttrs=[{"target": ["autogroup:member"], "app": app}]) == (
         [
             f"nodeAttrs[0]: {TAG} may carry others' traffic as an app connector (I7); remove {removed} from its connectors"

@@ -94,4 +94,6 @@ def _check_pool(text: str, place: str) -> None:
         raise PolicyError(f'nodeAttrs ipPool must be within 100.64.0.0/10: "{text}"')
     for reserved in _RESERVED:
         if ranges.overlap(pool, ranges.parse(reserved)):
-            raise PolicyError(f'nodeAttrs ipPool must not overlap reserved Tailscale ranges: "{text}" overlaps "{reserved}"')
+            raise PolicyError(
+                f'nodeAttrs ipPool must not overlap reserved Tailscale ranges: "{text}" overlaps "{reserved}"'
+            )

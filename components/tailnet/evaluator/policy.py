@@ -1,7 +1,7 @@
 """A tailnet policy read from its HuJSON text, or refused with the message of the hosted service."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from components.tailnet.evaluator import auto_approvers, node_attributes, ranges, rules, shape, ssh, ssh_tests
@@ -77,7 +77,7 @@ class Policy:
     ssh: tuple[SshRule, ...] = ()
     ssh_tests: tuple[SshTest, ...] = ()
     node_attributes: tuple[NodeAttributes, ...] = ()
-    auto_approvers: AutoApprovers = AutoApprovers()
+    auto_approvers: AutoApprovers = field(default_factory=AutoApprovers)
 
     @classmethod
     def parse(cls, text: str) -> "Policy":
@@ -99,7 +99,10 @@ class Policy:
             Test.read(f"tests[{index}]", item) for index, item in enumerate(shape.items(document.get("tests"), "tests"))
         ]
         logins, attributes = ssh.read(document.get("ssh")), node_attributes.read(document.get("nodeattrs"))
-        approvers, login_tests = auto_approvers.read(document.get("autoapprovers")), ssh_tests.read(document.get("sshtests"))
+        approvers, login_tests = (
+            auto_approvers.read(document.get("autoapprovers")),
+            ssh_tests.read(document.get("sshtests")),
+        )
         made = [rule.rule(names) for rule in written]
         if "acls" not in document and "grants" not in document:
             made = [_ALLOW_ALL]

@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final, Literal, TypeAlias
 
 from components.tailnet.evaluator import durations, ranges, shape
+from components.tailnet.evaluator.covers import Covers
 from components.tailnet.evaluator.errors import PolicyError, at
 from components.tailnet.evaluator.network import Network, Party
 from components.tailnet.evaluator.selectors import Definitions, Kind, Selector
@@ -39,7 +41,7 @@ class SshRule:
 
     def allows(self, source: Party, to: Party, user: str, network: Network) -> bool | None:
         """Whether `source` may log in to `to` as `user` by this rule; None when that cannot be told."""
-        held = any_of(network.holds(selector, source) for selector in self.sources)
+        held = self._from.holds(source, network)
         allowed = all_of([held, self._reaches(source, to, network), self._names(user, source)])
         return None if allowed and self.unclear else allowed
 
@@ -48,31 +50,47 @@ class SshRule:
         return f"{self}: {self.unclear or f'whether {source.text} may log in to {to.text} as {user} is not known'}"
 
     def _reaches(self, source: Party, to: Party, network: Network) -> bool | None:
-        others = [target for target in self.targets if target.kind != "self"]
-        reached = any_of(network.holds(target, to) for target in others)
+        reached = self._to.holds(to, network)
         same = _same_person(source, to)
-        if len(others) < len(self.targets):
+        if "self" in self._kinds:
             reached = any_of([reached, same])
         # A rule with `localpart:` also lets its sources log in to themselves, wherever else it leads.
-        if others and self.has_localpart:
+        if self.has_localpart and self._kinds - {"self"}:
             reached = any_of([reached, same, _is_itself(source, to)])
         return reached
 
-    @property
+    @cached_property
+    def _from(self) -> Covers:
+        return Covers(self.sources)
+
+    @cached_property
+    def _to(self) -> Covers:
+        return Covers([target for target in self.targets if target.kind != "self"])
+
+    @cached_property
+    def _kinds(self) -> frozenset[Kind]:
+        return frozenset(target.kind for target in self.targets)
+
+    @cached_property
     def has_localpart(self) -> bool:
         """Whether somebody may log in by the first part of their login."""
-        return any(map(_domain, self.users))
+        return bool(self._domains)
+
+    @cached_property
+    def _domains(self) -> frozenset[str]:
+        return frozenset(map(_domain, self.users)) - {""}
+
+    @cached_property
+    def _users(self) -> frozenset[str]:
+        return frozenset(user for user in self.users if not _domain(user))
 
     def _names(self, user: str, source: Party) -> bool | None:
         """Whether the rule's `users` name the login user `user` for somebody of `source`."""
-        domains = {_domain(one) for one in self.users} - {""}
         if not user:
             return False
-        if user in self.users and not _domain(user):
+        if user in self._users or (user != _ROOT and _NONROOT in self._users):
             return True
-        if user != _ROOT and _NONROOT in self.users:
-            return True
-        return any_of(_local_name(user, source, domain) for domain in domains)
+        return any_of(_local_name(user, source, domain) for domain in self._domains)
 
 
 @dataclass(frozen=True)
@@ -192,8 +210,9 @@ def _local_name(user: str, source: Party, domain: str) -> bool | None:
     if not source.user:
         # Tagged devices have no login. Which device an address is, nobody may know.
         return None if source.anonymous else False
-    name, _, home = source.user.rpartition("@")
-    if not home:
+    name, at_sign, home = source.user.rpartition("@")
+    if not at_sign:
+        # Somebody whom nothing names.
         return None
     if _domain(user) == domain:
         return None if home == domain else False
@@ -213,4 +232,3 @@ def _is_itself(source: Party, to: Party) -> bool | None:
     if not source.tags or source.tags != to.tags:
         return False
     return ranges.overlap(source.addresses, to.addresses) if source.addresses and to.addresses else None
-

@@ -1,7 +1,7 @@
 """Runs a policy's own `sshTests`: who must, and who must not, be able to log in by its SSH rules."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
@@ -59,13 +59,14 @@ class Logins:
         """Whether `source` may log in to `to` as `user`. Without a rule that lets them, nobody may."""
         network, policy = self._evaluator.network, self._evaluator.policy
         answers = [(rule, rule.allows(source, to, user, network)) for rule in self._towards(to)]
-        allowed = any_of(answer for _, answer in answers)
-        checked = any_of(answer for rule, answer in answers if rule.action == "check")
-        reason = next((rule.why(source, to, user) for rule, answer in answers if answer is None), "")
-        if policy.unclear:
-            # What is not understood may let somebody in.
-            allowed, checked, reason = allowed or None, checked or None, reason or policy.unclear
-        return Login(allowed, checked, reason)
+        # What is not understood may let somebody in, after a check or without.
+        beyond = None if policy.unclear else False
+        allowed = any_of([beyond, *(answer for _, answer in answers)])
+        checked = any_of([beyond, *(answer for rule, answer in answers if rule.action == "check")])
+        if allowed is not None and checked is not None:
+            return Login(allowed, checked)
+        unsure = [rule for rule, answer in answers if answer is None and (allowed is None or rule.action == "check")]
+        return Login(allowed, checked, unsure[0].why(source, to, user) if unsure else policy.unclear)
 
     def _towards(self, to: Party) -> Iterable[SshRule]:
         tags: Iterable[str] = self._by_tag if to.anonymous and not to.tags else to.tags
@@ -107,15 +108,14 @@ def _run(test: SshTest, evaluator: Evaluator, logins: Logins, known: frozenset[s
     return LoginOutcome(test, tuple(failed), tuple(undecided))
 
 
-def _wanted(test: SshTest) -> Iterator[tuple[Want, str]]:
-    yield from (("Accept", user) for user in test.accept)
-    yield from (("Drop", user) for user in test.deny)
-    yield from (("Check", user) for user in test.check)
+def _wanted(test: SshTest) -> list[tuple[Want, str]]:
+    wanted: list[tuple[Want, str]] = [("Accept", user) for user in test.accept]
+    wanted += [("Drop", user) for user in test.deny]
+    wanted += [("Check", user) for user in test.check]
+    return wanted
 
 
-def _got(
-    want: Want, user: str, sources: Sequence[Party], targets: Sequence[Party], logins: Logins
-) -> tuple[Want, str]:
+def _got(want: Want, user: str, sources: Sequence[Party], targets: Sequence[Party], logins: Logins) -> tuple[Want, str]:
     """What certainly happens instead of what is wanted, for somebody of the sources and of the targets; else what is
     wanted, and the reason when it cannot be told."""
     unsure = ""

@@ -27,11 +27,8 @@ class SshTest:
     @classmethod
     def read(cls, place: str, value: object) -> "SshTest":
         raw = shape.lowered(shape.mapping(value, place))
-        src, *lists = (
-            shape.word(raw.get("src"), f"{place}.src").strip(),
-            *(trimmed(raw.get(name), f"{place}.{name}") for name in ("dst", "accept", "deny", "check")),
-        )
-        return cls(place, src, *lists, unclear(raw, _KEYS))
+        lists = {name: trimmed(raw.get(name), f"{place}.{name}") for name in ("dst", "accept", "deny", "check")}
+        return cls(place, shape.word(raw.get("src"), f"{place}.src").strip(), **lists, unclear=unclear(raw, _KEYS))
 
     def known(self, names: Definitions) -> "SshTest":
         """The test. Raises PolicyError for one that no tailnet could pass or fail."""
