@@ -109,10 +109,9 @@ def _run(test: SshTest, evaluator: Evaluator, logins: Logins, known: frozenset[s
 
 
 def _wanted(test: SshTest) -> list[tuple[Want, str]]:
-    wanted: list[tuple[Want, str]] = [("Accept", user) for user in test.accept]
-    wanted += [("Drop", user) for user in test.deny]
-    wanted += [("Check", user) for user in test.check]
-    return wanted
+    lists: tuple[tuple[Want, tuple[str, ...]], ...]
+    lists = (("Accept", test.accept), ("Drop", test.deny), ("Check", test.check))
+    return [(want, user) for want, users in lists for user in users]
 
 
 def _got(want: Want, user: str, sources: Sequence[Party], targets: Sequence[Party], logins: Logins) -> tuple[Want, str]:
