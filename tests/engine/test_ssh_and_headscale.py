@@ -400,6 +400,7 @@ HOSTED_ONLY: Final[list[dict[str, Any]]] = [
     {"ssh": [{**LOGIN, "dst": ["Alice@example.com"]}]},
     {"ssh": [], "sshTests": [{"src": DAVE, "dst": ["tag:home"], "deny": ["root"]}]},
     {"ssh": [], "sshTests": [{"src": ALICE, "dst": [DAVE], "deny": ["root"]}]},
+    {"ssh": [{**LOGIN, "recorder": ["tag:ci"]}]},
     {"ssh": [{**LOGIN, "srcPosture": ["posture:known"]}]},
     {"nodeAttrs": [{"target": ["tag:home"], "attr": ["funnel"]}]},
     {"nodeAttrs": [{"target": ["tag:home"], "ipPool": ["100.80.0.0/16"]}]},

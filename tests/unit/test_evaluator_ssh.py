@@ -6,6 +6,8 @@ import pytest
 from evaluator_world import ALICE, BOB, CI, GW, NETWORK, evaluator
 
 from components.tailnet.evaluator import Device, Network, PolicyError, User, durations
+from components.tailnet.evaluator.covers import Covers
+from components.tailnet.evaluator.selectors import Selector
 from components.tailnet.evaluator.ssh_assertions import Logins
 
 LAPTOPS = Network(
@@ -63,6 +65,8 @@ def ssh(src: str | list[str], dst: str | list[str], *users: str, action: str = "
         (ssh(ALICE, "autogroup:danger-all"), 'invalid dst "autogroup:danger-all"'),
         (ssh(ALICE, "autogroup:nonroot"), 'invalid dst "autogroup:nonroot"'),
         (ssh(ALICE, ""), 'invalid dst ""'),
+        (ssh(ALICE, GW, recorder=["tag:no"]), 'tag not found: "tag:no"'),
+        (ssh(ALICE, GW, recorder="tag:ci"), "ssh[0].recorder must be a list"),
         (ssh("*", GW), 'invalid src "*"'),
         (ssh("office", GW), 'invalid src "office"'),
         (ssh("100.64.0.1", GW), 'invalid src "100.64.0.1"'),
@@ -235,7 +239,7 @@ def test_check_is_asked_for_where_any_rule_asks_for_it(order: int) -> None:
     ("rule", "reason"),
     [
         (ssh(ALICE, GW, srcPosture=["posture:new"]), "ssh[0]: it has srcposture, which cannot be judged offline"),
-        (ssh(ALICE, GW, recorder=["tag:ci"]), "ssh[0]: it has recorder, which cannot be judged offline"),
+        (ssh(ALICE, GW, futureKey=True), "ssh[0]: it has futurekey, which cannot be judged offline"),
         (ssh("autogroup:billing-admin", GW), None),
         (ssh("autogroup:shared", GW), "ssh[0]: whether laptop may log in to gateway as root is not known"),
         (ssh("autogroup:future", GW), "ssh[0]: whether laptop may log in to gateway as root is not known"),
@@ -257,6 +261,16 @@ def test_a_section_that_is_not_understood_leaves_no_denial() -> None:
     rules = evaluator(LAPTOPS, ssh=[ssh(ALICE, GW)], futureRules=[{}])
     assert login(rules, "laptop", "gateway", "root") == (True, None)
     assert login(rules, "phone", "gateway", "root") == (None, None)
+
+
+def test_a_group_with_an_empty_member_names_no_tagged_device() -> None:
+    odd = Covers([Selector("group:odd", "people", people=frozenset({""}))])
+    assert not any(odd.holds(party, LAPTOPS) for party in LAPTOPS.parties)
+
+
+def test_a_recorder_keeps_nobody_out() -> None:
+    rules = evaluator(LAPTOPS, ssh=[ssh(ALICE, GW, recorder=[CI], enforceRecorder=True)])
+    assert login(rules, "laptop", "gateway", "root") == (True, False)
 
 
 def test_ssh_rules_open_no_port() -> None:

@@ -23,6 +23,6 @@ class Covers:
         """As Network.holds, for any of the selectors."""
         if party.anonymous:
             return any_of(network.holds(selector, party) for selector in (*self._samples, *self._others))
-        if party.user in self._people or not self._tags.isdisjoint(party.tags):
+        if (party.user and party.user in self._people) or not self._tags.isdisjoint(party.tags):
             return True
         return any_of(network.holds(selector, party) for selector in self._others)

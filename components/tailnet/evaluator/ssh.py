@@ -14,7 +14,9 @@ from components.tailnet.evaluator.written import all_of, any_of, trimmed, unclea
 
 Action: TypeAlias = Literal["accept", "check"]
 
-_KEYS: Final = {"action", "src", "dst", "users", "checkperiod", "acceptenv"}
+# A session that is recorded is one that was let in.
+_RECORDING: Final = {"recorder", "enforcerecorder"}
+_KEYS: Final = {"action", "src", "dst", "users", "checkperiod", "acceptenv", *_RECORDING}
 _ROOT, _NONROOT, _LOCALPART = "root", "autogroup:nonroot", "localpart:*@"
 _LONGEST_CHECK_PERIOD: Final = 168 * durations.HOUR
 # Devices with these selectors belong to people. `shared` are people of other tailnets.
@@ -102,6 +104,7 @@ class Written:
     src: tuple[str, ...]
     dst: tuple[str, ...]
     users: tuple[str, ...]
+    recorders: tuple[str, ...]
     unclear: str
 
     @classmethod
@@ -115,7 +118,8 @@ class Written:
             if raw.get("checkperiod") is not None:
                 _check_period(shape.word(raw.get("checkperiod"), f"{place}.checkPeriod"), action)
         src, dst = (trimmed(raw.get(side), f"{place}.{side}") for side in ("src", "dst"))
-        return cls(place, action, src, dst, users, unclear(raw, _KEYS))
+        recorders = trimmed(raw.get("recorder"), f"{place}.recorder")
+        return cls(place, action, src, dst, users, recorders, unclear(raw, _KEYS))
 
     def rule(self, names: Definitions) -> SshRule:
         """Raises PolicyError for names that nothing defines, and for sources that may not log in there."""
@@ -123,6 +127,8 @@ class Written:
             sources = tuple(_source(names, text) for text in self.src)
             targets = tuple(_target(names, text) for text in self.dst)
             _check_pairs(sources, targets)
+            for recorder in self.recorders:
+                names.selector(recorder)
         return SshRule(self.place, self.action, sources, targets, self.users, self.unclear)
 
 
