@@ -1,7 +1,12 @@
 """The one error of a policy that the control server would refuse."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
+
+# What of a word a message shows: enough to find it, and little of a word of a megabyte.
+_SHOWN: Final = 200
 
 
 @dataclass(frozen=True)
@@ -19,3 +24,8 @@ class PolicyError(Exception):
         super().__init__(message)
         self.message = message
         self.failures = tuple(failures)
+
+
+def quoted(word: str) -> str:
+    """A word of the policy in a message: in quotes, on one line, and cut where it is very long."""
+    return json.dumps(word if len(word) <= _SHOWN else f"{word[:_SHOWN]}...", ensure_ascii=False)
