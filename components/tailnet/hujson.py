@@ -108,7 +108,9 @@ def _plain(text: str) -> str:
                     before = character
             case _:
                 unended = text.startswith(('"', "//", "/*"), start)
-                raise json.JSONDecodeError("Unterminated string or comment" if unended else "Expecting value", text, start)
+                raise json.JSONDecodeError(
+                    "Unterminated string or comment" if unended else "Expecting value", text, start
+                )
     return _blanked(text, sorted(blanks))
 
 

@@ -13,8 +13,6 @@ from components.tailnet.evaluator.selectors import Selector, split_port
 
 # Questions about one party and one destination that all tests together may ask; more take more than some seconds.
 _MOST_QUESTIONS: Final = 2_000_000
-# Parties that are remembered for the tests to come.
-_REMEMBERED: Final = 20_000
 
 
 @dataclass(frozen=True)
@@ -50,9 +48,7 @@ class _Run:
     def __init__(self, evaluator: Evaluator) -> None:
         self._evaluator = evaluator
         self._logins = _logins(evaluator)
-        self._sources: dict[str, Group] = {}
-        self._targets: dict[str, Group] = {}
-        self._remembered = self._asked = 0
+        self._asked = 0
 
     def outcome(self, test: Test) -> Outcome:
         try:
@@ -90,13 +86,9 @@ class _Run:
             raise PolicyError(f"test protocol must be tcp, udp, sctp, or empty: {quoted(test.proto)}")
         if self._known(test.src).kind in ("self", "internet", "service"):
             raise PolicyError(f"{quoted(test.src)} not valid on the src side of a rule")
-        if test.src not in self._sources:
-            self._sources[test.src] = self._remember(self._evaluator.sources(test.src))
-        return self._named(test.src, self._sources[test.src]), numbers
+        return self._named(test.src, self._evaluator.sources(test.src)), numbers
 
-    def _allowed(
-        self, test: Test, address: str, sources: Group, numbers: frozenset[int]
-    ) -> tuple[bool | None, str]:
+    def _allowed(self, test: Test, address: str, sources: Group, numbers: frozenset[int]) -> tuple[bool | None, str]:
         """As the control server tests: everybody of the source must be able to reach somebody of the destination."""
         destination, port = split_port(address)
         ports = services.ports(port)
@@ -111,11 +103,9 @@ class _Run:
             raise PolicyError("cannot use autogroup:danger-all as a dst")
         if selector.kind == "addresses" and not single(selector.addresses):
             raise PolicyError("test destination must be a single host, not a CIDR range")
-        if destination not in self._targets:
-            self._targets[destination] = self._remember(self._evaluator.targets(destination))
-        targets = self._named(destination, self._targets[destination])
+        targets = self._named(destination, self._evaluator.targets(destination))
         self._asked += len(sources.parties)
-        if self._asked > _MOST_QUESTIONS:
+        if self._asked + self._evaluator.looked_up > _MOST_QUESTIONS:
             raise _TooManyError(f"the tests ask more than {_MOST_QUESTIONS} questions: too many to be judged")
         verdict = self._evaluator.every(sources, targets, numbers, ports[0][0])
         unsure = self._evaluator.uncertain(test.src) or self._evaluator.uncertain(destination)
@@ -132,16 +122,6 @@ class _Run:
     def _named(self, text: str, group: Group) -> Group:
         if not group.parties and not self._evaluator.uncertain(text):
             raise PolicyError(f"{quoted(text)} names nobody")
-        return group
-
-    def _remember(self, group: Group) -> Group:
-        self._remembered += len(group.parties)
-        if self._remembered > _REMEMBERED:
-            self._sources.clear()
-            self._targets.clear()
-            self._remembered = len(group.parties)
-        # Naming them costs as much as asking.
-        self._asked += len(group.parties)
         return group
 
 

@@ -65,6 +65,8 @@ _DENIED = Verdict(False, reason="no rule allows it")
 # Names that a reason shows.
 SHOWN = 5
 _MOST_PAIRS = 200_000
+# Parties whose bits are kept for the questions to come.
+_REMEMBERED = 20_000
 _INTERNET = "whether an exit node carries it is not part of the policy"
 
 
@@ -75,6 +77,8 @@ class Evaluator:
         self.policy = policy
         self.network = network or Network()
         self._index = Index(policy.rules, self.network)
+        self._groups: dict[tuple[str, str], Group] = {}
+        self._kept = self.looked_up = 0
 
     def can(self, src: str, dst: str, port: int, proto: str = "tcp") -> Verdict:
         """Whether `src` may reach `port` of `dst`: each a device's name, an address, or anything a rule can name.
@@ -101,11 +105,11 @@ class Evaluator:
 
     def sources(self, text: str) -> Group:
         """Those whom a question means as its source. Raises PolicyError for names that nothing defines."""
-        return Group(parties.of(text, self.policy, self.network), self._index.sources, self._index.to_own)
+        return self._group(text, self._index.sources)
 
     def targets(self, text: str) -> Group:
         """Those whom a question means as its destination. Raises PolicyError for names that nothing defines."""
-        return Group(parties.of(text, self.policy, self.network), self._index.destinations, self._index.to_own)
+        return self._group(text, self._index.destinations)
 
     def uncertain(self, text: str) -> str:
         """Why it is not known whom a word means, or nothing."""
@@ -167,6 +171,18 @@ class Evaluator:
             and (destinations := self._destinations(rule, target, party, routes))
             and (sources := self._sources(rule, target, party))
         )
+
+    def _group(self, text: str, naming: Callable[[Party], Named]) -> Group:
+        key = (text, naming.__name__)
+        if key not in self._groups:
+            found = parties.of(text, self.policy, self.network)
+            self.looked_up += len(found)
+            self._kept += len(found)
+            if self._kept > _REMEMBERED:
+                self._groups.clear()
+                self._kept = len(found)
+            self._groups[key] = Group(found, naming, self._index.to_own)
+        return self._groups[key]
 
     def _source(self, party: Party) -> Group:
         return Group((party,), self._index.sources, self._index.to_own)

@@ -123,6 +123,8 @@ def _groups(value: object) -> Mapping[str, frozenset[str]]:
                 raise PolicyError(f"{place}: {quoted(person)}: group members cannot be recursive")
             if "@" not in person:
                 raise PolicyError(f"{place}: username must contain @, got: {quoted(person)}")
+            if person.startswith(("*", "@", "user:")):
+                raise PolicyError(f"{place}: {quoted(person)}: members of a group are named one by one")
         made[name] = frozenset(person.lower() for person in people)
     return made
 

@@ -188,9 +188,7 @@ def _destination(names: Definitions, text: str, side: str) -> Selector:
 
 
 def _check_self(sources: Sequence[Selector], targets: Sequence[Target], allowed: Sequence[str]) -> None:
-    if any(target.to.kind == "self" for target in targets) and any(
-        source.kind not in allowed for source in sources
-    ):
+    if any(target.to.kind == "self" for target in targets) and any(source.kind not in allowed for source in sources):
         raise PolicyError("autogroup:self can only be used with users, groups, or supported autogroups")
 
 
