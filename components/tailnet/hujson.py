@@ -75,10 +75,10 @@ def _json(text: str) -> object:
         )
     except RecursionError:
         raise ValueError(_too_deep()) from None
-    keys = {id(found): key for found, key in twice}
-    for way, inner in _containers(value):
-        if id(inner) in keys:
-            raise DuplicateKeyError(_path(way), keys[id(inner)])
+    _check_depth(value)
+    if twice:
+        keys = {id(found): key for found, key in twice}
+        raise next(DuplicateKeyError(_path(way), keys[id(inner)]) for way, inner in _values(value) if id(inner) in keys)
     if _ESCAPED_SURROGATE.search(text):
         try:
             json.dumps(value, ensure_ascii=False).encode()
@@ -123,23 +123,28 @@ def _blanked(text: str, blanks: list[tuple[int, int]]) -> str:
     return "".join([*pieces, text[kept:]])
 
 
-def _containers(value: object) -> Iterator[tuple[_Way, object]]:
-    """Every object and list, with the way to it. Raises ValueError for those that are too deep."""
+def _check_depth(value: object) -> None:
+    level = [value]
+    for _ in range(DEEPEST + 1):
+        outer = [one for one in level if isinstance(one, (dict, list))]
+        if not outer:
+            return
+        level = [inner for one in outer for inner in (one.values() if isinstance(one, dict) else one)]  # pyright: ignore[reportUnknownVariableType]  # JSON's
+    raise ValueError(_too_deep())
+
+
+def _values(value: object) -> Iterator[tuple[_Way, object]]:
+    """Every value, with the way to it; the outer before the inner ones."""
     level: list[tuple[_Way, object]] = [(None, value)]
-    for _ in range(DEEPEST):
-        level = [entry for entry in level if isinstance(entry[1], (dict, list))]
+    while level:
         yield from level
         level = [((way, step), inner) for way, outer in level for step, inner in _inner(outer)]
-        if not level:
-            return
-    if any(isinstance(inner, (dict, list)) for _, inner in level):
-        raise ValueError(_too_deep())
 
 
 def _inner(outer: object) -> Iterator[tuple[str | int, object]]:
     if isinstance(outer, dict):
         return iter(cast("dict[str, object]", outer).items())
-    return enumerate(cast("list[object]", outer))
+    return enumerate(cast("list[object]", outer) if isinstance(outer, list) else ())
 
 
 def _path(way: _Way) -> str:

@@ -11,8 +11,10 @@ from components.tailnet.evaluator.policy import Test
 from components.tailnet.evaluator.ranges import single
 from components.tailnet.evaluator.selectors import Selector, split_port
 
-# Questions about one party and one destination that all tests together may ask; more take more than some seconds.
-_MOST_QUESTIONS: Final = 2_000_000
+# Parties and names that all tests together may make us look at one by one: some, and some for each name of the policy.
+# Beyond that a small policy would take minutes.
+_LOOKS: Final = 100_000
+_LOOKS_PER_NAME: Final = 10
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class _Run:
     def __init__(self, evaluator: Evaluator) -> None:
         self._evaluator = evaluator
         self._logins = _logins(evaluator)
-        self._asked = 0
+        self._most = _LOOKS + _LOOKS_PER_NAME * _size(evaluator)
 
     def outcome(self, test: Test) -> Outcome:
         try:
@@ -104,9 +106,10 @@ class _Run:
         if selector.kind == "addresses" and not single(selector.addresses):
             raise PolicyError("test destination must be a single host, not a CIDR range")
         targets = self._named(destination, self._evaluator.targets(destination))
-        self._asked += len(sources.parties)
-        if self._asked + self._evaluator.looked_up > _MOST_QUESTIONS:
-            raise _TooManyError(f"the tests ask more than {_MOST_QUESTIONS} questions: too many to be judged")
+        if self._evaluator.looked_at > self._most:
+            raise _TooManyError(
+                "the tests are about too many people and addresses to be judged: write fewer, or groups"
+            )
         verdict = self._evaluator.every(sources, targets, numbers, ports[0][0])
         unsure = self._evaluator.uncertain(test.src) or self._evaluator.uncertain(destination)
         if unsure and not verdict.allowed:
@@ -133,3 +136,11 @@ def _logins(evaluator: Evaluator) -> frozenset[str]:
     for rule in evaluator.policy.rules:
         named |= {one.text: one.people for one in (*rule.sources, *(target.to for target in rule.targets))}
     return frozenset[str]().union(*named.values())
+
+
+def _size(evaluator: Evaluator) -> int:
+    """About how many names the policy has."""
+    policy = evaluator.policy
+    in_rules = sum(len(rule.sources) + len(rule.targets) for rule in policy.rules)
+    in_tests = sum(1 + len(test.accept) + len(test.deny) for test in policy.tests)
+    return in_rules + in_tests + sum(map(len, policy.names.groups.values())) + len(policy.names.hosts)

@@ -61,12 +61,15 @@ class Group:
         self.all = Named(union(one.certain for one in self.named), union(one.possible for one in self.named))
 
 
+_NONE = Named(0, 0)
 _DENIED = Verdict(False, reason="no rule allows it")
 # Names that a reason shows.
 SHOWN = 5
 _MOST_PAIRS = 200_000
 # Parties whose bits are kept for the questions to come.
 _REMEMBERED = 20_000
+# Verdicts that are kept for the questions to come.
+_VERDICTS = 1000
 _INTERNET = "whether an exit node carries it is not part of the policy"
 
 
@@ -78,7 +81,8 @@ class Evaluator:
         self.network = network or Network()
         self._index = Index(policy.rules, self.network)
         self._groups: dict[tuple[str, str], Group] = {}
-        self._kept = self.looked_up = 0
+        self._verdicts: dict[tuple[int, int, int, frozenset[str] | None], tuple[Group, Verdict]] = {}
+        self._kept = self._looked_up = 0
 
     def can(self, src: str, dst: str, port: int, proto: str = "tcp") -> Verdict:
         """Whether `src` may reach `port` of `dst`: each a device's name, an address, or anything a rule can name.
@@ -119,21 +123,43 @@ class Evaluator:
     def every(self, sources: Group, targets: Group, numbers: Iterable[int], port: int) -> Verdict:
         """Whether each of the sources may reach at least one of the targets, by at least one of the protocols."""
         serving = union(self._index.serving(number, port) for number in numbers)
+        own = self._index.to_own if not sources.users.isdisjoint(targets.users) else _NONE
+        certain, possible = targets.all.certain & serving, union(targets.all) & serving
+        if len(sources.parties) == 1:
+            self._looked_up += 1
+            return self._every(sources, targets, certain, possible, serving)
+        # Of many ports and destinations that the same rules are about, tests ask the same.
+        key = (id(sources), certain, possible, targets.users if union(own) & serving else None)
+        if key not in self._verdicts:
+            if len(self._verdicts) >= _VERDICTS:
+                self._verdicts.clear()
+            self._looked_up += len(sources.parties)
+            self._verdicts[key] = sources, self._every(sources, targets, certain, possible, serving)
+        return self._verdicts[key][1]
+
+    def _every(self, sources: Group, targets: Group, certain: int, possible: int, serving: int) -> Verdict:
         verdict = _DENIED
+        first = True
+        to_own = Named(self._index.to_own.certain & serving, union(self._index.to_own) & serving)
         for source, named in zip(sources.parties, sources.named, strict=True):
-            own = self._index.to_own if source.user in targets.users else Named(0, 0)
-            certain = targets.all.certain | own.certain
-            if held := named.certain & certain & serving:
-                verdict = verdict if verdict.allowed is None else Verdict(True, self._index.entries[lowest(held)][0])
-                continue
-            every = certain | targets.all.possible | own.possible
-            if possible := (named.certain | named.possible) & every & serving:
-                verdict = verdict if verdict.allowed is None else self._maybe(lowest(possible), source, named, targets)
+            own = to_own if source.user in targets.users else _NONE
+            if held := named.certain & (certain | own.certain):
+                if first:
+                    verdict = Verdict(True, self._index.entries[lowest(held)][0])
+            elif maybe := union(named) & (possible | own.possible):
+                if first or verdict.allowed:
+                    verdict = self._maybe(lowest(maybe), source, named, targets)
             elif not self.policy.unclear:
                 return _DENIED
-            elif verdict.allowed is not None:
+            elif first or verdict.allowed:
                 verdict = Verdict(None, reason=self.policy.unclear)
+            first = False
         return verdict
+
+    @property
+    def looked_at(self) -> int:
+        """Parties and names that were looked at one by one, so far: what makes questions slow."""
+        return self._looked_up + self._index.looked_at
 
     def reaches(self, dst: str) -> tuple[Reach, ...]:
         """Everything that can reach `dst` (a tag, or anything a rule can name), or might; in the order of the rules."""
@@ -176,7 +202,7 @@ class Evaluator:
         key = (text, naming.__name__)
         if key not in self._groups:
             found = parties.of(text, self.policy, self.network)
-            self.looked_up += len(found)
+            self._looked_up += len(found)
             self._kept += len(found)
             if self._kept > _REMEMBERED:
                 self._groups.clear()

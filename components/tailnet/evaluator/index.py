@@ -64,6 +64,11 @@ class Index:
         uncertain = certain & (self._via | self._unclear)
         return Named(certain & ~uncertain, possible | uncertain)
 
+    @property
+    def looked_at(self) -> int:
+        """Names of rules that were asked one by one, so far: what makes a question slow."""
+        return self._sources.looked_at + self._destinations.looked_at
+
     def serving(self, number: int, port: int) -> int:
         """Those that are about a port of a protocol."""
         return union(found.at(port) for protocols, found in self._ports.items() if number in protocols)

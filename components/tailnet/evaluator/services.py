@@ -81,7 +81,10 @@ def ports(text: str) -> tuple[Ports, ...]:
     """`*`, `443`, `80-443` or several with commas. Raises PolicyError, in the words of the hosted service's parser."""
     if text == "*":
         return (ALL_PORTS,)
-    return tuple(_port_range(text, part) for part in text.split(","))
+    try:
+        return tuple(map(_port_range, text.split(",")))
+    except _WrongPortsError as error:
+        raise PolicyError(f"port range {quoted(text)}: {error}") from None
 
 
 def of_grant(text: str) -> tuple[Service, ...]:
@@ -97,24 +100,27 @@ def of_grant(text: str) -> tuple[Service, ...]:
     return tuple(Service(numbers, first, last) for first, last in ports(rest))
 
 
-def _port_range(whole: str, part: str) -> Ports:
-    where = f"port range {quoted(whole)}"
+class _WrongPortsError(Exception):
+    """With the reason alone."""
+
+
+def _port_range(part: str) -> Ports:
     if part.count("-") > 1:
-        raise PolicyError(f"{where}: too many dashes(-)")
+        raise _WrongPortsError("too many dashes(-)")
     word, dash, last_word = part.partition("-")
     first = _number(word)
     if first is None:
-        raise PolicyError(f"{where}: invalid first integer")
+        raise _WrongPortsError("invalid first integer")
     last = _number(last_word) if dash else first
     if last is None:
-        raise PolicyError(f"{where}: invalid last integer")
-    if max(first, last) > ALL_PORTS[1]:
-        raise PolicyError(f"{where}: port number out of range")
+        raise _WrongPortsError("invalid last integer")
+    if first > ALL_PORTS[1] or last > ALL_PORTS[1]:
+        raise _WrongPortsError("port number out of range")
     if first == 0 and not dash:
-        raise PolicyError(f"{where}: first port must be >0, or use '*' for wildcard")
+        raise _WrongPortsError("first port must be >0, or use '*' for wildcard")
     if first > last:
         # The hosted service's words, which have it the wrong way round.
-        raise PolicyError(f"{where}: first port must be >= last port")
+        raise _WrongPortsError("first port must be >= last port")
     return first, last
 
 

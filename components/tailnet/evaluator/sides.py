@@ -50,6 +50,8 @@ class Side:
         self._known: dict[Party, Named] = {}
         self._stabbed: Stabbed[str] | None = None
         self._joining: Named | None = None
+        self.looked_at = 0
+        """Selectors that were asked one by one, so far."""
 
     def naming(self, party: Party) -> Named:
         if party not in self._known:
@@ -95,6 +97,7 @@ class Side:
 
     def _each(self, party: Party) -> Iterator[tuple[int, bool | None]]:
         texts: dict[bool | None, list[str]] = {True: [], None: [], False: []}
+        self.looked_at += len(self._kinds["addresses"])
         for text in self._kinds["addresses"]:
             texts[self._network.holds(self._selectors[text], party)].append(text)
         yield self._of(texts[True]), True
