@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final, TypeAlias, cast
 
 # Deeper than any policy, and far from what ends in a RecursionError here or in whoever reads the value.
@@ -126,11 +126,16 @@ def _blanked(text: str, blanks: list[tuple[int, int]]) -> str:
 def _check_depth(value: object) -> None:
     level = [value]
     for _ in range(DEEPEST + 1):
-        outer = [one for one in level if isinstance(one, (dict, list))]
-        if not outer:
+        level = [inner for outer in level for inner in _inside(outer) if isinstance(inner, (dict, list))]
+        if not level:
             return
-        level = [inner for one in outer for inner in (one.values() if isinstance(one, dict) else one)]  # pyright: ignore[reportUnknownVariableType]  # JSON's
     raise ValueError(_too_deep())
+
+
+def _inside(outer: object) -> Iterable[object]:
+    if isinstance(outer, dict):
+        return cast("dict[str, object]", outer).values()
+    return cast("list[object]", outer) if isinstance(outer, list) else ()
 
 
 def _values(value: object) -> Iterator[tuple[_Way, object]]:

@@ -59,18 +59,17 @@ class Network:
             for name in party.tags or {party.user}:
                 self._own[name].append(party.addresses)
         # Exit routes carry the internet, which rules name by `*` and autogroup:internet only.
-        routes = [tuple(map(ranges.parse, device.routes)) for device in self.devices]
         self.routes = tuple(
-            ranges.union(route for route in approved if route not in ranges.EXIT_ROUTES) for approved in routes
+            ranges.union(route for text in device.routes if (route := ranges.parse(text)) not in ranges.EXIT_ROUTES)
+            for device in self.devices
         )
         self.anywhere: Ranges = ranges.union([ranges.TAILNET, *self.routes])
-        self.carried: Ranges = ranges.union([self.anywhere, *(route for approved in routes for route in approved)])
         # Where a device that joins may come to be.
         self.free: Ranges = ranges.minus(ranges.TAILNET, ranges.union(party.addresses for party in self.joined))
 
     def holds(self, selector: Selector, party: Party, destination: bool = False) -> bool | None:
-        """Whether the selector names the party; None when that cannot be told. As a destination `*` is more: whatever
-        a router or exit node carries."""
+        """Whether the selector names the party; None when that cannot be told. As a source `*` is the tailnet and its
+        approved routes, as a destination everything."""
         match selector.kind:
             case "any" | "danger-all":
                 return self._holds_all(selector, party, destination)
@@ -79,8 +78,8 @@ class Network:
             case "service" if party.anonymous:
                 return None if ranges.overlap(party.addresses, ranges.TAILNET) else False
             case _ if party.anonymous:
-                # With the devices known, an address that none of them has is nobody's.
-                return False if self.devices else None
+                # Devices have addresses of the tailnet. With all of them known, one that none of them has is nobody's.
+                return False if self.devices or not ranges.overlap(party.addresses, ranges.TAILNET) else None
             case "people":
                 return party.user in selector.people
             case "domain":
@@ -109,10 +108,11 @@ class Network:
         return ranges.union(addresses for name in names for addresses in self._own.get(name, ()))
 
     def _holds_all(self, selector: Selector, party: Party, destination: bool) -> bool | None:
-        if selector.kind == "danger-all" or not party.anonymous:
+        # To an address that no device has `*` opens the way, too: through whatever router or exit node carries it.
+        if selector.kind == "danger-all" or destination or not party.anonymous:
             return True
-        within = covers(self.carried if destination else self.anywhere, party.addresses)
-        # With no device known, nobody knows either what routers and exit nodes carry.
+        within = covers(self.anywhere, party.addresses)
+        # With no device known, nobody knows either what routers carry.
         return within if self.devices else within or None
 
     def _holds_addresses(self, addresses: Ranges, party: Party) -> bool | None:
