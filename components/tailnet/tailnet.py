@@ -4,7 +4,7 @@ import pulumi
 import pulumi_tailscale as tailscale
 
 from components.settings import Settings, Tailnet
-from components.tailnet import access, live, proof, verify
+from components.tailnet import access, devices, live, proof, verify
 from components.tailnet.guard import Guard
 from components.tailnet.policy import render
 
@@ -37,7 +37,7 @@ class ManagedTailnet(pulumi.ComponentResource):
         self.api = provider("tailscale", settings.tailnet, pulumi.ResourceOptions(parent=self))
         found = live.read(self.api)
         self._policy = [self._own(text, found, settings)] if owned else []
-        self.access = access.rows(text if owned else _proven(found, settings), settings)
+        self.access = access.rows(text if owned else _proven(found, settings, self.api), settings)
         self._tell(found.text if owned else None, text, settings)
         self.register_outputs({})
 
@@ -92,13 +92,17 @@ class ManagedTailnet(pulumi.ComponentResource):
         return pulumi.ResourceOptions(parent=self, provider=self.api, depends_on=self._policy)
 
 
-def _proven(found: live.Live, settings: Settings) -> str:
+def _proven(found: live.Live, settings: Settings, api: tailscale.Provider) -> str:
     """The policy of somebody else. Raises what it lacks, or gives too much; also when that cannot be told."""
     if found.text is None:
         raise pulumi.RunError(
             f"The tailnet's policy cannot be read, so who would reach the gateways is not known: {found.reason}\n"
             "Mend that, or its credentials (they need to read the policy); nothing was changed."
         )
-    if findings := verify.verify(found.text, settings):
+    findings = verify.verify(found.text, settings)
+    if findings.undecided:
+        # Whose an address is can be told where the devices may be listed.
+        findings = verify.verify(found.text, settings, devices.joined(api))
+    if findings:
         raise pulumi.RunError(verify.message(findings))
     return found.text

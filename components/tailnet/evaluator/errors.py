@@ -1,8 +1,13 @@
 """The one error of a policy that the control server would refuse."""
 
+import json
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Final
+
+# What of a word a message shows: enough to find it, and little of a word of a megabyte.
+_SHOWN: Final = 200
 
 
 @dataclass(frozen=True)
@@ -32,3 +37,8 @@ def at(place: str) -> Generator[None]:
     except PolicyError as error:
         error.place = error.place or place
         raise
+
+
+def quoted(word: str) -> str:
+    """A word of the policy in a message: in quotes, on one line, and cut where it is very long."""
+    return json.dumps(word if len(word) <= _SHOWN else f"{word[:_SHOWN]}...", ensure_ascii=False)
