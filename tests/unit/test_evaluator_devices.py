@@ -77,7 +77,7 @@ def test_wrong_attributes_are_refused_with_one_clear_message(entry: Any, message
         attributes(),
         attributes(GW),
         attributes("*", ALICE, GW, "group:users", "group:nobody", "printer", "office", "ipset:lab", "100.64.0.3"),
-        attributes("autogroup:member", "autogroup:tagged", "autogroup:admin", "autogroup:future", attr=["funnel"]),
+        attributes("autogroup:member", "autogroup:tagged", "autogroup:admin", attr=["funnel"]),
         attributes(f" {GW} ", attr=["mullvad", "nextdns:abc123", "disable-ipv4", "what-ever"]),
         attributes("*", app=APP),
         attributes("*", app={"example.com/cap/of/an/app": [1, "two", {"three": []}]}),

@@ -113,7 +113,6 @@ def test_what_the_rules_say_passes(test: dict[str, Any]) -> None:
         (asking("group:no", GW, deny=["root"]), ['group not defined in policy: "group:no"']),
         (asking("group:nobody", GW, deny=["root"]), ['"group:nobody" names nobody']),
         (asking("stranger@example.com", GW, deny=["root"]), ['user not found: "stranger@example.com"']),
-        (asking("autogroup:no", GW, deny=["root"]), ['"autogroup:no" is not known']),
         # A device's own name is nothing that a policy can write.
         (asking("laptop", GW, accept=["root"]), ['host not defined in policy: "laptop"']),
         (asking("nohost", GW, deny=["root"]), ['host not defined in policy: "nohost"']),
@@ -208,7 +207,7 @@ def test_people_and_tags_are_enough_where_no_device_is_known(test: dict[str, Any
             'dst "tag:gw", user "root": it has srcpostureattrs, which cannot be judged offline',
         ),
         ([], asking("autogroup:admin", GW, deny=["root"]), "who is in autogroup:admin is not known"),
-        ([], asking("user:*@example.com", GW, deny=["root"]), "who is in user:*@example.com is not known"),
+        ([], asking("*@example.com", GW, deny=["root"]), "who is in *@example.com is not known"),
         ([], asking(ALICE, "autogroup:admin", deny=["root"]), 'dst "autogroup:admin": who is in autogroup:admin is not known'),
         (
             [ssh("autogroup:member", "autogroup:self")],
@@ -223,6 +222,11 @@ def test_a_test_that_cannot_be_decided_is_neither_passed_nor_failed(
 ) -> None:
     (outcome,) = check(evaluator(ssh=rules, sshTests=[test]))
     assert (outcome.failed, outcome.undecided) == ((), (reason,))
+
+
+def test_a_test_about_an_autogroup_that_there_is_not_fails() -> None:
+    for test in (asking("autogroup:no", GW, deny=["root"]), asking(ALICE, "autogroup:no", deny=["root"])):
+        assert ['"autogroup:no"' in line for line in failed(test)] == [True]
 
 
 def test_what_certainly_fails_fails_though_something_else_stays_open() -> None:

@@ -79,8 +79,10 @@ def _approval(names: Definitions, place: str, what: str, approvers: tuple[str, .
 
 
 def _approver(names: Definitions, text: str) -> Selector:
-    if "@" in text or text.startswith(("group:", "tag:", "autogroup:")):
+    is_named = "@" in text or text.startswith(("group:", "tag:", "autogroup:"))
+    # A user of a device, and no device: names of that kind stand in SSH rules only.
+    if is_named and text != "autogroup:nonroot":
         selector = names.selector(text)
-        if selector.kind in _APPROVERS and text != "autogroup:nonroot":
+        if selector.kind in _APPROVERS:
             return selector
     raise PolicyError(f'invalid auto approver "{text}"')

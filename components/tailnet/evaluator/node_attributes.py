@@ -71,11 +71,11 @@ def read(value: object) -> list[Written]:
 
 
 def _target(names: Definitions, text: str) -> Selector:
-    selector = names.selector(text)
-    if selector.kind in _NO_TARGETS or text == "autogroup:nonroot":
-        raise PolicyError(f'nodeAttrs target does not support this autogroup: "{text}"')
     if text.startswith(("svc:", "posture:")):
         raise PolicyError(f'nodeAttrs target is not supported: "{text}"')
+    # A user of a device, and no device: names of that kind stand in SSH rules only.
+    if text == "autogroup:nonroot" or (selector := names.selector(text)).kind in _NO_TARGETS:
+        raise PolicyError(f'nodeAttrs target does not support this autogroup: "{text}"')
     return selector
 
 

@@ -216,10 +216,9 @@ def _local_name(user: str, source: Party, domain: str) -> bool | None:
     if not source.user:
         # Tagged devices have no login. Which device an address is, nobody may know.
         return None if source.anonymous else False
-    name, at_sign, home = source.user.rpartition("@")
-    if not at_sign:
-        # Somebody whom nothing names.
-        return None
+    name, _, home = source.user.rpartition("@")
+    if _is_unnamed(source.user):
+        return None if "@" not in source.user or home == domain else False
     if _domain(user) == domain:
         return None if home == domain else False
     # Logins are compared in lower case; the user on the machine is not.
@@ -230,8 +229,12 @@ def _local_name(user: str, source: Party, domain: str) -> bool | None:
 def _same_person(source: Party, to: Party) -> bool | None:
     if not source.user or source.user != to.user:
         return False
-    # Two who stand for somebody whom nothing names may be two.
-    return True if "@" in source.user else None
+    return None if _is_unnamed(source.user) else True
+
+
+def _is_unnamed(user: str) -> bool:
+    """Whether it stands for somebody whom nothing names (see parties.py), and two of them may be two: no login."""
+    return "@" not in user or " " in user
 
 
 def _is_itself(source: Party, to: Party) -> bool | None:
