@@ -10,7 +10,7 @@ from components.tailnet.evaluator.selectors import Definitions, Kind, Selector
 from components.tailnet.evaluator.written import prefix, unclear
 
 _KEYS: Final = {"routes", "exitnode", "services"}
-_APPROVERS: Final[tuple[Kind, ...]] = ("people", "tag", "tagged", "member", "role", "unknown")
+_APPROVERS: Final[tuple[Kind, ...]] = ("people", "domain", "tag", "tagged", "member", "role", "unknown")
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Written:
 
 def read(value: object) -> Written:
     """The section `autoApprovers`. Raises PolicyError."""
-    raw = shape.lowered(shape.mapping(value, "autoApprovers"))
+    raw = shape.entry(value, "autoApprovers")
     services = shape.mapping(raw.get("services"), "autoApprovers.services")
     return Written(
         tuple(_entries(raw, services)), tuple(name for name in services if name.startswith("tag:")), unclear(raw, _KEYS)

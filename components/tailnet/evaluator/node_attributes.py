@@ -7,7 +7,7 @@ from typing import Final
 from components.tailnet.evaluator import ranges, shape
 from components.tailnet.evaluator.errors import PolicyError, at
 from components.tailnet.evaluator.selectors import Definitions, Kind, Selector
-from components.tailnet.evaluator.written import prefix, trimmed, unclear
+from components.tailnet.evaluator.written import prefix, unclear, words
 
 _KEYS: Final = {"target", "attr", "app", "ippool"}
 # They say nothing lasting of a device.
@@ -43,13 +43,13 @@ class Written:
 
     @classmethod
     def read(cls, place: str, value: object) -> "Written":
-        raw = shape.lowered(shape.mapping(value, place))
+        raw = shape.entry(value, place)
         with at(place):
             for text in shape.words(raw.get("ippool"), f"{place}.ipPool"):
                 _check_pool(text, f"{place}.ipPool")
         return cls(
             place,
-            trimmed(raw.get("target"), f"{place}.target"),
+            words(raw.get("target"), f"{place}.target"),
             shape.words(raw.get("attr"), f"{place}.attr"),
             {
                 _app(name, place): tuple(shape.items(settings, f'{place}.app["{name}"]'))

@@ -9,8 +9,8 @@ from components.tailnet.evaluator import durations, ranges, shape
 from components.tailnet.evaluator.covers import Covers
 from components.tailnet.evaluator.errors import PolicyError, at
 from components.tailnet.evaluator.network import Network, Party
-from components.tailnet.evaluator.selectors import Definitions, Kind, Selector
-from components.tailnet.evaluator.written import all_of, any_of, trimmed, unclear
+from components.tailnet.evaluator.selectors import Definitions, Kind, Selector, trimmed
+from components.tailnet.evaluator.written import all_of, any_of, unclear, words
 
 Action: TypeAlias = Literal["accept", "check"]
 
@@ -20,7 +20,7 @@ _KEYS: Final = {"action", "src", "dst", "users", "checkperiod", "acceptenv", *_R
 _ROOT, _NONROOT, _LOCALPART = "root", "autogroup:nonroot", "localpart:*@"
 _LONGEST_CHECK_PERIOD: Final = 168 * durations.HOUR
 # Devices with these selectors belong to people. `shared` are people of other tailnets.
-_OF_PEOPLE: Final[tuple[Kind, ...]] = ("people", "member", "role", "shared")
+_OF_PEOPLE: Final[tuple[Kind, ...]] = ("people", "member", "role", "shared", "domain")
 _OF_TAGS: Final[tuple[Kind, ...]] = ("tag", "tagged")
 # SSH is between identities: neither addresses nor `*` can be one.
 _SOURCES: Final[tuple[Kind, ...]] = (*_OF_PEOPLE, *_OF_TAGS, "unknown")
@@ -109,16 +109,16 @@ class Written:
 
     @classmethod
     def read(cls, place: str, value: object) -> "Written":
-        raw = shape.lowered(shape.mapping(value, place))
+        raw = shape.entry(value, place)
         with at(place):
-            action = _action(shape.word(raw.get("action"), f"{place}.action").strip())
-            users = _users(trimmed(raw.get("users"), f"{place}.users"))
+            action = _action(trimmed(shape.word(raw.get("action"), f"{place}.action")))
+            users = _users(words(raw.get("users"), f"{place}.users"))
             if "" in shape.words(raw.get("acceptenv"), f"{place}.acceptEnv"):
                 raise PolicyError("acceptEnv values cannot be empty")
             if raw.get("checkperiod") is not None:
                 _check_period(shape.word(raw.get("checkperiod"), f"{place}.checkPeriod"), action)
-        src, dst = (trimmed(raw.get(side), f"{place}.{side}") for side in ("src", "dst"))
-        recorders = trimmed(raw.get("recorder"), f"{place}.recorder")
+        src, dst = (words(raw.get(side), f"{place}.{side}") for side in ("src", "dst"))
+        recorders = words(raw.get("recorder"), f"{place}.recorder")
         return cls(place, action, src, dst, users, recorders, unclear(raw, _KEYS))
 
     def rule(self, names: Definitions) -> SshRule:

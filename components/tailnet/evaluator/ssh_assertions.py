@@ -151,17 +151,10 @@ def _targets(
 
 def _parties(text: str, evaluator: Evaluator, known: frozenset[str]) -> tuple[Party, ...]:
     selector = evaluator.policy.names.selector(text)
-    roles = evaluator.network.roles
-    match selector.kind:
-        case "unknown" if "@" not in text:
-            raise PolicyError(f'"{text}" is not known')
-        case "self" | "internet":
-            raise PolicyError(f'"{text}" names no device of the tailnet')
-        case "unknown" | "shared":
-            raise _UndecidableError(f"who is in {text} is not known")
-        case "role" if not roles or not all(roles.values()):
-            raise _UndecidableError(f"who is in {text} is not known")
-        case "people" if not text.startswith("group:") and not selector.people <= known:
-            raise PolicyError(f'user not found: "{text}"')
-        case _:
-            return parties.of(text, evaluator.policy, evaluator.network)
+    if selector.kind in ("self", "internet"):
+        raise PolicyError(f'"{text}" names no device of the tailnet')
+    if selector.kind == "people" and not text.startswith("group:") and not selector.people <= known:
+        raise PolicyError(f'user not found: "{text}"')
+    if reason := parties.uncertain(text, evaluator.policy, evaluator.network):
+        raise _UndecidableError(reason)
+    return parties.of(text, evaluator.policy, evaluator.network)

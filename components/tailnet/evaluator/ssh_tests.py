@@ -5,8 +5,8 @@ from typing import Final
 
 from components.tailnet.evaluator import ranges, shape
 from components.tailnet.evaluator.errors import PolicyError, at
-from components.tailnet.evaluator.selectors import Definitions
-from components.tailnet.evaluator.written import trimmed, unclear
+from components.tailnet.evaluator.selectors import Definitions, trimmed
+from components.tailnet.evaluator.written import unclear, words
 
 _KEYS: Final = {"src", "dst", "accept", "deny", "check"}
 
@@ -26,9 +26,9 @@ class SshTest:
 
     @classmethod
     def read(cls, place: str, value: object) -> "SshTest":
-        raw = shape.lowered(shape.mapping(value, place))
-        lists = {name: trimmed(raw.get(name), f"{place}.{name}") for name in ("dst", "accept", "deny", "check")}
-        return cls(place, shape.word(raw.get("src"), f"{place}.src").strip(), **lists, unclear=unclear(raw, _KEYS))
+        raw = shape.entry(value, place)
+        lists = {name: words(raw.get(name), f"{place}.{name}") for name in ("dst", "accept", "deny", "check")}
+        return cls(place, trimmed(shape.word(raw.get("src"), f"{place}.src")), **lists, unclear=unclear(raw, _KEYS))
 
     def known(self, names: Definitions) -> "SshTest":
         """The test. Raises PolicyError for one that no tailnet could pass or fail."""

@@ -7,13 +7,14 @@ from typing import Final
 
 from components.tailnet.evaluator import ranges, shape
 from components.tailnet.evaluator.ranges import Ranges
+from components.tailnet.evaluator.selectors import trimmed
 
 _BITS: Final = re.compile(r"0|[1-9][0-9]{0,2}")
 
 
-def trimmed(value: object, place: str) -> tuple[str, ...]:
-    """A list of words without the space around them, which the control server ignores in these sections."""
-    return tuple(word.strip() for word in shape.words(value, place))
+def words(value: object, place: str) -> tuple[str, ...]:
+    """A list of words without the blanks around them, which the control server ignores in these sections."""
+    return tuple(map(trimmed, shape.words(value, place)))
 
 
 def unclear(raw: Mapping[str, object], known: Collection[str]) -> str:
