@@ -299,3 +299,15 @@ def test_durations_are_read_and_written_as_the_control_server_does(text: str, du
 def test_what_is_no_duration_is_refused(text: str) -> None:
     with pytest.raises(PolicyError, match=r"^time: "):
         durations.parse(text)
+
+
+def test_everybody_of_a_domain_is_known_by_their_login() -> None:
+    rules = evaluator(
+        LAPTOPS, ssh=[ssh("user:*@example.com", [GW, "autogroup:self"], "root", "localpart:*@example.com")]
+    )
+    assert login(rules, "laptop", "gateway", "root") == (True, False)
+    assert login(rules, "phone", "gateway", "bob") == (True, False)
+    assert login(rules, "phone", "gateway", "alice") == (False, False)
+    assert login(rules, "runner", "gateway", "root") == (False, False)
+    with pytest.raises(PolicyError, match="tags in src cannot access user-owned devices"):
+        evaluator(ssh=[ssh(CI, "user:*@example.com")])

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from components.tailnet.evaluator import shape
-from components.tailnet.evaluator.errors import PolicyError, at
+from components.tailnet.evaluator.errors import PolicyError, at, quoted
 from components.tailnet.evaluator.selectors import Definitions, Kind, Selector
 from components.tailnet.evaluator.written import prefix, unclear
 
@@ -61,13 +61,13 @@ def read(value: object) -> Written:
 
 def _entries(raw: Mapping[str, object], services: Mapping[str, object]) -> Iterator[tuple[str, str, tuple[str, ...]]]:
     for route, approvers in shape.mapping(raw.get("routes"), "autoApprovers.routes").items():
-        place = f'autoApprovers.routes["{route}"]'
+        place = f"autoApprovers.routes[{quoted(route)}]"
         if prefix(route) is None:
             raise PolicyError(f"{place}: a route is a prefix of addresses, as in 10.0.0.0/8")
         yield place, f"the route {route}", shape.words(approvers, place)
     yield "autoApprovers.exitNode", "an exit node", shape.words(raw.get("exitnode"), "autoApprovers.exitNode")
     for service, approvers in services.items():
-        place = f'autoApprovers.services["{service}"]'
+        place = f"autoApprovers.services[{quoted(service)}]"
         if not service.startswith(("svc:", "tag:")):
             raise PolicyError(f"{place}: a service is named svc:name, or by a tag")
         yield place, f"the service {service}", shape.words(approvers, place)
@@ -85,4 +85,4 @@ def _approver(names: Definitions, text: str) -> Selector:
         selector = names.selector(text)
         if selector.kind in _APPROVERS:
             return selector
-    raise PolicyError(f'invalid auto approver "{text}"')
+    raise PolicyError(f"invalid auto approver {quoted(text)}")

@@ -4,7 +4,7 @@ import re
 from decimal import Decimal
 from typing import Final
 
-from components.tailnet.evaluator.errors import PolicyError
+from components.tailnet.evaluator.errors import PolicyError, quoted
 
 NANOSECOND: Final = 1
 MICROSECOND: Final = 1_000
@@ -39,15 +39,15 @@ def parse(text: str) -> int:
     while place < len(unsigned):
         part = _PART.match(unsigned, place)
         if part is None or len(part["number"]) > _DIGITS:
-            raise PolicyError(f'time: invalid duration "{text}"')
+            raise PolicyError(f"time: invalid duration {quoted(text)}")
         if not part["unit"]:
-            raise PolicyError(f'time: missing unit in duration "{text}"')
+            raise PolicyError(f"time: missing unit in duration {quoted(text)}")
         if part["unit"] not in _UNITS:
-            raise PolicyError(f'time: unknown unit "{part["unit"]}" in duration "{text}"')
+            raise PolicyError(f"time: unknown unit {quoted(part['unit'])} in duration {quoted(text)}")
         total += int(Decimal(part["number"]) * _UNITS[part["unit"]])
         place = part.end()
     if not unsigned or total > _LONGEST:
-        raise PolicyError(f'time: invalid duration "{text}"')
+        raise PolicyError(f"time: invalid duration {quoted(text)}")
     return -total if text.startswith("-") else total
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from components.tailnet.evaluator import ranges, shape
-from components.tailnet.evaluator.errors import PolicyError, at
+from components.tailnet.evaluator.errors import PolicyError, at, quoted
 from components.tailnet.evaluator.selectors import Definitions, Kind, Selector
 from components.tailnet.evaluator.written import prefix, unclear, words
 
@@ -52,7 +52,7 @@ class Written:
             words(raw.get("target"), f"{place}.target"),
             shape.words(raw.get("attr"), f"{place}.attr"),
             {
-                _app(name, place): tuple(shape.items(settings, f'{place}.app["{name}"]'))
+                _app(name, place): tuple(shape.items(settings, f"{place}.app[{quoted(name)}]"))
                 for name, settings in shape.mapping(raw.get("app"), f"{place}.app").items()
             },
             unclear(raw, _KEYS),
@@ -72,28 +72,28 @@ def read(value: object) -> list[Written]:
 
 def _target(names: Definitions, text: str) -> Selector:
     if text.startswith(("svc:", "posture:")):
-        raise PolicyError(f'nodeAttrs target is not supported: "{text}"')
+        raise PolicyError(f"nodeAttrs target is not supported: {quoted(text)}")
     # A user of a device, and no device: names of that kind stand in SSH rules only.
     if text == "autogroup:nonroot" or (selector := names.selector(text)).kind in _NO_TARGETS:
-        raise PolicyError(f'nodeAttrs target does not support this autogroup: "{text}"')
+        raise PolicyError(f"nodeAttrs target does not support this autogroup: {quoted(text)}")
     return selector
 
 
 def _app(name: str, place: str) -> str:
     domain, _, path = name.partition("/")
     if "://" in name or not domain or not path:
-        raise PolicyError(f'{place}.app: "{name}" must have the form {{domain}}/{{path}}')
+        raise PolicyError(f"{place}.app: {quoted(name)} must have the form {{domain}}/{{path}}")
     return name
 
 
 def _check_pool(text: str, place: str) -> None:
     pool = prefix(text)
     if pool is None:
-        raise PolicyError(f'{place}: "{text}" is not a prefix of addresses, as in 100.80.0.0/16')
+        raise PolicyError(f"{place}: {quoted(text)} is not a prefix of addresses, as in 100.80.0.0/16")
     if not ranges.within(pool, _POOL):
-        raise PolicyError(f'nodeAttrs ipPool must be within 100.64.0.0/10: "{text}"')
+        raise PolicyError(f"nodeAttrs ipPool must be within 100.64.0.0/10: {quoted(text)}")
     for reserved in _RESERVED:
         if ranges.overlap(pool, ranges.parse(reserved)):
             raise PolicyError(
-                f'nodeAttrs ipPool must not overlap reserved Tailscale ranges: "{text}" overlaps "{reserved}"'
+                f"nodeAttrs ipPool must not overlap reserved Tailscale ranges: {quoted(text)} overlaps {quoted(reserved)}"
             )

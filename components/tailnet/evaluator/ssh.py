@@ -7,7 +7,7 @@ from typing import Final, Literal, TypeAlias
 
 from components.tailnet.evaluator import durations, ranges, shape
 from components.tailnet.evaluator.covers import Covers
-from components.tailnet.evaluator.errors import PolicyError, at
+from components.tailnet.evaluator.errors import PolicyError, at, quoted
 from components.tailnet.evaluator.network import Network, Party
 from components.tailnet.evaluator.selectors import Definitions, Kind, Selector, trimmed
 from components.tailnet.evaluator.written import all_of, any_of, unclear, words
@@ -140,7 +140,7 @@ def read(value: object) -> list[Written]:
 def _action(word: str) -> Action:
     if word in ("accept", "check"):
         return word
-    raise PolicyError(f'"{word}" is not a valid action' if word else "action must be specified")
+    raise PolicyError(f"{quoted(word)} is not a valid action" if word else "action must be specified")
 
 
 def _users(users: tuple[str, ...]) -> tuple[str, ...]:
@@ -148,7 +148,7 @@ def _users(users: tuple[str, ...]) -> tuple[str, ...]:
         raise PolicyError("users must be specified")
     for user in users:
         if user in ("", "*"):
-            raise PolicyError(f'user "{user}" is not valid')
+            raise PolicyError(f"user {quoted(user)} is not valid")
     return users
 
 
@@ -165,9 +165,9 @@ def _check_period(word: str, action: Action) -> None:
 def _source(names: Definitions, text: str) -> Selector:
     selector = _named(names, text, "src")
     if selector.kind in ("self", "internet"):
-        raise PolicyError(f'"{text}" not valid on the src side of a rule')
+        raise PolicyError(f"{quoted(text)} not valid on the src side of a rule")
     if selector.kind not in _SOURCES:
-        raise PolicyError(f'invalid src "{text}"')
+        raise PolicyError(f"invalid src {quoted(text)}")
     return selector
 
 
@@ -175,22 +175,22 @@ def _target(names: Definitions, text: str) -> Selector:
     selector = _named(names, text, "dst")
     # A group is no device: its people's devices are named by themselves, or by autogroup:self.
     if selector.kind not in _TARGETS or text.startswith("group:"):
-        raise PolicyError(f'invalid dst "{text}"')
+        raise PolicyError(f"invalid dst {quoted(text)}")
     return selector
 
 
 def _named(names: Definitions, text: str, side: str) -> Selector:
     # Neither an address nor a host's name is looked up here: the control server refuses both in the same words.
     if text != "*" and "@" not in text and ":" not in text:
-        raise PolicyError(f'invalid {side} "{text}"')
+        raise PolicyError(f"invalid {side} {quoted(text)}")
     if text == _NONROOT or text.startswith(("svc:", "posture:")):
-        raise PolicyError(f'invalid {side} "{text}"')
+        raise PolicyError(f"invalid {side} {quoted(text)}")
     try:
         return names.selector(text)
     except PolicyError:
         if text.startswith(("tag:", "group:", "autogroup:")):
             raise
-        raise PolicyError(f'invalid {side} "{text}"') from None
+        raise PolicyError(f"invalid {side} {quoted(text)}") from None
 
 
 def _check_pairs(sources: Sequence[Selector], targets: Sequence[Selector]) -> None:
@@ -200,9 +200,11 @@ def _check_pairs(sources: Sequence[Selector], targets: Sequence[Selector]) -> No
         if target.kind == "self" and tagged:
             raise PolicyError("autogroup:self can only be used with users, groups, or supported autogroups")
         if target.kind in _OF_PEOPLE and tagged:
-            raise PolicyError(f'tags in src cannot access user-owned devices: "{target.text}"')
+            raise PolicyError(f"tags in src cannot access user-owned devices: {quoted(target.text)}")
         if target.kind == "people" and {source.text.lower() for source in sources} != {target.text.lower()}:
-            raise PolicyError(f'dst "{target.text}" requires that user as the only src: use autogroup:self instead')
+            raise PolicyError(
+                f"dst {quoted(target.text)} requires that user as the only src: use autogroup:self instead"
+            )
 
 
 def _domain(user: str) -> str:

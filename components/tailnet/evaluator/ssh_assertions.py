@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 from components.tailnet.evaluator import parties
-from components.tailnet.evaluator.errors import PolicyError
+from components.tailnet.evaluator.errors import PolicyError, quoted
 from components.tailnet.evaluator.evaluator import Evaluator
 from components.tailnet.evaluator.network import Party
 from components.tailnet.evaluator.ssh import SshRule
@@ -94,17 +94,17 @@ def _run(test: SshTest, evaluator: Evaluator, logins: Logins, known: frozenset[s
         try:
             targets = _targets(dst, test.src, sources, evaluator, known)
         except PolicyError as error:
-            failed.append(f'dst "{dst}": {error.message}')
+            failed.append(f"dst {quoted(dst)}: {error.message}")
             continue
         except _UndecidableError as error:
-            undecided.append(f'dst "{dst}": {error}')
+            undecided.append(f"dst {quoted(dst)}: {error}")
             continue
         for want, user in _wanted(test):
             got, reason = _got(want, user, sources, targets, logins)
             if test.unclear or reason:
-                undecided.append(f'dst "{dst}", user "{user}": {test.unclear or reason}')
+                undecided.append(f"dst {quoted(dst)}, user {quoted(user)}: {test.unclear or reason}")
             elif got != want:
-                failed.append(f'dst "{dst}", user "{user}": want: {want}, got: {got}')
+                failed.append(f"dst {quoted(dst)}, user {quoted(user)}: want: {want}, got: {got}")
     return LoginOutcome(test, tuple(failed), tuple(undecided))
 
 
@@ -132,7 +132,7 @@ def _got(want: Want, user: str, sources: Sequence[Party], targets: Sequence[Part
 def _sources(src: str, evaluator: Evaluator, known: frozenset[str]) -> Sequence[Party]:
     sources = _parties(src, evaluator, known)
     if not sources:
-        raise PolicyError(f'"{src}" names nobody')
+        raise PolicyError(f"{quoted(src)} names nobody")
     return sources
 
 
@@ -152,9 +152,9 @@ def _targets(
 def _parties(text: str, evaluator: Evaluator, known: frozenset[str]) -> tuple[Party, ...]:
     selector = evaluator.policy.names.selector(text)
     if selector.kind in ("self", "internet"):
-        raise PolicyError(f'"{text}" names no device of the tailnet')
+        raise PolicyError(f"{quoted(text)} names no device of the tailnet")
     if selector.kind == "people" and not text.startswith("group:") and not selector.people <= known:
-        raise PolicyError(f'user not found: "{text}"')
+        raise PolicyError(f"user not found: {quoted(text)}")
     if reason := parties.uncertain(text, evaluator.policy, evaluator.network):
         raise _UndecidableError(reason)
     return parties.of(text, evaluator.policy, evaluator.network)

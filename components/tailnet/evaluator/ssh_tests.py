@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from components.tailnet.evaluator import ranges, shape
-from components.tailnet.evaluator.errors import PolicyError, at
+from components.tailnet.evaluator.errors import PolicyError, at, quoted
 from components.tailnet.evaluator.selectors import Definitions, trimmed
 from components.tailnet.evaluator.written import unclear, words
 
@@ -44,9 +44,9 @@ class SshTest:
         for text in self.dst:
             if text.startswith("tag:") and text not in names.tags:
                 # `tag:server:22` too: there is no port to a login.
-                raise PolicyError(f'SSH tests dst contains unknown tag "{text}"')
+                raise PolicyError(f"SSH tests dst contains unknown tag {quoted(text)}")
             if text == "autogroup:internet" or _is_wide(text, names):
-                raise PolicyError(f'SSH tests dst contains disallowed element "{text}"')
+                raise PolicyError(f"SSH tests dst contains disallowed element {quoted(text)}")
 
 
 def read(value: object) -> list[SshTest]:
