@@ -24,8 +24,8 @@ LONG: list[dict[str, Any]] = [
 @pytest.mark.parametrize("name", ["ssh", "sshTests", "nodeAttrs", "autoApprovers"])
 def test_a_key_that_is_there_twice_is_refused(name: str) -> None:
     entry = {"src": [ALICE], "Src": [BOB]}
+    sections: dict[str, Any] = {name: entry if name == "autoApprovers" else [entry]}
     with pytest.raises(PolicyError, match='the keys "src" and "Src" are the same key, twice in'):
-        sections: dict[str, Any] = {name: entry if name == "autoApprovers" else [entry]}
         evaluator(**sections)
 
 
