@@ -172,7 +172,8 @@ def _repeated(pairs: list[tuple[str, object]]) -> str:
 
 
 def _quoted(key: str) -> str:
-    return json.dumps(key[:_SHOWN], ensure_ascii=False)
+    shown = key[:_SHOWN]
+    return json.dumps(shown, ensure_ascii=not shown.isprintable())
 
 
 def _too_deep() -> str:

@@ -41,4 +41,5 @@ def at(place: str) -> Generator[None]:
 
 def quoted(word: str) -> str:
     """A word of the policy in a message: in quotes, on one line, and cut where it is very long."""
-    return json.dumps(word if len(word) <= _SHOWN else f"{word[:_SHOWN]}...", ensure_ascii=False)
+    shown = word if len(word) <= _SHOWN else f"{word[:_SHOWN]}..."
+    return json.dumps(shown, ensure_ascii=not shown.isprintable())
