@@ -69,8 +69,8 @@ class _Ours:
         self._network = network
         self.tags = tuple(tags)
         self._places = {tag: place for place, tag in enumerate(self.tags)}
-        # For a selector that is no tag, one tagged device whose address nobody knows is like another.
-        self._any = Party(self.tags[0], tags=frozenset({self.tags[0]}))
+        # For a selector that is no tag, it does not matter which of the tags a device has.
+        self._any = Party(self.tags[0], tags=frozenset(self.tags))
 
     def covered(self, selectors: Sequence[Selector]) -> _Covered:
         own = {selector.text for selector in selectors if selector.text in self._places}
