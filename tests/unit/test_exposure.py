@@ -1,10 +1,15 @@
 """What a policy of others lets our devices do besides packets: logins, Funnel, routes. Named, with what to change (I1, I7)."""
 
+import json
 from typing import Any
 
 import pytest
 from configs import Raw, smallest
 from test_verified import TAG, found, right
+
+from components.settings.load import parse
+from components.tailnet.evaluator import Device
+from components.tailnet.verify import verify
 
 SSH: Raw = {"action": "accept", "src": ["autogroup:admin"], "dst": [TAG], "users": ["root"]}
 # Defined in the policies here, and nobody's of ours.
@@ -156,6 +161,14 @@ UNKNOWN: list[tuple[Raw, str]] = [
 )
 def test_i1_attributes_of_whom_nobody_knows_are_not_taken_for_somebody_elses(entry: Raw, said: str) -> None:
     assert judged(nodeAttrs=[entry]) == ([], [said])
+
+
+def test_i1_an_address_of_a_device_that_joined_is_that_devices() -> None:
+    joined = [Device("pi", ("100.64.0.8",), user="bob@example.com"), Device("home", ("100.64.0.9",), tags=(TAG,))]
+    config = {**smallest(), "instances": [{"id": name, "people": ["you@example.com"]} for name in ("den", "home")]}
+    for target, ours in (("100.64.0.8", False), ("100.64.0.9", True), ("100.64.0.10", True)):
+        policy = right(config, nodeAttrs=[{"target": [target], "attr": ["funnel"]}])
+        assert bool(verify(json.dumps(policy), parse(config), joined).undecided) is ours
 
 
 @pytest.mark.parametrize(
