@@ -1,6 +1,5 @@
 """Who can connect to what, and who can execute where: told by the evaluator from a policy, never by the settings alone."""
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -13,6 +12,8 @@ from components.tailnet.node_policy import gateway_of, tag_of_node, tagged
 from components.tailnet.policy import tag_of
 from components.tailnet.wanted import listed, people
 
+# More than any tailnet has; a rule of thousands of sources and thousands of ports would have millions.
+_MOST_ROWS: Final = 50_000
 # What a preview shows of a long matrix; the whole is `pulumi stack output access`.
 SHOWN: Final = 40
 _TAG, _NODE_TAG = "tag:openclaw-", "tag:openclaw-node-"
@@ -58,7 +59,7 @@ class Row:
 def rows(text: str, settings: Settings, tags: Sequence[str] = ()) -> list[Row]:
     """The matrix of the policy `text` (HuJSON) for the stack's devices and for those of other `tags`.
 
-    Raises PolicyError when the policy cannot be read.
+    Raises PolicyError when the policy cannot be read, or gives more access than can be listed.
     """
     gateways = {device.tag: device.gateway for device in listed(settings)}
     for tag in tags:
@@ -67,11 +68,15 @@ def rows(text: str, settings: Settings, tags: Sequence[str] = ()) -> list[Row]:
     document = {name: section for name, section in shape.document(text).items() if name != "tests"}
     # A rule for everything reaches a tag before anybody declares it.
     declared = {**{tag: list[str]() for tag in gateways}, **shape.mapping(document.get("tagowners"), "tagOwners")}
-    judged = Evaluator(Policy.parse(json.dumps({**document, "tagowners": declared})), people(settings))
+    judged = Evaluator(Policy.of({**document, "tagowners": declared}), people(settings))
     workers = {tag_of_node(node): tag_of(gateway_of(node, settings)) for node in tagged(settings)}
     found: dict[tuple[str, str, str], Row] = {}
+    looked_at = 0
     for tag, gateway in gateways.items():
         for reach in judged.reaches(tag):
+            looked_at += len(_subjects(judged, reach)) * len(reach.services)
+            if looked_at > _MOST_ROWS:
+                raise PolicyError(f"the policy gives more than {_MOST_ROWS} accesses to this stack's devices")
             for subject in _subjects(judged, reach):
                 for service in reach.services:
                     verdict = judged.can(subject, tag, max(service.first, 1), str(min(service.protocols)))

@@ -10,6 +10,8 @@ from components import names
 from components.names import Names
 from components.ownership import LiveCluster
 from components.settings import Instance, Settings
+from components.tailnet import evaluator
+from components.tailnet.evaluator import ranges
 from components.tailnet.node_policy import tag_of_node, tagged
 
 HOSTED_API = "https://api.tailscale.com"
@@ -23,6 +25,8 @@ class Device:
     name: str
     tags: tuple[str, ...] = ()
     seen: str = ""
+    addresses: tuple[str, ...] = ()
+    user: str = ""
 
     def __str__(self) -> str:
         parts = [self.name, *self.tags, *([f"last seen {self.seen}"] if self.seen else [])]
@@ -47,6 +51,18 @@ def report(settings: Settings, provider: tailscale.Provider, live: LiveCluster, 
         pulumi.log.info(line, of)
     if taken := [*names_taken(settings, found), *tags_taken(settings, found, live)]:
         raise pulumi.RunError("\n".join(taken))
+
+
+def joined(provider: tailscale.Provider) -> list[evaluator.Device]:
+    """The devices of the tailnet as the evaluator of policies knows them: none where they cannot be listed."""
+    try:
+        found = _listed(provider)
+    except Exception:  # as in `report`, which says so
+        return []
+    return [
+        evaluator.Device(device.name, tuple(filter(_is_address, device.addresses)), device.tags, device.user)
+        for device in found
+    ]
 
 
 def left_over(settings: Settings, devices: Sequence[Device]) -> Iterator[str]:
@@ -133,7 +149,17 @@ def _pods(settings: Settings) -> Iterator[tuple[str, Names]]:
 def _listed(provider: tailscale.Provider) -> list[Device]:
     """At once, not as an Output: a name that is taken must be found before anything is registered."""
     found = tailscale.get_devices(opts=pulumi.InvokeOptions(provider=provider)).devices or []
-    devices = [Device(item.node_id, item.name, tuple(item.tags or ()), item.last_seen or "") for item in found]
+    devices = [
+        Device(
+            item.node_id,
+            item.name,
+            tuple(item.tags or ()),
+            item.last_seen or "",
+            tuple(item.addresses or ()),
+            item.user or "",
+        )
+        for item in found
+    ]
     return sorted(devices, key=lambda device: (device.name, device.id))
 
 
@@ -163,3 +189,10 @@ def _removal(settings: Settings, device: Device) -> str:
     """The command; the API takes the key as a user without password."""
     url = f"{settings.tailnet.api_url or HOSTED_API}/api/v2/device/{device.id}"
     return f'curl --request DELETE --user "$TAILSCALE_API_KEY:" {url}'
+
+
+def _is_address(text: str) -> bool:
+    try:
+        return ranges.single(ranges.parse(text))
+    except ValueError:
+        return False

@@ -9,6 +9,7 @@ import pulumi
 import pulumi_tailscale as tailscale
 
 from components.tailnet import hujson
+from components.tailnet.evaluator import PolicyError, shape
 
 # Lines of a difference that a message shows.
 SHOWN: Final = 40
@@ -53,10 +54,10 @@ def same(first: str, second: str) -> bool:
 def looks_untouched(text: str) -> bool:
     """Whether it is the policy of a new tailnet: everything allowed, nothing named. The API decides when it is replaced."""
     try:
-        document = {key.lower(): value for key, value in hujson.loads_object(text).items()}
-    except ValueError:
+        document = shape.document(text)
+    except PolicyError:
         return False
-    rules = [document[name] for name in ("acls", "grants") if name in document]
+    rules = [document[name] for name in ("acls", "grants") if document.get(name) is not None]
     named = {name for name, value in document.items() if value and name not in _EXPECTED}
     return not named and (not rules or rules in _ALLOW_ALL)
 

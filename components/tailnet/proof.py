@@ -14,11 +14,12 @@ def problems(text: str, settings: Settings) -> list[str]:
     """One line for each thing that the policy gets wrong; empty when exactly the listed people reach each gateway."""
     try:
         evaluator = Evaluator(Policy.parse(text), people(settings))
+        tests = [*_tests(evaluator)]
     except PolicyError as error:
         return [f"the control server would refuse it: {error.message}. {_mend(error.message)}"]
     return [
         *(problem for wanted in listed(settings) for problem in _reached(wanted, evaluator.reaches(wanted.tag))),
-        *_tests(evaluator),
+        *tests,
     ]
 
 

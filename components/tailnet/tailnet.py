@@ -4,7 +4,7 @@ import pulumi
 import pulumi_tailscale as tailscale
 
 from components.settings import Settings, Tailnet
-from components.tailnet import access, live, proof, signature, verify
+from components.tailnet import access, devices, live, proof, signature, verify
 from components.tailnet.guard import Guard
 from components.tailnet.policy import render
 
@@ -37,7 +37,7 @@ class ManagedTailnet(pulumi.ComponentResource):
         self.api = provider("tailscale", settings.tailnet, pulumi.ResourceOptions(parent=self))
         found = live.read(self.api)
         self._policy = [self._own(text, found, settings)] if owned else []
-        self.access = access.rows(text if owned else _proven(found, settings, stack), settings)
+        self.access = access.rows(text if owned else _proven(found, settings, stack, self.api), settings)
         self._tell(found.text if owned else None, text, settings)
         self.register_outputs({})
 
@@ -92,7 +92,7 @@ class ManagedTailnet(pulumi.ComponentResource):
         return pulumi.ResourceOptions(parent=self, provider=self.api, depends_on=self._policy)
 
 
-def _proven(found: live.Live, settings: Settings, stack: str) -> str:
+def _proven(found: live.Live, settings: Settings, stack: str, api: tailscale.Provider) -> str:
     """The policy of somebody else. Raises what it lacks, or gives too much; also when that cannot be told."""
     if found.text is None:
         raise pulumi.RunError(
@@ -104,6 +104,10 @@ def _proven(found: live.Live, settings: Settings, stack: str) -> str:
             f"The stack {signature.writer(found.text)} writes the tailnet's policy, and has {', '.join(shared)} too; nothing "
             "was changed. Two stacks in one tailnet never share a tag: choose another id here."
         )
-    if findings := verify.verify(found.text, settings):
+    findings = verify.verify(found.text, settings)
+    if findings.undecided:
+        # Whose an address is can be told where the devices may be listed.
+        findings = verify.verify(found.text, settings, devices.joined(api))
+    if findings:
         raise pulumi.RunError(verify.message(findings))
     return found.text

@@ -1,26 +1,36 @@
 """Whether a policy that somebody else keeps gives exactly the access that this stack asks for (I7)."""
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
 
 from components.settings import Settings
-from components.tailnet.evaluator import Evaluator, Policy, PolicyError, shape
+from components.tailnet.evaluator import Device, Evaluator, Policy, PolicyError, shape
+from components.tailnet.evaluator.errors import quoted
 from components.tailnet.evaluator.rules import Rule
+from components.tailnet.evaluator.selectors import Definitions
 from components.tailnet.evaluator.services import ALL_PORTS, TCP, Service
+from components.tailnet.exposure import exposed, several
 from components.tailnet.model import Grant, PolicyTest, PolicyText
 from components.tailnet.policy import CLOSED_PORTS, policy
 from components.tailnet.wanted import Wanted, listed, people
 
-# What covers a tagged device, besides its tag.
-_EVERY_TAG: Final = ("*", "autogroup:tagged")
-# Who may give a tag without being named.
-_ANYBODY: Final = ("*", "autogroup:member", "autogroup:members", "autogroup:shared")
 SHOWN: Final = 10
-# By rule, source and services the tags that these open; one rule that opens many tags is then one line.
-Opened: TypeAlias = dict[tuple[Rule, str, tuple[Service, ...]], list[str]]
+
+
+@dataclass
+class Opening:
+    """One rule and source, and the tags that they open too much; one that opens many tags is then one line."""
+
+    rule: Rule
+    source: str
+    services: tuple[Service, ...]
+    tags: list[str] = field(default_factory=list[str])
+
+
+# By the rule's place, the source, and the services (one object for all that are equal: some rules have thousands).
+Opened: TypeAlias = dict[tuple[str, str, int], Opening]
 
 
 @dataclass
@@ -38,8 +48,9 @@ class Findings:
         return bool(self.wide or self.undecided or self.missing)
 
 
-def verify(text: str, settings: Settings) -> Findings:
-    """Judges the live policy `text` (HuJSON)."""
+def verify(text: str, settings: Settings, joined: Sequence[Device] = ()) -> Findings:
+    """Judges the live policy `text` (HuJSON). `joined` are the devices of the tailnet, as far as they are known: an
+    address of another device is no gateway's."""
     found = Findings()
     devices = [*listed(settings)]
     tags = [device.tag for device in devices]
@@ -48,17 +59,23 @@ def verify(text: str, settings: Settings) -> Findings:
         owners = shape.mapping(document.get("tagowners"), "tagOwners")
         # A rule for everything reaches our tags before anybody declares them.
         declared = {**{tag: list[str]() for tag in tags}, **owners}
-        judged = Evaluator(Policy.parse(json.dumps({**document, "tagowners": declared})), people(settings))
+        judged = Evaluator(Policy.of({**document, "tagowners": declared}), people(settings, joined))
+        if judged.policy.unclear:
+            found.undecided.append(f"who is let in by what nothing here knows: {judged.policy.unclear}")
         opened = _opened(judged, devices, settings, found)
-        found.wide += [*_too_wide(opened), *_owners(owners, tags), *_members(judged, settings)]
-        found.wide += [*_ssh(document, tags), *_funnel(document, tags, found)]
+        found.wide += [*_too_wide(opened), *_owners(judged.policy.names, owners, tags), *_members(judged, settings)]
+        besides = exposed(judged.policy, judged.network, tags)
+        found.wide += besides.wide
+        found.undecided += besides.undecided
         # What is too wide will go: it is no way in for the people who are listed.
         kept = replace(judged.policy, rules=tuple(_narrowed(judged.policy.rules, opened)))
         judged = Evaluator(kept, judged.network)
         lacking = {device.tag: _lacking(judged, device, settings, found) for device in devices}
     except PolicyError as error:
-        found.undecided.append(f"the policy cannot be read: {error.message}")
+        place = f"{error.place}: " if error.place else ""
+        found.undecided.append(f"the policy cannot be read: {place}{error.message}")
         return found
+    found.undecided = [*dict.fromkeys(found.undecided)]
     found.missing = _fragment(settings, document, lacking, [tag for tag in tags if tag not in owners])
     return found
 
@@ -87,31 +104,44 @@ def _listed(title: str, entries: Sequence[str]) -> Iterator[str]:
 
 def _opened(judged: Evaluator, devices: Sequence[Wanted], settings: Settings, found: Findings) -> Opened:
     """What lets more reach our tags than the settings ask for."""
-    opened: Opened = defaultdict(list)
+    opened: Opened = {}
     for device in devices:
         allowed = _allowed(judged, device, settings)
+        served: dict[int, bool] = {}
         for reach in judged.reaches(device.tag):
+            services = id(reach.services)
+            if services not in served:
+                served[services] = {*reach.services} <= {*device.services}
             source = judged.policy.names.selector(reach.source)
             asked = source.people <= allowed if source.kind == "people" else reach.source in allowed
+            if asked and served[services]:
+                continue
             if reach.reason:
                 found.undecided.append(f"who reaches {device.tag}: {reach.reason}")
-            elif not asked or not {*reach.services} <= {*device.services}:
-                opened[reach.by, reach.source, reach.services].append(device.tag)
+            else:
+                opening = Opening(reach.by, reach.source, reach.services)
+                opened.setdefault((reach.by.place, reach.source, services), opening).tags.append(device.tag)
     return opened
 
 
 def _too_wide(opened: Opened) -> Iterator[str]:
-    for (rule, source, services), tags in opened.items():
-        closed = [port for port in sorted({*CLOSED_PORTS}) if any((TCP, port) in service for service in services)]
-        among = f", {', '.join(map(str, closed))} among them" if any(one.first != one.last for one in services) else ""
-        yield f"{rule}: {source} may reach {_several(tags)} on {_ports(services)}{among}"
+    said: dict[int, str] = {}
+    for opening in opened.values():
+        services = opening.services
+        if id(services) not in said:
+            closed = [port for port in sorted({*CLOSED_PORTS}) if any((TCP, port) in service for service in services)]
+            among = (
+                f", {', '.join(map(str, closed))} among them" if any(one.first != one.last for one in services) else ""
+            )
+            said[id(services)] = f"{_ports(services)}{among}"
+        yield f"{opening.rule}: {opening.source} may reach {several(opening.tags)} on {said[id(services)]}"
 
 
 def _narrowed(rules: Sequence[Rule], opened: Opened) -> Iterator[Rule]:
     """The rules without the sources that reach too much by them."""
-    going = {(rule, source) for rule, source, _ in opened}
+    going = {(place, source) for place, source, _ in opened}
     for rule in rules:
-        if sources := tuple(source for source in rule.sources if (rule, source.text) not in going):
+        if sources := tuple(source for source in rule.sources if (rule.place, source.text) not in going):
             yield replace(rule, sources=sources)
 
 
@@ -143,11 +173,33 @@ def _lacking(judged: Evaluator, device: Wanted, settings: Settings, found: Findi
     return lacking
 
 
-def _owners(owners: dict[str, object], tags: Iterable[str]) -> Iterator[str]:
+def _owners(names: Definitions, owners: dict[str, object], tags: Iterable[str]) -> Iterator[str]:
+    """Tags of ours that anybody may give, themselves or through tags that give tags."""
+    owned: defaultdict[str, list[str]] = defaultdict(list)
+    for tag, named in owners.items():
+        for owner in shape.words(named, f"tagOwners[{quoted(tag)}]"):
+            owned[owner].append(tag)
+    # Each tag that anybody may give, with the owner through whom, and who anybody is.
+    opened: dict[str, tuple[str, str]] = {}
+    pending = [(tag, owner, owner) for owner in owned if _anybody(owner, names) for tag in owned[owner]]
+    while pending:
+        tag, owner, anybody = pending.pop()
+        if tag not in opened:
+            opened[tag] = (owner, anybody)
+            pending += [(other, tag, anybody) for other in owned[tag]]
     for tag in tags:
-        for owner in shape.words(owners.get(tag), f'tagOwners["{tag}"]'):
-            if owner in _ANYBODY:
-                yield f'tagOwners["{tag}"]: {owner} may give a device this tag, and pose as the gateway'
+        if tag in opened:
+            owner, anybody = opened[tag]
+            through = "" if owner == anybody else f" through {owner}, whose devices may give it,"
+            yield f'tagOwners["{tag}"]: {anybody} may give a device this tag,{through} and pose as the gateway'
+
+
+def _anybody(owner: str, names: Definitions) -> bool:
+    """Whether an owner of a tag is more than people who are named one by one, and those who rule the tailnet."""
+    if owner == "*":
+        return True
+    # A group names its members one by one.
+    return names.selector(owner).kind not in ("people", "role", "tag")
 
 
 def _members(judged: Evaluator, settings: Settings) -> Iterator[str]:
@@ -161,40 +213,12 @@ def _members(judged: Evaluator, settings: Settings) -> Iterator[str]:
             yield f'groups["{group}"]: {"; ".join(said)}'
 
 
-def _ssh(document: dict[str, object], tags: Sequence[str]) -> Iterator[str]:
-    for index, entry in enumerate(shape.items(document.get("ssh"), "ssh")):
-        rule = shape.lowered(shape.mapping(entry, f"ssh[{index}]"))
-        if covered := _covered(shape.words(rule.get("dst"), f"ssh[{index}].dst"), tags):
-            sources = ", ".join(shape.words(rule.get("src"), f"ssh[{index}].src"))
-            yield f"ssh[{index}]: {sources} may open a shell on {_several(covered)}"
-
-
-def _funnel(document: dict[str, object], tags: Sequence[str], found: Findings) -> Iterator[str]:
-    for index, entry in enumerate(shape.items(document.get("nodeattrs"), "nodeAttrs")):
-        rule = shape.lowered(shape.mapping(entry, f"nodeAttrs[{index}]"))
-        if "funnel" not in shape.words(rule.get("attr"), f"nodeAttrs[{index}].attr"):
-            continue
-        targets = shape.words(rule.get("target"), f"nodeAttrs[{index}].target")
-        found.undecided += [
-            f"nodeAttrs[{index}]: whether {target}, which may use Funnel, is a device of ours"
-            for target in targets
-            if target != "*" and "@" not in target and not target.startswith(("tag:", "group:", "autogroup:"))
-        ]
-        if covered := _covered(targets, tags):
-            yield f"nodeAttrs[{index}]: {_several(covered)} may use Funnel, which opens it to the internet (I1)"
-
-
-def _covered(named: Sequence[str], tags: Sequence[str]) -> list[str]:
-    return [*tags] if any(name in _EVERY_TAG for name in named) else [tag for tag in tags if tag in named]
-
-
-def _several(tags: Sequence[str]) -> str:
-    return tags[0] if len(tags) == 1 else f"{tags[0]} and {len(tags) - 1} more of this stack's tags"
-
-
 def _ports(services: Sequence[Service]) -> str:
-    whole = [service for service in services if (service.first, service.last) == ALL_PORTS]
-    return "every port" if whole else ", ".join(map(str, services))
+    if any((service.first, service.last) == ALL_PORTS for service in services):
+        return "every port"
+    return ", ".join(map(str, services[:SHOWN])) + (
+        f" and {len(services) - SHOWN} more" if len(services) > SHOWN else ""
+    )
 
 
 def _fragment(

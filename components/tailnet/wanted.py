@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from components.settings import Settings
 from components.sidecar import served_port
-from components.tailnet.evaluator import Network, User
+from components.tailnet.evaluator import Device, Network, User
 from components.tailnet.evaluator.services import TCP, Service
 from components.tailnet.node_policy import tag_of_node, tagged
 from components.tailnet.policy import tag_of
@@ -42,12 +42,13 @@ def listed(settings: Settings) -> Iterator[Wanted]:
             yield Wanted(tag_of_node(node), title, node.gateway, f"nodes[{index}].people", node.people, ports)
 
 
-def people(settings: Settings) -> Network:
-    """Everybody whom the settings name, without devices: a test may name somebody whom no grant names."""
+def people(settings: Settings, joined: Sequence[Device] = ()) -> Network:
+    """Everybody whom the settings name: a test may name somebody whom no grant names. Without devices of the stack's,
+    which may not be there yet; `joined` only say whose an address is."""
     entries = (*settings.instances, *settings.nodes)
     named = [person for entry in entries for person in entry.people if "@" in person]
     members = [login for group in settings.tailnet.groups.values() for login in group]
-    return Network(users=[User(login) for login in dict.fromkeys([*named, *members])])
+    return Network(users=[User(login) for login in dict.fromkeys([*named, *members])], joined=joined)
 
 
 def _tcp(port: int) -> Service:

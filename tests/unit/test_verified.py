@@ -105,15 +105,16 @@ def grant(src: str, *ip: str, dst: str = TAG, **more: Any) -> Raw:
         (grant(TAG, "tcp:443"), "grants[1]: tag:openclaw-home may reach tag:openclaw-home on tcp:443"),
         (
             {"nodeAttrs": [{"target": ["*"], "attr": ["funnel"]}]},
-            "nodeAttrs[0]: tag:openclaw-home may use Funnel, which opens it to the internet (I1)",
+            "nodeAttrs[0]: tag:openclaw-home may use Funnel, which opens it to the internet (I1); remove * from its target",
         ),
         (
             {"nodeAttrs": [{"target": [TAG], "attr": ["mullvad", "funnel"]}]},
-            "nodeAttrs[0]: tag:openclaw-home may use Funnel, which opens it to the internet (I1)",
+            "nodeAttrs[0]: tag:openclaw-home may use Funnel, which opens it to the internet (I1); remove tag:openclaw-home "
+            "from its target",
         ),
         (
             {"ssh": [{"action": "accept", "src": ["autogroup:admin"], "dst": [TAG], "users": ["root"]}]},
-            "ssh[0]: autogroup:admin may open a shell on tag:openclaw-home",
+            "ssh[0]: autogroup:admin may open a shell on tag:openclaw-home; remove tag:openclaw-home from its dst",
         ),
         (
             {"tagOwners": {TAG: ["autogroup:member"]}},

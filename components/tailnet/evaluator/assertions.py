@@ -2,13 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
-from components.tailnet.evaluator import parties, services
-from components.tailnet.evaluator.errors import Failure, PolicyError
-from components.tailnet.evaluator.evaluator import Evaluator
-from components.tailnet.evaluator.network import Party
+from components.tailnet.evaluator import services
+from components.tailnet.evaluator.errors import Failure, PolicyError, quoted
+from components.tailnet.evaluator.evaluator import Evaluator, Group
 from components.tailnet.evaluator.policy import Test
+from components.tailnet.evaluator.ranges import single
 from components.tailnet.evaluator.selectors import Selector, split_port
+from components.tailnet.evaluator.ssh_assertions import LoginOutcome, run_ssh_tests
+
+# Parties and names that all tests together may make us look at one by one: some, and some for each name of the policy.
+# Beyond that a small policy would take minutes.
+_LOOKS: Final = 100_000
+_LOOKS_PER_NAME: Final = 10
 
 
 @dataclass(frozen=True)
@@ -21,95 +28,127 @@ class Outcome:
 
 
 def run_tests(evaluator: Evaluator) -> tuple[Outcome, ...]:
-    """The outcome of every test, in order."""
-    known = _logins(evaluator)
-    return tuple(_run(test, evaluator, known) for test in evaluator.policy.tests)
+    """The outcome of every test, in order. Raises PolicyError when they are too many to be judged."""
+    run = _Run(evaluator)
+    return tuple(run.outcome(test) for test in evaluator.policy.tests)
 
 
-def check(evaluator: Evaluator) -> tuple[Outcome, ...]:
+def run_login_tests(evaluator: Evaluator) -> tuple[LoginOutcome, ...]:
+    """The outcome of every test of `sshTests`, in order."""
+    return run_ssh_tests(evaluator, _logins(evaluator))
+
+
+def check(evaluator: Evaluator) -> tuple[Outcome | LoginOutcome, ...]:
     """Raises PolicyError as the control server refuses a policy whose tests fail; returns what stays undecided."""
-    outcomes = run_tests(evaluator)
+    outcomes = (*run_tests(evaluator), *run_login_tests(evaluator))
     if failures := [Failure(outcome.test.src, outcome.failed) for outcome in outcomes if outcome.failed]:
         raise PolicyError("test(s) failed", failures)
     return tuple(outcome for outcome in outcomes if outcome.undecided)
 
 
-def _run(test: Test, evaluator: Evaluator, known: frozenset[str]) -> Outcome:
-    try:
-        sources, numbers = _sources(test, evaluator, known)
-    except PolicyError as error:
-        return Outcome(test, (error.message,))
-    failed: list[str] = []
-    undecided: list[str] = []
-    for wanted, addresses in ((True, test.accept), (False, test.deny)):
-        for address in addresses:
-            try:
-                allowed, reason = _allowed(address, sources, numbers, evaluator, known)
-            except PolicyError as error:
-                failed.append(f'address "{address}": {error.message}')
-                continue
-            if test.unclear or allowed is None:
-                undecided.append(f'address "{address}": {test.unclear or reason}')
-            elif allowed is not wanted:
-                want, got = ("Accept", "Drop") if wanted else ("Drop", "Accept")
-                failed.append(f'address "{address}": want: {want}, got: {got}')
-    return Outcome(test, tuple(failed), tuple(undecided))
+class _TooManyError(PolicyError):
+    """All tests together, not one of them."""
 
 
-def _sources(test: Test, evaluator: Evaluator, known: frozenset[str]) -> tuple[Sequence[Party], frozenset[int]]:
-    if not test.src:
-        raise PolicyError("a test needs a src")
-    if not test.accept and not test.deny:
-        raise PolicyError('test entry must have at least one of "accept" or "deny"')
-    numbers = services.protocols(test.proto)
-    if test.proto and not numbers <= {*services.WITH_PORTS}:
-        raise PolicyError(f'test protocol must be tcp, udp, sctp, or empty: "{test.proto}"')
-    sources = _parties(test.src, evaluator, known)
-    if not sources:
-        raise PolicyError(f'"{test.src}" names nobody')
-    return sources, numbers
+class _Run:
+    """The tests of one policy."""
 
+    def __init__(self, evaluator: Evaluator) -> None:
+        self._evaluator = evaluator
+        self._logins = _logins(evaluator)
+        self._most = _LOOKS + _LOOKS_PER_NAME * _size(evaluator)
 
-def _allowed(
-    address: str, sources: Sequence[Party], numbers: frozenset[int], evaluator: Evaluator, known: frozenset[str]
-) -> tuple[bool | None, str]:
-    """As the control server tests: everybody of the source must be able to reach somebody of the destination."""
-    destination, port = split_port(address)
-    ports = services.ports(port)
-    if len(ports) != 1 or ports[0][0] != ports[0][1]:
-        raise PolicyError("test destination port must be a single port")
-    if destination == "autogroup:internet":
-        raise PolicyError("autogroup:internet not valid as a test destination")
-    if "/" in destination:
-        raise PolicyError("test destination must be a single host, not a CIDR range")
-    targets = _parties(destination, evaluator, known)
-    if any(part.addresses and part.anonymous and part.addresses[0][0] != part.addresses[0][1] for part in targets):
-        raise PolicyError("test destination must be a single host, not a CIDR range")
-    unsure = ""
-    for source in sources:
-        verdicts = [evaluator.between(source, to, number, ports[0][0]) for to in targets for number in sorted(numbers)]
-        if any(verdict.allowed for verdict in verdicts):
-            continue
-        reason = next((verdict.reason for verdict in verdicts if verdict.allowed is None), "")
-        if not reason:
-            return False, ""
-        unsure = unsure or reason
-    return (None, unsure) if unsure else (True, "")
+    def outcome(self, test: Test) -> Outcome:
+        try:
+            sources, numbers = self._source(test)
+        except _TooManyError:
+            raise
+        except PolicyError as error:
+            return Outcome(test, (error.message,))
+        failed: list[str] = []
+        undecided: list[str] = []
+        for wanted, addresses in ((True, test.accept), (False, test.deny)):
+            for address in addresses:
+                said = f"address {quoted(address)}: "
+                try:
+                    allowed, reason = self._allowed(test, address, sources, numbers)
+                except _TooManyError:
+                    raise
+                except PolicyError as error:
+                    failed.append(said + error.message)
+                    continue
+                if test.unclear or allowed is None:
+                    undecided.append(said + (test.unclear or reason))
+                elif allowed is not wanted:
+                    want, got = ("Accept", "Drop") if wanted else ("Drop", "Accept")
+                    failed.append(f"{said}want: {want}, got: {got}")
+        return Outcome(test, tuple(failed), tuple(undecided))
 
+    def _source(self, test: Test) -> tuple[Group, frozenset[int]]:
+        if not test.src:
+            raise PolicyError("a test needs a src")
+        if not test.accept and not test.deny:
+            raise PolicyError('test entry must have at least one of "accept" or "deny"')
+        numbers = services.protocols(test.proto)
+        if test.proto and not numbers <= {*services.WITH_PORTS}:
+            raise PolicyError(f"test protocol must be tcp, udp, sctp, or empty: {quoted(test.proto)}")
+        if self._known(test.src).kind in ("self", "internet", "service"):
+            raise PolicyError(f"{quoted(test.src)} not valid on the src side of a rule")
+        return self._named(test.src, self._evaluator.sources(test.src)), numbers
 
-def _parties(text: str, evaluator: Evaluator, known: frozenset[str]) -> tuple[Party, ...]:
-    selector = evaluator.policy.names.selector(text)
-    if selector.kind == "unknown":
-        raise PolicyError(f'"{text}" is not known')
-    if selector.kind == "people" and not text.startswith("group:") and not selector.people <= known:
-        raise PolicyError(f'user not found: "{text}"')
-    return parties.of(text, evaluator.policy, evaluator.network)
+    def _allowed(self, test: Test, address: str, sources: Group, numbers: frozenset[int]) -> tuple[bool | None, str]:
+        """As the control server tests: everybody of the source must be able to reach somebody of the destination."""
+        destination, port = split_port(address)
+        ports = services.ports(port)
+        if len(ports) != 1 or ports[0][0] != ports[0][1]:
+            raise PolicyError("test destination port must be a single port")
+        if "/" in destination:
+            raise PolicyError("test destination must be a single host, not a CIDR range")
+        selector = self._known(destination)
+        if selector.kind in ("self", "internet"):
+            raise PolicyError(f"{destination} not valid as a test destination")
+        if selector.kind == "danger-all":
+            raise PolicyError("cannot use autogroup:danger-all as a dst")
+        if selector.kind == "addresses" and not single(selector.addresses):
+            raise PolicyError("test destination must be a single host, not a CIDR range")
+        targets = self._named(destination, self._evaluator.targets(destination))
+        if self._evaluator.looked_at > self._most:
+            raise _TooManyError(
+                "the tests are about too many people and addresses to be judged: write fewer, or groups"
+            )
+        verdict = self._evaluator.every(sources, targets, numbers, ports[0][0])
+        unsure = self._evaluator.uncertain(test.src) or self._evaluator.uncertain(destination)
+        if unsure and not verdict.allowed:
+            return None, unsure
+        return verdict.allowed, verdict.reason
+
+    def _known(self, text: str) -> Selector:
+        selector = self._evaluator.policy.names.selector(text)
+        if selector.kind == "people" and not text.startswith("group:") and not selector.people <= self._logins:
+            raise PolicyError(f"user not found: {quoted(text)}")
+        return selector
+
+    def _named(self, text: str, group: Group) -> Group:
+        if not group.parties and not self._evaluator.uncertain(text):
+            raise PolicyError(f"{quoted(text)} names nobody")
+        return group
 
 
 def _logins(evaluator: Evaluator) -> frozenset[str]:
     """The people of the tailnet; when nobody listed them, those whom the policy names."""
     if evaluator.network.roles:
         return frozenset(evaluator.network.roles)
-    named: list[Selector] = [selector for rule in evaluator.policy.rules for selector in rule.sources]
-    named += [target.to for rule in evaluator.policy.rules for target in rule.targets]
-    return frozenset[str]().union(*(selector.people for selector in named), *evaluator.policy.names.groups.values())
+    named: dict[str, Sequence[str] | frozenset[str]] = dict(evaluator.policy.names.groups)
+    for rule in evaluator.policy.rules:
+        named |= {one.text: one.people for one in (*rule.sources, *(target.to for target in rule.targets))}
+    for rule in evaluator.policy.ssh:
+        named |= {one.text: one.people for one in (*rule.sources, *rule.targets)}
+    return frozenset[str]().union(*named.values())
+
+
+def _size(evaluator: Evaluator) -> int:
+    """About how many names the policy has."""
+    policy = evaluator.policy
+    in_rules = sum(len(rule.sources) + len(rule.targets) for rule in policy.rules)
+    in_tests = sum(1 + len(test.accept) + len(test.deny) for test in policy.tests)
+    return in_rules + in_tests + sum(map(len, policy.names.groups.values())) + len(policy.names.hosts)

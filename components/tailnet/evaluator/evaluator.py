@@ -1,16 +1,18 @@
 """Who may send what to whom, by one policy in one network: deny by default, and "cannot decide" where that is so."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from components.tailnet.evaluator import parties, ranges, services
+from components.tailnet.evaluator.bits import lowest, places, union
 from components.tailnet.evaluator.errors import PolicyError
+from components.tailnet.evaluator.index import Index
 from components.tailnet.evaluator.network import Network, Party
 from components.tailnet.evaluator.policy import Policy
 from components.tailnet.evaluator.ranges import Ranges
 from components.tailnet.evaluator.rules import Rule, Target
 from components.tailnet.evaluator.services import Service
+from components.tailnet.evaluator.sides import Named
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,32 @@ class Flows:
     by: Rule
 
 
+class Group:
+    """Parties that a question names together; those whom all rules take alike are there once."""
+
+    def __init__(self, parties: Iterable[Party], naming: Callable[[Party], Named], to_own: Named) -> None:
+        own = to_own.certain | to_own.possible
+        members: dict[tuple[Named, str], Party] = {}
+        users: set[str] = set()
+        for party in parties:
+            named = naming(party)
+            users.add(party.user)
+            members.setdefault((named, party.user if own else ""), party)
+        self.parties = tuple(members.values())
+        self.named = tuple(named for named, _ in members)
+        self.users = frozenset(users - {""})
+        self.all = Named(union(one.certain for one in self.named), union(one.possible for one in self.named))
+
+
+_NONE = Named(0, 0)
 _DENIED = Verdict(False, reason="no rule allows it")
+# Names that a reason shows.
+SHOWN = 5
+_MOST_PAIRS = 200_000
+# Parties whose bits are kept for the questions to come.
+_REMEMBERED = 20_000
+# Verdicts that are kept for the questions to come.
+_VERDICTS = 1000
 _INTERNET = "whether an exit node carries it is not part of the policy"
 
 
@@ -52,13 +79,10 @@ class Evaluator:
     def __init__(self, policy: Policy, network: Network | None = None) -> None:
         self.policy = policy
         self.network = network or Network()
-        # Rules that name one tag are found by it: a policy of a thousand gateways stays linear.
-        self._by_tag: dict[str, list[tuple[int, Rule, Target]]] = defaultdict(list)
-        self._others: list[tuple[int, Rule, Target]] = []
-        for index, rule in enumerate(policy.rules):
-            for target in rule.targets:
-                found = self._by_tag[target.to.text] if target.to.kind == "tag" else self._others
-                found.append((index, rule, target))
+        self._index = Index(policy.rules, self.network)
+        self._groups: dict[tuple[str, str], Group] = {}
+        self._verdicts: dict[tuple[int, int, int, frozenset[str] | None], tuple[Group, Verdict]] = {}
+        self._kept = self._looked_up = 0
 
     def can(self, src: str, dst: str, port: int, proto: str = "tcp") -> Verdict:
         """Whether `src` may reach `port` of `dst`: each a device's name, an address, or anything a rule can name.
@@ -66,43 +90,101 @@ class Evaluator:
         The port counts for every protocol, as in the filter rules; clients also answer pings of whoever may use any
         port. Raises PolicyError for names that nothing defines.
         """
-        number = services.protocol(proto)
-        sources, destinations = parties.of(src, self.policy, self.network), parties.of(dst, self.policy, self.network)
-        if not sources or not destinations:
-            return Verdict(None, reason=f"{dst if sources else src} names nobody")
-        verdicts = [self.between(source, to, number, port) for source in sources for to in destinations]
+        numbers = (services.protocol(proto),)
+        sources, targets = self.sources(src), self.targets(dst)
+        if not sources.parties or not targets.parties:
+            return Verdict(None, reason=f"{dst if sources.parties else src} names nobody")
+        if len(sources.parties) * len(targets.parties) > _MOST_PAIRS:
+            return Verdict(None, reason=f"{src} and {dst} name too many to look at each pair")
+        verdicts = [
+            self.every(source, to, numbers, port)
+            for source in map(self._source, sources.parties)
+            for to in map(self._target, targets.parties)
+        ]
         for verdict in verdicts:
             if verdict.allowed is None or verdict.allowed != verdicts[0].allowed:
                 return verdict if verdict.allowed is None else Verdict(None, reason="it differs among those named")
-        return verdicts[0]
+        unsure = self.uncertain(src) or self.uncertain(dst)
+        return Verdict(None, verdicts[0].by, unsure) if unsure else verdicts[0]
 
-    def between(self, source: Party, to: Party, number: int, port: int) -> Verdict:
-        """As `can`, for one party each and a protocol's number."""
-        maybe: Verdict | None = None
-        for rule, target in self._towards(to):
-            if not any((number, port) in service for service in target.services):
-                continue
-            match = self._match(rule, target, source, to)
-            if match.allowed:
-                return match
-            if match.allowed is None:
-                maybe = maybe or match
-        if maybe is None and self.policy.unclear:
-            return Verdict(None, reason=self.policy.unclear)
-        return maybe or _DENIED
+    def sources(self, text: str) -> Group:
+        """Those whom a question means as its source. Raises PolicyError for names that nothing defines."""
+        return self._group(text, self._index.sources)
+
+    def targets(self, text: str) -> Group:
+        """Those whom a question means as its destination. Raises PolicyError for names that nothing defines."""
+        return self._group(text, self._index.destinations)
+
+    def uncertain(self, text: str) -> str:
+        """Why it is not known whom a word means, or nothing."""
+        device = any(party.text == text for party in self.network.parties)
+        return "" if device else parties.uncertain(text, self.policy, self.network)
+
+    def every(self, sources: Group, targets: Group, numbers: Iterable[int], port: int) -> Verdict:
+        """Whether each of the sources may reach at least one of the targets, by at least one of the protocols."""
+        serving = union(self._index.serving(number, port) for number in numbers)
+        own = self._index.to_own if not sources.users.isdisjoint(targets.users) else _NONE
+        certain, possible = targets.all.certain & serving, union(targets.all) & serving
+        if len(sources.parties) == 1:
+            self._looked_up += 1
+            return self._every(sources, targets, certain, possible, serving)
+        # Of many ports and destinations that the same rules are about, tests ask the same.
+        key = (id(sources), certain, possible, targets.users if union(own) & serving else None)
+        if key not in self._verdicts:
+            if len(self._verdicts) >= _VERDICTS:
+                self._verdicts.clear()
+            self._looked_up += len(sources.parties)
+            self._verdicts[key] = sources, self._every(sources, targets, certain, possible, serving)
+        return self._verdicts[key][1]
+
+    def _every(self, sources: Group, targets: Group, certain: int, possible: int, serving: int) -> Verdict:
+        verdict = _DENIED
+        first = True
+        to_own = Named(self._index.to_own.certain & serving, union(self._index.to_own) & serving)
+        for source, named in zip(sources.parties, sources.named, strict=True):
+            own = to_own if source.user in targets.users else _NONE
+            if held := named.certain & (certain | own.certain):
+                if first:
+                    verdict = Verdict(True, self._index.entries[lowest(held)][0])
+            elif maybe := union(named) & (possible | own.possible):
+                if first or verdict.allowed:
+                    verdict = self._maybe(lowest(maybe), source, named, targets)
+            elif not self.policy.unclear:
+                return _DENIED
+            elif first or verdict.allowed:
+                verdict = Verdict(None, reason=self.policy.unclear)
+            first = False
+        return verdict
+
+    @property
+    def looked_at(self) -> int:
+        """Parties and names that were looked at one by one, so far: what makes questions slow."""
+        return self._looked_up + self._index.looked_at
 
     def reaches(self, dst: str) -> tuple[Reach, ...]:
         """Everything that can reach `dst` (a tag, or anything a rule can name), or might; in the order of the rules."""
-        found: dict[tuple[str, str, tuple[Service, ...]], Reach] = {}
-        for to in parties.of(dst, self.policy, self.network):
-            for rule, target in self._towards(to):
-                held, reason = self._reached(rule, target, to)
-                if held is False or not target.services:
-                    continue
-                for source in rule.sources:
-                    reach = Reach(source.text, target.services, rule, reason)
-                    found.setdefault((source.text, rule.place, target.services), reach)
+        found: dict[tuple[str, str, int], Reach] = {}
+        # Equal services are one object here: some rules have thousands.
+        alike: dict[tuple[Service, ...], tuple[Service, ...]] = {}
+        objects: dict[int, tuple[Service, ...]] = {}
+        for rule, target, reason in self.opening(dst):
+            if id(target.services) not in objects:
+                objects[id(target.services)] = alike.setdefault(target.services, target.services)
+            served = objects[id(target.services)]
+            for source in rule.sources:
+                key = (source.text, rule.place, id(served))
+                if key not in found or (found[key].reason and not reason):
+                    found[key] = Reach(source.text, served, rule, reason)
         return tuple(found.values())
+
+    def opening(self, dst: str) -> Iterator[tuple[Rule, Target, str]]:
+        """The rules that open anything of `dst`, with their destination that does so; and why it is not certain."""
+        for to in parties.of(dst, self.policy, self.network):
+            bits = union(self._index.destinations(to)) | (union(self._index.to_own) if to.user else 0)
+            for place in places(bits):
+                rule, target = self._index.entries[place]
+                if target.services:
+                    yield rule, target, self._unsure(rule, target, to)
 
     def filter(self, device: str) -> tuple[Flows, ...]:
         """The packet filter of one device, as the control server would send it. Raises PolicyError when unclear."""
@@ -110,47 +192,62 @@ class Evaluator:
         party, routes = self.network.parties[index], self.network.routes[index]
         return tuple(
             Flows(sources, destinations, target.services, rule)
-            for rule, target in self._towards(party, routed=True)
+            for rule, target in self._index.entries
             if target.services
             and (destinations := self._destinations(rule, target, party, routes))
             and (sources := self._sources(rule, target, party))
         )
 
-    def _towards(self, to: Party, routed: bool = False) -> Iterable[tuple[Rule, Target]]:
-        """Rules that may be about `to`, in order."""
-        tags: Iterable[str] = self._by_tag if to.anonymous and not routed else to.tags
-        found = [entry for tag in tags for entry in self._by_tag.get(tag, ())]
-        return [(rule, target) for _, rule, target in sorted([*found, *self._others], key=lambda entry: entry[0])]
+    def _group(self, text: str, naming: Callable[[Party], Named]) -> Group:
+        key = (text, naming.__name__)
+        if key not in self._groups:
+            found = parties.of(text, self.policy, self.network)
+            self._looked_up += len(found)
+            self._kept += len(found)
+            if self._kept > _REMEMBERED:
+                self._groups.clear()
+                self._kept = len(found)
+            self._groups[key] = Group(found, naming, self._index.to_own)
+        return self._groups[key]
 
-    def _match(self, rule: Rule, target: Target, source: Party, to: Party) -> Verdict:
-        named = [(self.network.holds(selector, source), selector.text) for selector in rule.sources]
-        best = max((held for held, _ in named), key=_certainty, default=False)
-        held, reason = self._reached(rule, target, to)
-        if target.to.kind == "self":
-            held = bool(source.user) and source.user == to.user
-        if best is False or held is False:
-            return _DENIED
-        if best is None:
-            text = next(text for held, text in named if held is None)
-            return Verdict(None, rule, reason or f"{rule}: whether {source.text} is in {text} is not known")
-        return Verdict(None if reason else True, rule, reason)
+    def _source(self, party: Party) -> Group:
+        return Group((party,), self._index.sources, self._index.to_own)
 
-    def _reached(self, rule: Rule, target: Target, to: Party) -> tuple[bool | None, str]:
-        """Whether the target is (part of) `to`, and why not for certain."""
+    def _target(self, party: Party) -> Group:
+        return Group((party,), self._index.destinations, self._index.to_own)
+
+    def _maybe(self, place: int, source: Party, named: Named, targets: Group) -> Verdict:
+        """A rule that might let the source reach one of the targets, and why it is not certain."""
+        rule, target = self._index.entries[place]
+        to = next(
+            (
+                to
+                for to, reached in zip(targets.parties, targets.named, strict=True)
+                if (reached.certain | reached.possible) >> place & 1
+            ),
+            targets.parties[0],
+        )
+        reason = self._unsure(rule, target, to)
+        if not reason and not named.certain >> place & 1:
+            unknown = (one.text for one in rule.sources if self.network.holds(one, source) is None)
+            reason = f"{rule}: whether {source.text} is in {next(unknown, 'its sources')} is not known"
+        return Verdict(None, rule, reason)
+
+    def _unsure(self, rule: Rule, target: Target, to: Party) -> str:
+        """Why it is not certain that a target of a rule is (part of) `to`, or nothing."""
         if target.to.kind == "internet":
-            public = bool(to.addresses) and to.anonymous and not ranges.overlap(to.addresses, self.network.anywhere)
-            return (None, f"{rule}: {_INTERNET}") if public else (False, "")
-        # `self` asks for somebody's own device.
-        held = bool(to.user) if target.to.kind == "self" else self.network.holds(target.to, to)
-        if held is False:
-            return False, ""
+            return f"{rule}: {_INTERNET}"
         if rule.via:
-            if not to.anonymous:
-                return False, ""
-            return None, f"{rule}: whether a router with {', '.join(rule.via)} carries it is not known"
+            return f"{rule}: whether a router with {', '.join(rule.via[:SHOWN])} carries it is not known"
         if rule.unclear:
-            return None, f"{rule}: {rule.unclear}"
-        return held, "" if held else f"{rule}: whether {to.text} is in {target.to.text} is not known"
+            return f"{rule}: {rule.unclear}"
+        if target.to.kind == "self" or self.network.holds(target.to, to, destination=True):
+            return ""
+        if target.to.kind == "addresses" and self.network.joined and not to.addresses:
+            if ranges.overlap(target.to.addresses, self.network.own(to)):
+                return ""
+            return f"{rule}: no other device has {target.to.text}, so {to.text} may come to have it"
+        return f"{rule}: whether {to.text} is in {target.to.text} is not known"
 
     def _destinations(self, rule: Rule, target: Target, party: Party, routes: Ranges) -> Ranges:
         kind = target.to.kind
@@ -194,10 +291,6 @@ class Evaluator:
         if held is None:
             raise PolicyError(f"{rule} names what cannot be judged offline")
         return held
-
-
-def _certainty(held: bool | None) -> int:
-    return 0 if held is False else 1 if held is None else 2
 
 
 def describe(reaches: Sequence[Reach]) -> list[str]:

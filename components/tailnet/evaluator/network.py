@@ -1,5 +1,6 @@
 """The devices and people that a policy is asked about, and what a selector says of each of them."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -41,33 +42,49 @@ class Party:
 
 
 class Network:
-    """`devices` may be empty: then only identities are known, and rules about addresses may stay undecided."""
+    """The tailnet of a question. `devices` are all of it, or empty: then only identities are known.
 
-    def __init__(self, devices: Sequence[Device] = (), users: Sequence[User] = ()) -> None:
+    `joined` are devices that the tailnet has, when others may join: an address of theirs belongs to them alone.
+    """
+
+    def __init__(
+        self, devices: Sequence[Device] = (), users: Sequence[User] = (), joined: Sequence[Device] = ()
+    ) -> None:
         self.devices = tuple(devices)
         self.roles = {user.login.lower(): user.role for user in users}
         self.parties = tuple(_party(device, self.roles) for device in self.devices)
-        # Exit routes carry the internet, which rules name by autogroup:internet only.
+        self.joined = tuple(_party(device, self.roles) for device in joined)
+        self._own: defaultdict[str, list[Ranges]] = defaultdict(list)
+        for party in self.joined:
+            for name in party.tags or {party.user}:
+                self._own[name].append(party.addresses)
+        # Exit routes carry the internet, which rules name by `*` and autogroup:internet only.
         self.routes = tuple(
             ranges.union(route for text in device.routes if (route := ranges.parse(text)) not in ranges.EXIT_ROUTES)
             for device in self.devices
         )
         self.anywhere: Ranges = ranges.union([ranges.TAILNET, *self.routes])
+        # Where a device that joins may come to be.
+        self.free: Ranges = ranges.minus(ranges.TAILNET, ranges.union(party.addresses for party in self.joined))
 
-    def holds(self, selector: Selector, party: Party) -> bool | None:
-        """Whether the selector names the party; None when that cannot be told."""
+    def holds(self, selector: Selector, party: Party, destination: bool = False) -> bool | None:
+        """Whether the selector names the party; None when that cannot be told. As a source `*` is the tailnet and its
+        approved routes, as a destination everything."""
         match selector.kind:
             case "any" | "danger-all":
-                return self._holds_all(selector, party)
-            case "unknown":
-                return None
+                return self._holds_all(selector, party, destination)
             case "addresses":
-                return _holds_addresses(selector.addresses, party)
+                return self._holds_addresses(selector.addresses, party)
+            case "service" if party.anonymous:
+                return None if ranges.overlap(party.addresses, ranges.TAILNET) else False
             case _ if party.anonymous:
-                # With the devices known, an address that none of them has is nobody's.
-                return False if self.devices else None
+                # Devices have addresses of the tailnet. With all of them known, one that none of them has is nobody's.
+                return False if self.devices or not ranges.overlap(party.addresses, ranges.TAILNET) else None
             case "people":
                 return party.user in selector.people
+            case "domain":
+                # Somebody without a login may be of any domain.
+                return None if party.user and "@" not in party.user else party.user.endswith(f"@{selector.detail}")
             case "tag":
                 return selector.text in party.tags
             case "tagged":
@@ -75,25 +92,46 @@ class Network:
             case "member":
                 return bool(party.user)
             case "role":
-                return (
-                    False if not party.user else party.role == selector.text.partition(":")[2] if party.role else None
-                )
-            case "shared":
+                return False if not party.user else party.role == selector.detail if party.role else None
+            case "shared" | "unknown":
+                # People, so no tagged device.
                 return None if party.user else False
             case _:
-                # `self` and `internet` are about both ends.
+                # `self` and `internet` are about both ends; a Service is at an address of its own.
                 return False
 
-    def _holds_all(self, selector: Selector, party: Party) -> bool | None:
-        if selector.kind == "danger-all" or not party.anonymous:
+    def own(self, party: Party) -> Ranges:
+        """Addresses of those who joined already, of a party without one address of its own."""
+        if party.addresses or not self.joined:
+            return ()
+        names = party.tags or {party.user}
+        return ranges.union(addresses for name in names for addresses in self._own.get(name, ()))
+
+    def _holds_all(self, selector: Selector, party: Party, destination: bool) -> bool | None:
+        # To an address that no device has `*` opens the way, too: through whatever router or exit node carries it.
+        if selector.kind == "danger-all" or destination or not party.anonymous:
             return True
-        return _covers(self.anywhere, party.addresses)
+        within = covers(self.anywhere, party.addresses)
+        # With no device known, nobody knows either what routers carry.
+        return within if self.devices else within or None
+
+    def _holds_addresses(self, addresses: Ranges, party: Party) -> bool | None:
+        if party.anonymous:
+            return covers(addresses, party.addresses)
+        if party.addresses:
+            return ranges.overlap(addresses, party.addresses)
+        # A device whose address is not known has one of each family, somewhere in the tailnet.
+        if ranges.within(ranges.TAILNET_V4, addresses) or ranges.within(ranges.TAILNET_V6, addresses):
+            return True
+        possible = ranges.overlap(addresses, self.free) or ranges.overlap(addresses, self.own(party))
+        return None if possible else False
 
 
-def _party(device: Device, roles: dict[str, str]) -> Party:
-    addresses = ranges.union(ranges.parse(address) for address in device.addresses)
-    login = "" if device.tags else device.user.lower()
-    return Party(device.name, addresses, frozenset(device.tags), login, roles.get(login, ""))
+def covers(outer: Ranges, inner: Ranges) -> bool | None:
+    """None when only a part of `inner` is in `outer`."""
+    if ranges.within(inner, outer):
+        return True
+    return None if ranges.overlap(inner, outer) else False
 
 
 def addressed(text: str, addresses: Ranges, network: Network) -> Party:
@@ -104,19 +142,7 @@ def addressed(text: str, addresses: Ranges, network: Network) -> Party:
     return Party(text, addresses, owner.tags, owner.user, owner.role)
 
 
-def _covers(outer: Ranges, inner: Ranges) -> bool | None:
-    """None when only a part of `inner` is in `outer`."""
-    if ranges.within(inner, outer):
-        return True
-    return None if ranges.overlap(inner, outer) else False
-
-
-def _holds_addresses(addresses: Ranges, party: Party) -> bool | None:
-    if not party.addresses:
-        # A device whose address is not known has one of each family, somewhere in the tailnet.
-        if ranges.within(ranges.TAILNET_V4, addresses) or ranges.within(ranges.TAILNET_V6, addresses):
-            return True
-        return None if ranges.overlap(ranges.TAILNET, addresses) else False
-    if party.anonymous:
-        return _covers(addresses, party.addresses)
-    return ranges.overlap(addresses, party.addresses)
+def _party(device: Device, roles: dict[str, str]) -> Party:
+    addresses = ranges.union(ranges.parse(address) for address in device.addresses)
+    login = "" if device.tags else device.user.lower()
+    return Party(device.name, addresses, frozenset(device.tags), login, roles.get(login, ""))

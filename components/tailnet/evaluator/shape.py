@@ -4,19 +4,43 @@ from collections.abc import Mapping
 from typing import cast
 
 from components.tailnet import hujson
-from components.tailnet.evaluator.errors import PolicyError
+from components.tailnet.evaluator.errors import PolicyError, quoted
 
 
 def document(text: str) -> dict[str, object]:
     """The policy's sections by lower-case name: the control server takes keys in any case ("ACLs")."""
     try:
-        return lowered(hujson.loads_object(text))
+        value = hujson.loads_object(text)
+    except hujson.DuplicateKeyError as error:
+        raise PolicyError(str(error)) from None
     except ValueError as error:
         raise PolicyError(f"policy is not HuJSON: {error}") from None
+    return lowered(value)
 
 
-def lowered(value: Mapping[str, object]) -> dict[str, object]:
-    return {key.lower(): inner for key, inner in value.items()}
+def lowered(value: Mapping[str, object], place: str = "") -> dict[str, object]:
+    """The entries by lower-case key, where the control server takes keys in any case. No key may be there twice."""
+    made: dict[str, object] = {}
+    names: dict[str, str] = {}
+    for key, inner in value.items():
+        name = key.lower()
+        if name in made:
+            where = f"in {place}" if place else "at the top level"
+            raise PolicyError(f"the keys {quoted(names[name])} and {quoted(key)} are the same key, twice {where}")
+        made[name], names[name] = inner, key
+    return made
+
+
+def entry(value: object, place: str) -> dict[str, object]:
+    """One entry of a section, by lower-case key."""
+    return lowered(mapping(value, place), place)
+
+
+def either(raw: Mapping[str, object], name: str, old: str, place: str) -> object:
+    """The value under a key, or under its oldest name. Raises PolicyError when both have one."""
+    if raw.get(name) is not None and raw.get(old) is not None:
+        raise PolicyError(f'{place} has both "{name}" and its old name "{old}"')
+    return raw.get(old) if raw.get(name) is None else raw[name]
 
 
 def mapping(value: object, place: str) -> dict[str, object]:

@@ -1,0 +1,137 @@
+"""The sources, or the destinations, of all rules: which of them name a party, without looking at each."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, NamedTuple
+
+from components.tailnet.evaluator.bits import Bits, Run, Stabbed, union
+from components.tailnet.evaluator.network import Network, Party
+from components.tailnet.evaluator.selectors import Kind, Selector
+
+# Kinds that name a party or not, whatever their text is.
+_ALIKE: Final[tuple[Kind, ...]] = ("any", "danger-all", "member", "tagged", "shared", "service", "unknown")
+# As those, for an address that no known device has.
+_ALIKE_FOR_ADDRESSES: Final[tuple[Kind, ...]] = (*_ALIKE, "people", "domain", "tag", "role")
+# How many parties are remembered: each may need as many bits as there are rules.
+_REMEMBERED: Final = 2000
+_JOINS: Final = Party("a device that joins")
+
+
+class Named(NamedTuple):
+    """The bits of those that certainly name a party, and of those that may."""
+
+    certain: int
+    possible: int
+
+
+class Side:
+    """`Network.holds` for all selectors of one side at once."""
+
+    def __init__(self, network: Network, named: Iterable[tuple[Selector, Run]], bits: Bits, destination: bool) -> None:
+        self._network = network
+        self._bits = bits
+        self._destination = destination
+        self._selectors: dict[str, Selector] = {}
+        self._runs: defaultdict[str, list[Run]] = defaultdict(list)
+        for selector, run in named:
+            self._selectors[selector.text] = selector
+            self._runs[selector.text].append(run)
+        # The names of each kind, of each person and of each domain.
+        self._kinds: defaultdict[str, list[str]] = defaultdict(list)
+        self._people: defaultdict[str, list[str]] = defaultdict(list)
+        self._domains: defaultdict[str, list[str]] = defaultdict(list)
+        for text, selector in self._selectors.items():
+            self._kinds[selector.kind].append(text)
+            for person in selector.people:
+                self._people[person].append(text)
+            if selector.kind == "domain":
+                self._domains[selector.detail].append(text)
+        self._all: dict[str, int] = {}
+        self._known: dict[Party, Named] = {}
+        self._stabbed: Stabbed[str] | None = None
+        self._joining: Named | None = None
+        self.looked_at = 0
+        """Selectors that were asked one by one, so far."""
+
+    def naming(self, party: Party) -> Named:
+        if party not in self._known:
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            self._known[party] = _named(self._groups(party))
+        return self._known[party]
+
+    def _groups(self, party: Party) -> Iterator[tuple[int, bool | None]]:
+        """Sets of bits, with what `Network.holds` says of all in one."""
+        for kind in _ALIKE_FOR_ADDRESSES if party.anonymous else _ALIKE:
+            if texts := self._kinds.get(kind):
+                holds = self._network.holds(self._selectors[texts[0]], party, self._destination)
+                yield 0 if holds is False else self._whole(kind), holds
+        if not party.anonymous:
+            yield from self._identity(party)
+        if "addresses" in self._kinds:
+            yield from self._addresses(party)
+
+    def _identity(self, party: Party) -> Iterator[tuple[int, bool | None]]:
+        for tag in party.tags:
+            yield self._of([tag] if tag in self._runs else []), True
+        if party.user:
+            yield self._of(self._people.get(party.user, ())), True
+            yield self._of(self._domains.get(party.user.rpartition("@")[2], ())), True
+            if "@" not in party.user:
+                yield self._whole("domain"), None
+        for text in self._kinds.get("role", ()):
+            yield self._of([text]), self._network.holds(self._selectors[text], party)
+
+    def _addresses(self, party: Party) -> Iterator[tuple[int, bool | None]]:
+        if party.addresses and all(low == high for low, high in party.addresses):
+            yield self._at(low for low, _ in party.addresses), True
+        elif party.addresses:
+            yield from self._each(party)
+        else:
+            if self._joining is None:
+                self._joining = _named(self._each(_JOINS))
+            yield self._joining.certain, True
+            yield self._joining.possible, None
+            # A rule towards one device of the party reaches the party; one from one of its devices is not all of them.
+            yield self._at(low for low, _ in self._network.own(party)), True if self._destination else None
+
+    def _each(self, party: Party) -> Iterator[tuple[int, bool | None]]:
+        texts: dict[bool | None, list[str]] = {True: [], None: [], False: []}
+        self.looked_at += len(self._kinds["addresses"])
+        for text in self._kinds["addresses"]:
+            texts[self._network.holds(self._selectors[text], party)].append(text)
+        yield self._of(texts[True]), True
+        yield self._of(texts[None]), None
+
+    def _at(self, points: Iterable[int]) -> int:
+        """Those whose addresses hold one of these."""
+        if self._stabbed is None:
+            self._stabbed = Stabbed(
+                (
+                    (low, high, text)
+                    for text in self._kinds["addresses"]
+                    for low, high in self._selectors[text].addresses
+                ),
+                self._of,
+            )
+        return union(map(self._stabbed.at, points))
+
+    def _whole(self, kind: str) -> int:
+        if kind not in self._all:
+            self._all[kind] = self._bits.of(run for text in self._kinds.get(kind, ()) for run in self._runs[text])
+        return self._all[kind]
+
+    def _of(self, texts: Sequence[str]) -> int:
+        few = [text for text in texts if len(self._runs[text]) > 1]
+        rest = self._bits.of(run for text in texts if len(self._runs[text]) == 1 for run in self._runs[text])
+        return rest | union(self._bits.named(text, self._runs[text]) for text in few)
+
+
+def _named(groups: Iterable[tuple[int, bool | None]]) -> Named:
+    certain = possible = 0
+    for bits, holds in groups:
+        if holds:
+            certain |= bits
+        elif holds is None:
+            possible |= bits
+    return Named(certain, possible & ~certain)

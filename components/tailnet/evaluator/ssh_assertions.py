@@ -1,0 +1,160 @@
+"""Runs a policy's own `sshTests`: who must, and who must not, be able to log in by its SSH rules."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
+
+from components.tailnet.evaluator import parties
+from components.tailnet.evaluator.errors import PolicyError, quoted
+from components.tailnet.evaluator.evaluator import Evaluator
+from components.tailnet.evaluator.network import Party
+from components.tailnet.evaluator.ssh import SshRule
+from components.tailnet.evaluator.ssh_tests import SshTest
+from components.tailnet.evaluator.written import any_of
+
+Want: TypeAlias = Literal["Accept", "Drop", "Check"]
+_SELF: Final = "autogroup:self"
+
+
+class _UndecidableError(Exception):
+    """Whom a word names cannot be told offline."""
+
+
+@dataclass(frozen=True)
+class LoginOutcome:
+    """Of one test: what failed, and what could not be decided. Passed when both are empty."""
+
+    test: SshTest
+    failed: tuple[str, ...]
+    undecided: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Login:
+    """Whether somebody may log in at all, and whether (also) after a check; `reason` says why one of them is None."""
+
+    allowed: bool | None
+    checked: bool | None
+    reason: str = ""
+
+
+class Logins:
+    """Who may log in where by the SSH rules of one policy, in one network."""
+
+    def __init__(self, evaluator: Evaluator) -> None:
+        self._evaluator = evaluator
+        # Rules that lead to tags only are found by them: many tests of many rules stay linear.
+        self._by_tag: dict[str, list[SshRule]] = defaultdict(list)
+        self._others: list[SshRule] = []
+        for rule in evaluator.policy.ssh:
+            tags = {target.text for target in rule.targets if target.kind == "tag"}
+            if len(tags) < len({target.text for target in rule.targets}) or rule.has_localpart:
+                self._others.append(rule)
+            else:
+                for tag in tags:
+                    self._by_tag[tag].append(rule)
+
+    def of(self, source: Party, to: Party, user: str) -> Login:
+        """Whether `source` may log in to `to` as `user`. Without a rule that lets them, nobody may."""
+        network, policy = self._evaluator.network, self._evaluator.policy
+        answers = [(rule, rule.allows(source, to, user, network)) for rule in self._towards(to)]
+        # What is not understood may let somebody in, after a check or without.
+        beyond = None if policy.unclear else False
+        allowed = any_of([beyond, *(answer for _, answer in answers)])
+        checked = any_of([beyond, *(answer for rule, answer in answers if rule.action == "check")])
+        if allowed is not None and checked is not None:
+            return Login(allowed, checked)
+        unsure = [rule for rule, answer in answers if answer is None and (allowed is None or rule.action == "check")]
+        return Login(allowed, checked, unsure[0].why(source, to, user) if unsure else policy.unclear)
+
+    def _towards(self, to: Party) -> Iterable[SshRule]:
+        tags: Iterable[str] = self._by_tag if to.anonymous and not to.tags else to.tags
+        return (*(rule for tag in sorted(tags) for rule in self._by_tag.get(tag, ())), *self._others)
+
+
+def run_ssh_tests(evaluator: Evaluator, known: frozenset[str]) -> tuple[LoginOutcome, ...]:
+    """The outcome of every test of `sshTests`, in order. `known` are the logins of the tailnet."""
+    logins = Logins(evaluator)
+    return tuple(_run(test, evaluator, logins, known) for test in evaluator.policy.ssh_tests)
+
+
+def _run(test: SshTest, evaluator: Evaluator, logins: Logins, known: frozenset[str]) -> LoginOutcome:
+    if not test.accept and not test.deny and not test.check:
+        return LoginOutcome(test, ('test entry must have at least one of "accept", "deny" or "check"',))
+    failed: list[str] = []
+    undecided: list[str] = []
+    try:
+        sources = _sources(test.src, evaluator, known)
+    except PolicyError as error:
+        return LoginOutcome(test, (error.message,))
+    except _UndecidableError as error:
+        return LoginOutcome(test, (), (str(error),))
+    for dst in test.dst:
+        try:
+            targets = _targets(dst, test.src, sources, evaluator, known)
+        except PolicyError as error:
+            failed.append(f"dst {quoted(dst)}: {error.message}")
+            continue
+        except _UndecidableError as error:
+            undecided.append(f"dst {quoted(dst)}: {error}")
+            continue
+        for want, user in _wanted(test):
+            got, reason = _got(want, user, sources, targets, logins)
+            if test.unclear or reason:
+                undecided.append(f"dst {quoted(dst)}, user {quoted(user)}: {test.unclear or reason}")
+            elif got != want:
+                failed.append(f"dst {quoted(dst)}, user {quoted(user)}: want: {want}, got: {got}")
+    return LoginOutcome(test, tuple(failed), tuple(undecided))
+
+
+def _wanted(test: SshTest) -> list[tuple[Want, str]]:
+    lists: tuple[tuple[Want, tuple[str, ...]], ...]
+    lists = (("Accept", test.accept), ("Drop", test.deny), ("Check", test.check))
+    return [(want, user) for want, users in lists for user in users]
+
+
+def _got(want: Want, user: str, sources: Sequence[Party], targets: Sequence[Party], logins: Logins) -> tuple[Want, str]:
+    """What certainly happens instead of what is wanted, for somebody of the sources and of the targets; else what is
+    wanted, and the reason when it cannot be told."""
+    unsure = ""
+    for source in sources:
+        for to in targets:
+            login = logins.of(source, to, user)
+            given = login.checked if want == "Check" else login.allowed
+            if given is None:
+                unsure = unsure or login.reason
+            elif given is (want == "Drop"):
+                return ("Accept" if login.allowed else "Drop"), ""
+    return want, unsure
+
+
+def _sources(src: str, evaluator: Evaluator, known: frozenset[str]) -> Sequence[Party]:
+    sources = _parties(src, evaluator, known)
+    if not sources:
+        raise PolicyError(f"{quoted(src)} names nobody")
+    return sources
+
+
+def _targets(
+    dst: str, src: str, sources: Sequence[Party], evaluator: Evaluator, known: frozenset[str]
+) -> Sequence[Party]:
+    if dst == _SELF:
+        if "@" not in src:
+            raise PolicyError("autogroup:self needs one user as the src")
+        return sources
+    targets = _parties(dst, evaluator, known)
+    if not targets or (evaluator.network.devices and any(to.anonymous for to in targets)):
+        raise PolicyError("it names no device")
+    return targets
+
+
+def _parties(text: str, evaluator: Evaluator, known: frozenset[str]) -> tuple[Party, ...]:
+    selector = evaluator.policy.names.selector(text)
+    if selector.kind in ("self", "internet"):
+        raise PolicyError(f"{quoted(text)} names no device of the tailnet")
+    if selector.kind == "people" and not text.startswith("group:") and not selector.people <= known:
+        raise PolicyError(f"user not found: {quoted(text)}")
+    if reason := parties.uncertain(text, evaluator.policy, evaluator.network):
+        raise _UndecidableError(reason)
+    return parties.of(text, evaluator.policy, evaluator.network)
