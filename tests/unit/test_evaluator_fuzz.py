@@ -138,25 +138,36 @@ TARGETS = st.sampled_from(
      "user:*@example.com", "svc:web", "printer", "office", "100.64.0.3", "100.64.0.0/10", "ipset:lab", "ipset:both", "8.0.0.0/8"]
 )  # fmt: skip
 PORTS = st.sampled_from(["*", "443", "22,443", "tcp:443", "udp:1-500", "icmp:*", "tcp:22", "tcp:400-450", "sctp:*"])
-MORE = st.sampled_from([{}, {}, {}, {"via": [CI]}, {"srcPosture": ["posture:x"]}])
+NARROWER: list[dict[str, Any]] = [{}, {}, {}, {"via": [CI]}, {"srcPosture": ["posture:x"]}]
+MORE = st.sampled_from(NARROWER)
+PEOPLE = st.sampled_from([ALICE, "group:users", "autogroup:member", "user:*@example.com"])
+
+
+def several(src: list[str], dst: list[str], ip: list[str], more: dict[str, Any]) -> dict[str, Any]:
+    return {"src": src, "dst": dst, "ip": ip, **more}
+
+
+def legacy(src: list[str], dst: list[tuple[str, str]]) -> dict[str, Any]:
+    return {"action": "accept", "src": src, "dst": [f"{to}:{port}" for to, port in dst]}
+
+
 GRANTS = st.lists(
     st.builds(
-        lambda src, dst, ip, more: {"src": src, "dst": dst, "ip": ip, **more},
-        st.lists(SOURCES, max_size=3), st.lists(TARGETS, max_size=3), st.lists(PORTS, min_size=1, max_size=3), MORE,
+        several,
+        st.lists(SOURCES, max_size=3),
+        st.lists(TARGETS, max_size=3),
+        st.lists(PORTS, min_size=1, max_size=3),
+        MORE,
     )
-    | st.builds(grant, st.sampled_from([ALICE, "group:users", "autogroup:member", "user:*@example.com"]), st.just("autogroup:self"), PORTS),
+    | st.builds(grant, PEOPLE, st.just("autogroup:self"), PORTS),
     max_size=6,
-)  # fmt: skip
+)
 IPSETS = {**NAMES["ipsets"], "ipset:both": ["100.64.0.2-100.64.0.4", "192.168.7.0/24", "fd7a:115c:a1e0::9"]}
 ACLS = st.lists(
     st.builds(
-        lambda src, dst: {"action": "accept", "src": src, "dst": dst},
+        legacy,
         st.lists(SOURCES, min_size=1, max_size=3),
-        st.lists(
-            st.builds(lambda to, port: f"{to}:{port}", TARGETS, st.sampled_from(["22", "443", "*", "400-450"])),
-            min_size=1,
-            max_size=4,
-        ),
+        st.lists(st.tuples(TARGETS, st.sampled_from(["22", "443", "*", "400-450"])), min_size=1, max_size=4),
     ),
     max_size=2,
 )
