@@ -4,10 +4,13 @@ import json
 from contextlib import suppress
 from typing import Any
 
+from configs import smallest
 from evaluator_world import ALICE, BOB, CI, GW, NAMES, NETWORK, evaluator, grant
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from components.settings.load import parse
+from components.tailnet import access
 from components.tailnet.evaluator import (
     Device,
     Evaluator,
@@ -21,6 +24,8 @@ from components.tailnet.evaluator import (
 )
 from components.tailnet.evaluator.network import Party
 from components.tailnet.evaluator.rules import Rule, Target
+from components.tailnet.policy import render
+from components.tailnet.verify import verify
 
 SECTIONS = ["groups", "tagOwners", "hosts", "ipsets", "acls", "grants", "tests", "postures", "defaultSrcPosture", "new"]
 KEYS = [
@@ -68,12 +73,18 @@ VALID: dict[str, Any] = {
 }
 NETWORKS = [NETWORK, Network(), Network(users=[User(ALICE), User(BOB, "admin")], joined=NETWORK.devices)]
 
+SETTINGS = parse(smallest())
+OWN = render(SETTINGS)
+
 
 def judge(text: str) -> None:
     """All that is asked of a policy; nothing but a PolicyError may come out of it."""
+    access.told(text, OWN, SETTINGS)
+    findings = verify(text, SETTINGS, NETWORK.devices)
     try:
         policy = Policy.parse(text)
     except PolicyError:
+        assert findings
         return
     for network in NETWORKS:
         judged = Evaluator(policy, network)
