@@ -82,9 +82,20 @@ FORBIDDEN_RULES: dict[str, str] = {
 
 _OWNER = f"(has(oldObject.metadata.labels) ? oldObject.metadata.labels[?'{LABEL_STACK}'].orValue('') : '')"
 _CLAIMED = f"(has(object.metadata.labels) ? object.metadata.labels[?'{LABEL_STACK}'].orValue('') : '')"
-_HEIR = f"(has(oldObject.metadata.annotations) ? oldObject.metadata.annotations[?'{ANNOTATION_HAND_OVER}'].orValue('') : '')"
-# An update that lays a label on an object is how a server-side apply takes over what is there already.
-OWNERSHIP = f"{_OWNER} == {_CLAIMED} || ({_CLAIMED} != '' && {_HEIR} == {_CLAIMED})"
+
+
+def _hand_over(holder: str) -> str:
+    return (
+        f"({holder} != null && has({holder}.metadata.annotations) && "
+        f"{holder}.metadata.annotations[?'{ANNOTATION_HAND_OVER}'].orValue('') == {_CLAIMED})"
+    )
+
+
+# An update that lays a label on an object is how a server-side apply takes over what is there already. Who hands a
+# namespace over hands over what is in it.
+OWNERSHIP = (
+    f"{_OWNER} == {_CLAIMED} || ({_CLAIMED} != '' && ({_hand_over('oldObject')} || {_hand_over('namespaceObject')}))"
+)
 OWNERSHIP_MESSAGE = (
     f"'I12: ' + object.metadata.name + ({_OWNER} == '' ? ' was there before and belongs to no stack' : "
     f"' belongs to the stack ' + {_OWNER}) + ', so its label {LABEL_STACK} stays as it is. Give the instance another "
@@ -162,22 +173,26 @@ def binding(guard: Manifest) -> Manifest:
 
 
 class AdmissionGuard(pulumi.ComponentResource):
-    """The guards of one stack, in force for every namespace, and every object, that carries its label."""
+    """The guards of one stack, in force for every namespace, and every object, that carries its label.
 
-    def __init__(self, name: str, stack: str, opts: pulumi.ResourceOptions) -> None:
+    `keep_ownership`: that part outlives the stack, for namespaces that do: no other stack adopts their volumes.
+    """
+
+    def __init__(self, name: str, stack: str, keep_ownership: bool, opts: pulumi.ResourceOptions) -> None:
         super().__init__("openclaw:tailnet:AdmissionGuard", name, {"stack": stack}, opts)
         for guard, manifest in guards(stack).items():
             part = guard.removeprefix(f"{names.guard(stack)}-")
+            kept = keep_ownership and part == "ownership"
             policy = register(
                 k8s.admissionregistration.v1.ValidatingAdmissionPolicy,
                 f"guard-{part}",
                 manifest,
-                pulumi.ResourceOptions(parent=self),
+                pulumi.ResourceOptions(parent=self, retain_on_delete=kept),
             )
             register(
                 k8s.admissionregistration.v1.ValidatingAdmissionPolicyBinding,
                 f"guard-{part}-binding",
                 binding(manifest),
-                pulumi.ResourceOptions(parent=self, depends_on=[policy]),
+                pulumi.ResourceOptions(parent=self, depends_on=[policy], retain_on_delete=kept),
             )
         self.register_outputs({})

@@ -6,7 +6,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 import pulumi_random as random
 
-from components import names
+from components import names, ownership
 from components.admission import AdmissionGuard
 from components.credential import Credential
 from components.instance import GatewayInstance
@@ -37,15 +37,18 @@ class Topology(pulumi.ComponentResource):
         )
         for warning in warnings(settings):
             pulumi.log.warn(warning, self)
-        # First: when the policy is refused, nothing of the cluster was touched.
+        # First: when a name is another's or the policy is refused, nothing was touched.
+        live = ownership.check(settings, stack, self)
         within = pulumi.ResourceOptions(parent=self)
-        tailnet = ManagedTailnet("tailnet", settings, within) if settings.tailnet.ownership != "external" else None
+        tailnet = (
+            ManagedTailnet("tailnet", settings, stack, within) if settings.tailnet.ownership != "external" else None
+        )
         if tailnet:
-            devices.report(settings, tailnet.api, self)
+            devices.report(settings, tailnet.api, live, self)
         child = pulumi.ResourceOptions(
             parent=self, providers=[_cluster(settings, stack, within), random.Provider("random", opts=within)]
         )
-        guard = AdmissionGuard("guard", stack, child)
+        guard = AdmissionGuard("guard", stack, keeps_volumes(settings), child)
         gateways = {
             instance.id: GatewayInstance(instance, settings, _credential(instance, settings, tailnet), guard, child)
             for instance in settings.instances
@@ -97,6 +100,12 @@ def _credential(instance: Instance, settings: Settings, tailnet: ManagedTailnet 
     found = credentials.given(instance, settings)
     # Checked with the settings: without a tailnet of our own, it is given.
     return credentials.made(instance, settings, tailnet.credential_opts) if found is None and tailnet else found
+
+
+def keeps_volumes(settings: Settings) -> bool:
+    """Whether `pulumi destroy` leaves namespaces with volumes, whose owner must stay known."""
+    pods = [node.kubernetes.storage for node in settings.nodes if node.kind == "kubernetes"]
+    return any(storage.retain for storage in (*(instance.storage for instance in settings.instances), *pods))
 
 
 def warnings(settings: Settings) -> Iterator[str]:

@@ -1,7 +1,9 @@
 """The invariants as Pulumi policies, and `analyze` for those who have the resources and no engine."""
 
+import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, cast
 
 from pulumi_policy import Policy, ReportViolation, ResourceValidationArgs, ResourceValidationPolicy
@@ -69,8 +71,14 @@ def policy(invariant: Invariant) -> ResourceValidationPolicy:
     """An invariant for the engine. Without a level of its own: the pack's counts (mandatory, see __main__.py)."""
 
     def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
-        for message in invariant.messages(Resource(args.resource_type, args.name, obj(plain(args.props)))):
-            report(message, None)
+        try:
+            for message in invariant.messages(Resource(args.resource_type, args.name, obj(plain(args.props)))):
+                report(message, None)
+        # A rule that fails must not let the resource pass, and no traceback reaches a person.
+        except Exception as error:
+            last = traceback.extract_tb(error.__traceback__)[-1]
+            where = f"{type(error).__name__} in {Path(last.filename).name}:{last.lineno}"
+            report(f"{invariant.id}: this resource cannot be judged, so it is refused. Report this: {where}", None)
 
     return ResourceValidationPolicy(name=invariant.name, description=invariant.description, validate=validate)
 

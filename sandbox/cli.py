@@ -19,6 +19,8 @@ from sandbox.home import Home, exclusive
 
 # What the first `pulumi up` takes, for the estimate; most of it is the start of two gateways.
 _GATEWAYS_SECONDS = 30.0
+# A shell's exit status for a command that Ctrl-C ended.
+INTERRUPTED = 130
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -42,9 +44,12 @@ def main() -> None:
     except Exception as error:
         _say(*explained(error))
         sys.exit(1)
-    except KeyboardInterrupt:
-        console.print("[bold red]stopped.[/] `up` goes on where it was.")
-        sys.exit(130)
+    except (KeyboardInterrupt, SystemExit) as ended:
+        # typer makes a SystemExit of a Ctrl-C.
+        if isinstance(ended, SystemExit) and ended.code != INTERRUPTED:
+            raise
+        console.print("[bold red]stopped.[/] `up` continues from here.")
+        sys.exit(INTERRUPTED)
 
 
 def explained(error: Exception) -> tuple[str, str]:

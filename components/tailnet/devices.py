@@ -7,6 +7,8 @@ import pulumi
 import pulumi_tailscale as tailscale
 
 from components import names
+from components.names import Names
+from components.ownership import LiveCluster
 from components.settings import Instance, Settings
 from components.tailnet import evaluator
 from components.tailnet.evaluator import ranges
@@ -31,8 +33,8 @@ class Device:
         return f"device {self.id} ({', '.join(parts)})"
 
 
-def report(settings: Settings, provider: tailscale.Provider, of: pulumi.Resource) -> None:
-    """Warns of what is left over; raises RunError for a name that a new gateway would not get."""
+def report(settings: Settings, provider: tailscale.Provider, live: LiveCluster, of: pulumi.Resource) -> None:
+    """Warns of what is left over; raises RunError for a name or a tag that a new device would share with another."""
     try:
         found = _listed(provider)
     except Exception as error:  # the SDK raises no narrower one for a provider that fails
@@ -47,7 +49,7 @@ def report(settings: Settings, provider: tailscale.Provider, of: pulumi.Resource
         pulumi.log.warn(line, of)
     for line in away(settings, found):
         pulumi.log.info(line, of)
-    if taken := list(names_taken(settings, found)):
+    if taken := [*names_taken(settings, found), *tags_taken(settings, found, live)]:
         raise pulumi.RunError("\n".join(taken))
 
 
@@ -112,6 +114,36 @@ def names_taken(settings: Settings, devices: Sequence[Device]) -> Iterator[str]:
                 f"{instance.id}: the name {_name(instance, settings)} is taken by {holder}; the gateway would become "
                 f"{_name(instance, settings, suffix='-1')}. Nothing of it was deployed. {_mend(settings, instance, holder)}"
             )
+
+
+def tags_taken(settings: Settings, devices: Sequence[Device], live: LiveCluster) -> Iterator[str]:
+    """Tags that a device carries which this stack has not joined: of another stack, or left by an earlier one."""
+    if live.reason:
+        return
+    for path, own in [*_instances(settings), *_pods(settings)]:
+        # A device keeps its identity on a volume of this stack. Without one, what carries the tag is somebody else's.
+        if own.id in live.joined:
+            continue
+        for device in [device for device in devices if own.tag in device.tags]:
+            yield (
+                f"{path}: {device} carries its tag, and this cluster has no volume of this stack with that device's identity: "
+                f"it is another stack's, or was left by an earlier one. Nothing of {own.id} was deployed. Choose another id "
+                f"here, or, if nobody uses that device any more, remove it: {_removal(settings, device)}"
+            )
+
+
+def _instances(settings: Settings) -> Iterator[tuple[str, Names]]:
+    """Path and names of each instance that joins the tailnet."""
+    for index, instance in enumerate(settings.instances):
+        if instance.tailscale.enabled:
+            yield f"instances[{index}].id", names.of(instance.id, instance.namespace, instance.tailscale.hostname)
+
+
+def _pods(settings: Settings) -> Iterator[tuple[str, Names]]:
+    """Path and names of each node whose device's identity is on a volume; a machine keeps its own."""
+    for index, node in enumerate(settings.nodes):
+        if node.kind == "kubernetes":
+            yield f"nodes[{index}].id", names.node(node.id, node.kubernetes.namespace, node.hostname)
 
 
 def _listed(provider: tailscale.Provider) -> list[Device]:

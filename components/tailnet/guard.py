@@ -3,6 +3,7 @@
 import pulumi
 
 from components.tailnet.live import Live, changed_by_hand, import_first, looks_untouched, same
+from components.tailnet.signature import writer
 
 
 class Guard:
@@ -23,7 +24,7 @@ class Guard:
         """Not in the state: the policy must be that of a new tailnet. One of ours, of a lost state, is imported too."""
         self._written = True
         if self._live is not None and not looks_untouched(self._live):
-            raise pulumi.RunError(import_first(args.name))
+            raise pulumi.RunError(import_first(args.name, writer(self._live)))
 
     def before_update(self, args: pulumi.ResourceHookArgs) -> None:
         """The state has what was last written or imported: the live policy must still be that."""

@@ -62,10 +62,12 @@ def looks_untouched(text: str) -> bool:
     return not named and (not rules or rules in _ALLOW_ALL)
 
 
-def import_first(name: str) -> str:
+def import_first(name: str, writer: str) -> str:
     """Why a policy that somebody wrote is not replaced, and what to do. `name` is the Acl's, in the program."""
+    whose = f" It was written by the stack {writer}." if writer else ""
     return (
-        "The tailnet has a policy that this stack does not know, and would replace as a whole; it was left as it is.\n"
+        "The tailnet has a policy that this stack does not know, and would replace as a whole; it was left as it is."
+        f"{whose}\n"
         'To leave it to its owner, set tailnet.ownership "verified": the preview then says what to add to it.\n'
         "To hand it over, save a copy, then import it (with the API's credentials in TAILSCALE_API_KEY, or\n"
         "TAILSCALE_OAUTH_CLIENT_ID and TAILSCALE_OAUTH_CLIENT_SECRET), and preview again:\n"

@@ -4,7 +4,7 @@ import pulumi
 import pulumi_tailscale as tailscale
 
 from components.settings import Settings, Tailnet
-from components.tailnet import access, devices, live, proof, verify
+from components.tailnet import access, devices, live, proof, signature, verify
 from components.tailnet.guard import Guard
 from components.tailnet.policy import render
 
@@ -27,9 +27,9 @@ class ManagedTailnet(pulumi.ComponentResource):
     api: tailscale.Provider
     """The tailnet's API."""
 
-    def __init__(self, name: str, settings: Settings, opts: pulumi.ResourceOptions) -> None:
+    def __init__(self, name: str, settings: Settings, stack: str, opts: pulumi.ResourceOptions) -> None:
         super().__init__("openclaw:tailnet:Tailnet", name, {"name": settings.tailnet.name}, opts)
-        text = render(settings)
+        text = signature.signed(render(settings), stack)
         owned = settings.tailnet.ownership == "owned"
         # Before anything is registered: a wrong policy changes nothing, not even in a preview.
         if owned and (found := proof.problems(text, settings)):
@@ -37,7 +37,7 @@ class ManagedTailnet(pulumi.ComponentResource):
         self.api = provider("tailscale", settings.tailnet, pulumi.ResourceOptions(parent=self))
         found = live.read(self.api)
         self._policy = [self._own(text, found, settings)] if owned else []
-        self.access = access.rows(text if owned else _proven(found, settings, self.api), settings)
+        self.access = access.rows(text if owned else _proven(found, settings, stack, self.api), settings)
         self._tell(found.text if owned else None, text, settings)
         self.register_outputs({})
 
@@ -92,12 +92,17 @@ class ManagedTailnet(pulumi.ComponentResource):
         return pulumi.ResourceOptions(parent=self, provider=self.api, depends_on=self._policy)
 
 
-def _proven(found: live.Live, settings: Settings, api: tailscale.Provider) -> str:
+def _proven(found: live.Live, settings: Settings, stack: str, api: tailscale.Provider) -> str:
     """The policy of somebody else. Raises what it lacks, or gives too much; also when that cannot be told."""
     if found.text is None:
         raise pulumi.RunError(
             f"The tailnet's policy cannot be read, so who would reach the gateways is not known: {found.reason}\n"
             "Mend that, or its credentials (they need to read the policy); nothing was changed."
+        )
+    if shared := signature.shared_tags(found.text, settings, stack):
+        raise pulumi.RunError(
+            f"The stack {signature.writer(found.text)} writes the tailnet's policy, and has {', '.join(shared)} too; nothing "
+            "was changed. Two stacks in one tailnet never share a tag: choose another id here."
         )
     findings = verify.verify(found.text, settings)
     if findings.undecided:

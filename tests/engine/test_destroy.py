@@ -18,6 +18,9 @@ def test_i10_destroy_keeps_the_volumes_that_are_retained_and_nothing_else(
         "Namespace /openclaw-kept",
         "PersistentVolumeClaim openclaw-kept/gateway-home",
         "PersistentVolumeClaim openclaw-kept/tailnet-state",
+        # They keep other stacks from adopting these volumes.
+        "Guard /openclaw-tailnet-ended-ownership",
+        "GuardBinding /openclaw-tailnet-ended-ownership",
     }
     assert cluster.claims("openclaw-kept") == claims
     assert cluster.get("/api/v1/namespaces/openclaw-gone") is None

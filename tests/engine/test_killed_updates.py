@@ -136,7 +136,7 @@ def theirs(killed: Stack, cluster: Cluster, request: pytest.FixtureRequest) -> G
 
 @pytest.mark.parametrize("theirs", [{}], indirect=True)
 def test_i12_what_a_person_made_is_not_adopted(killed: Stack, cluster: Cluster, theirs: Any) -> None:
-    with pytest.raises(EngineError, match="I12: openclaw-theirs was there before and belongs to no stack"):
+    with pytest.raises(EngineError, match="the namespace openclaw-theirs was there before and belongs to no stack"):
         killed.up(KILLED, instance("theirs"))
     assert cluster.one("Namespace", "", "openclaw-theirs")["metadata"] == theirs
 
@@ -145,10 +145,10 @@ def test_i12_what_a_person_made_is_not_adopted(killed: Stack, cluster: Cluster, 
 def test_i12_what_another_stack_made_is_adopted_only_when_it_is_handed_over(
     killed: Stack, cluster: Cluster, theirs: Any
 ) -> None:
-    with pytest.raises(EngineError, match="I12: openclaw-theirs belongs to the stack other") as refused:
+    with pytest.raises(EngineError, match="the namespace openclaw-theirs belongs to the stack other") as refused:
         killed.preview(KILLED, instance("theirs"))
     assert cluster.one("Namespace", "", "openclaw-theirs")["metadata"] == theirs
-    assert "annotate it with openclaw-tailnet/hand-over=killed" in str(refused.value)
+    assert "kubectl annotate namespace openclaw-theirs openclaw-tailnet/hand-over=killed" in str(refused.value)
 
     handed = {"metadata": {"annotations": {"openclaw-tailnet/hand-over": "killed"}}}
     cluster.merge("/api/v1/namespaces/openclaw-theirs", handed)

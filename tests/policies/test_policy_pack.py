@@ -110,3 +110,16 @@ def test_the_pack_is_installed_with_the_program() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     (pin,) = [pin for pin in project["dependencies"] if pin.startswith("pulumi-policy==")]
     assert f"\n{pin} " in (ROOT / "requirements.txt").read_text()
+
+
+def test_a_rule_that_fails_refuses_the_resource_and_shows_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> list[str]:
+        raise RuntimeError("planted secret")
+
+    monkeypatch.setattr(type(INVARIANTS[0]), "messages", broken)
+    servicer: Any = _PolicyAnalyzerServicer(pack.NAME, "0.0.1", pack.policies(), EnforcementLevel.MANDATORY)
+    found = list(servicer.Analyze(GOOD, _context=None).diagnostics)
+    assert len(found) == len(INVARIANTS)
+    assert all(one.enforcementLevel == proto.MANDATORY for one in found)
+    assert "cannot be judged, so it is refused. Report this: RuntimeError in test_policy_pack.py:" in found[0].message
+    assert "planted secret" not in found[0].message

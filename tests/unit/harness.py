@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pulumi.runtime
 from graph import Graph
@@ -20,14 +21,17 @@ from pulumi.runtime.settings import configure, reset_options
 from pulumi.runtime.stack import run_in_stack
 from recording import HookLog, RecordingMonitor, StackLog, TailnetApi
 
+from components.ownership import LiveCluster
 from components.settings import SettingsError
 from components.settings.load import parse
 from components.tailnet.policy import render
+from components.tailnet.signature import signed
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = "openclaw-tailnet"
 # An API with nothing in it.
 SILENT = TailnetApi()
+EMPTY = LiveCluster()
 
 Config = Mapping[str, Any]
 """A stack's configuration without the project's prefix, as plain data."""
@@ -39,23 +43,29 @@ def run_program(
     preview: bool = False,
     live: str | Exception | None = None,
     devices: Sequence[Mapping[str, Any]] | Exception = (),
+    cluster: LiveCluster = EMPTY,
 ) -> Graph:
     """What `__main__.py` declares with this configuration. Its errors are raised, as the engine would show them.
 
     `live` is the tailnet's policy (None: it gives what the configuration asks for), `devices` are its devices with the
-    API's keys; an exception is the error of asking for them.
+    API's keys; an exception is the error of asking for them. `cluster` is what is in the cluster already.
     """
-    tailnet = TailnetApi(wanted_policy(config) if live is None else live, devices)
-    return run(lambda: runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__"), config, stack, preview, tailnet)
+    tailnet = TailnetApi(wanted_policy(config, stack) if live is None else live, devices)
+    with patch("components.ownership.read", return_value=cluster):
+        return run(
+            lambda: runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__"), config, stack, preview, tailnet
+        )
 
 
-def wanted_policy(config: Config) -> str:
-    """The policy that gives exactly what the configuration asks for."""
+def wanted_policy(config: Config, stack: str = "test") -> str:
+    """The policy that gives exactly what the configuration asks for; signed where the stack itself writes it."""
     try:
-        return render(parse(config))
+        settings = parse(config)
     except SettingsError:
         # The program refuses the configuration before it asks for any policy.
         return ""
+    text = render(settings)
+    return signed(text, stack) if settings.tailnet.ownership == "owned" else text
 
 
 def run(

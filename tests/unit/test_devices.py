@@ -7,6 +7,8 @@ import pytest
 from configs import Raw, smallest
 from harness import run_program
 
+from components.ownership import LiveCluster
+
 SEEN = "2026-11-20T10:00:00Z"
 
 
@@ -24,7 +26,7 @@ def device(number: int, name: str, *tags: str) -> dict[str, Any]:
 
 def told(config: Raw, *devices: dict[str, Any], preview: bool = False) -> list[str]:
     """What the program says about devices."""
-    logs = run_program(config, devices=devices, preview=preview).logs
+    logs = run_program(config, devices=devices, preview=preview, cluster=JOINED).logs
     return [line for line in logs if "device" in line and not line.startswith("Who ")]
 
 
@@ -32,6 +34,8 @@ def removal(number: int) -> str:
     return f'curl --request DELETE --user "$TAILSCALE_API_KEY:" https://api.tailscale.com/api/v2/device/n{number}CNTRL'
 
 
+# Its device's identity is on a volume of this stack.
+JOINED = LiveCluster(joined=frozenset({"home"}))
 HOME = device(1, "openclaw-home", "tag:openclaw-home")
 
 

@@ -46,6 +46,15 @@ def test_a_command_says_one_line_and_where_the_details_are(
     assert log.stat().st_mode & 0o777 == 0o600
 
 
+def test_ctrl_c_says_how_to_continue(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupted() -> Home:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Home, "from_env", interrupted)
+    assert run(monkeypatch, "up") == cli.INTERRUPTED
+    assert capsys.readouterr().out.splitlines()[-1] == "stopped. `up` continues from here."
+
+
 def test_a_home_that_cannot_be_had_still_leaves_the_details(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

@@ -47,7 +47,7 @@ def _run(test: SshTest, evaluator: Evaluator, logins: Logins, known: frozenset[s
         return LoginOutcome(test, (), (str(error),))
     for dst in test.dst:
         if logins.exhausted:
-            undecided.append(f'dst "{dst}": {TOO_MANY}')
+            undecided.append(f"dst {quoted(dst)}: {TOO_MANY}")
             continue
         try:
             targets = _targets(dst, test.src, sources, evaluator, known)
