@@ -13,7 +13,7 @@ from components.tailnet.policy import tag_of
 from components.tailnet.wanted import listed, people
 
 # More than any tailnet has; a rule of thousands of sources and thousands of ports would have millions.
-_MOST_ROWS: Final = 50_000
+_MOST_ROWS: Final = 10_000
 # What a preview shows of a long matrix; the whole is `pulumi stack output access`.
 SHOWN: Final = 40
 _TAG, _NODE_TAG = "tag:openclaw-", "tag:openclaw-node-"
@@ -79,8 +79,7 @@ def rows(text: str, settings: Settings, tags: Sequence[str] = ()) -> list[Row]:
                 raise PolicyError(f"the policy gives more than {_MOST_ROWS} accesses to this stack's devices")
             for subject in _subjects(judged, reach):
                 for service in reach.services:
-                    verdict = judged.can(subject, tag, max(service.first, 1), str(min(service.protocols)))
-                    can = None if reach.reason else verdict.allowed
+                    can = None if reach.reason else _allowed(judged, subject, tag, service)
                     through = str(reach.by) + ("" if subject == reach.source else f" ({reach.source})")
                     row = Row(subject, tag, gateway, _port(service), can, workers.get(subject) == tag, through)
                     found.setdefault((row.subject, row.device, row.port), row)
@@ -117,6 +116,13 @@ def _subjects(judged: Evaluator, reach: Reach) -> Sequence[str]:
     """People by their logins, groups opened; everything else as the rule names it."""
     source = judged.policy.names.selector(reach.source)
     return sorted(source.people) if source.kind == "people" else [reach.source]
+
+
+def _allowed(judged: Evaluator, subject: str, tag: str, service: Service) -> bool | None:
+    if judged.policy.names.selector(subject).kind == "addresses":
+        # That a rule names it is all there is to know.
+        return True
+    return judged.can(subject, tag, max(service.first, 1), str(min(service.protocols))).allowed
 
 
 def _phones(found: Sequence[Row], settings: Settings) -> Iterator[Row]:

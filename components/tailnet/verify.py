@@ -61,7 +61,7 @@ def verify(text: str, settings: Settings, joined: Sequence[Device] = ()) -> Find
         declared = {**{tag: list[str]() for tag in tags}, **owners}
         judged = Evaluator(Policy.of({**document, "tagowners": declared}), people(settings, joined))
         if judged.policy.unclear:
-            found.undecided.append(f"who is let in by what nothing here knows: {judged.policy.unclear}")
+            found.undecided.append(f"{judged.policy.unclear}, and may let anybody in")
         opened = _opened(judged, devices, settings, found)
         found.wide += [*_too_wide(opened), *_owners(judged.policy.names, owners, tags), *_members(judged, settings)]
         besides = exposed(judged.policy, judged.network, tags)

@@ -50,7 +50,7 @@ NOT_SOURCES = {
     "stranger@example.com": 'user not found: "stranger@example.com"',
     "posture:x": 'host not defined in policy: "posture:x"',
 }
-IPSETS = {**NAMES["ipsets"], "ipset:empty": []}
+IPSETS: dict[str, Any] = {**NAMES["ipsets"], "ipset:empty": []}
 
 
 @pytest.mark.parametrize("network", [NETWORK, NO_ROLES])

@@ -196,7 +196,14 @@ def test_blanks_around_names_in_lists_do_not_count() -> None:
 
 def test_messages_of_huge_words_are_short_and_on_one_line() -> None:
     for word in ("x" * 10**6, "\n" * 1000, "\x00\x1b[31m", "\x9b\u2028\u202e"):
-        for sections in ({"grants": [grant(word, GW, "1")]}, {"hosts": {word: word}}, {"groups": {word: []}}):
+        wrong: list[dict[str, Any]] = [
+            {"grants": [grant(word, GW, "1")]},
+            {"hosts": {word: word}},
+            {"groups": {word: []}},
+            {"ACLs": [acl(f"tag:gw:{word}")]},
+            {word: None, f"{word}x": None, "grants": [{"src": word}]},
+        ]
+        for sections in wrong:
             message = refusal(**sections)
             assert len(message) < 1400
             assert message.isprintable()

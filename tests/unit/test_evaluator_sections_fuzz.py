@@ -216,3 +216,21 @@ def test_no_long_entry_takes_long(sections: dict[str, Any]) -> None:
     begun = time.process_time()
     assert judged(text, NETWORK)
     assert time.process_time() - begun < 5
+
+
+def test_more_rules_and_tests_than_can_be_judged_stay_open() -> None:
+    many = [f"u{number}@example.com" for number in range(400)]
+    rule: dict[str, Any] = {"action": "accept", "src": ["autogroup:member"], "dst": ["autogroup:member"]}
+    # Each test is about 160 000 pairs of people.
+    sections: dict[str, Any] = {
+        "groups": {"group:many": many},
+        "ssh": [{**rule, "users": ["root", f"user{number}"]} for number in range(250)],
+        "sshTests": [
+            {"src": "group:many", "dst": ["group:many"], "deny": [f"nobody{number}"]} for number in range(200)
+        ],
+    }
+    begun = time.process_time()
+    undecided = check(Evaluator(Policy.parse(json.dumps(sections)), Network(users=[User(login) for login in many])))
+    assert time.process_time() - begun < 10
+    assert 190 < len(undecided) < 200
+    assert undecided[-1].undecided == ('dst "group:many": the policy has more SSH rules and tests than can be judged',)

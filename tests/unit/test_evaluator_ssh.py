@@ -7,8 +7,8 @@ from evaluator_world import ALICE, BOB, CI, GW, NETWORK, evaluator
 
 from components.tailnet.evaluator import Device, Network, PolicyError, User, durations
 from components.tailnet.evaluator.covers import Covers
+from components.tailnet.evaluator.logins import Logins
 from components.tailnet.evaluator.selectors import Selector
-from components.tailnet.evaluator.ssh_assertions import Logins
 
 LAPTOPS = Network(
     [

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from components.settings.load import parse
 from components.tailnet import hujson, live
+from components.tailnet.evaluator import Device
 from components.tailnet.model import PolicyText
 from components.tailnet.policy import render
 from components.tailnet.verify import Findings, message, verify
@@ -155,6 +156,202 @@ def test_i7_what_cannot_be_decided_fails_too(more: Raw, said: list[str]) -> None
     findings = found(right(**more))
     assert findings.undecided == said
     assert findings
+
+
+@pytest.mark.parametrize(
+    "to",
+    [
+        *(
+            "user:*@example.com",
+            "bob@example.com",
+            "svc:web",
+            "autogroup:self",
+            "autogroup:internet",
+            "autogroup:member",
+        ),
+        *(
+            "tag:ci",
+            "8.8.8.8",
+            "10.0.0.0/8",
+            "192.168.7.9",
+            "fc00::/8",
+            "100.128.0.1",
+            "printer",
+            "ipset:lab",
+            "ipset:net",
+        ),
+        *("100.115.92.7", "0.0.0.0-100.63.255.255"),
+    ],
+)
+def test_i7_a_rule_about_something_else_leaves_a_right_policy_right(to: str) -> None:
+    policy = right(
+        tagOwners={"tag:ci": []},
+        hosts={"printer": "192.168.7.9"},
+        ipsets={"ipset:lab": ["printer", "10.1.0.0/16"], "ipset:net": ["autogroup:internet"]},
+        **grant("autogroup:member", "*", dst=to),
+    )
+    assert found(policy) == Findings()
+
+
+# The tailnet's devices, as the API lists them.
+HOME = Device("home", ("100.64.0.1", "fd7a:115c:a1e0::1"), tags=(TAG,))
+PRINTER = Device("printer", ("100.64.0.9", "fd7a:115c:a1e0::9"), tags=("tag:ci",))
+PHONE = Device("phone", ("100.64.0.2",), user="bob@example.com")
+
+
+@pytest.mark.parametrize(
+    ("to", "findings"),
+    [
+        # Of others: no gateway's.
+        ("100.64.0.9", Findings()),
+        ("100.64.0.9/32", Findings()),
+        ("fd7a:115c:a1e0::9", Findings()),
+        ("100.64.0.2", Findings()),
+        ("printer", Findings()),
+        ("ipset:theirs", Findings()),
+        # The gateway's own.
+        ("100.64.0.1", Findings(wide=["grants[1]: autogroup:member may reach tag:openclaw-home on 22"])),
+        ("fd7a:115c:a1e0::/64", Findings(wide=["grants[1]: autogroup:member may reach tag:openclaw-home on 22"])),
+        # Nobody's yet: it may be given to a gateway that joins.
+        (
+            "100.64.0.77",
+            Findings(
+                undecided=[
+                    "who reaches tag:openclaw-home: grants[1]: no other device has 100.64.0.77, so tag:openclaw-home may "
+                    "come to have it"
+                ]
+            ),
+        ),
+        (
+            "100.64.0.8/30",
+            Findings(
+                undecided=[
+                    "who reaches tag:openclaw-home: grants[1]: no other device has 100.64.0.8/30, so tag:openclaw-home may "
+                    "come to have it"
+                ]
+            ),
+        ),
+    ],
+)
+def test_i7_with_the_devices_known_an_address_is_whose_it_is(to: str, findings: Findings) -> None:
+    more = {"hosts": {"printer": "100.64.0.9"}, "ipsets": {"ipset:theirs": ["printer", "100.64.0.2"]}}
+    policy = right(**more, **grant("autogroup:member", "22", dst=to))
+    assert verify(json.dumps(policy), parse(smallest()), [HOME, PRINTER, PHONE]) == findings
+
+
+def test_i7_a_rule_that_gives_no_more_than_is_asked_for_may_be_about_any_address() -> None:
+    assert found(right(**grant(YOU, "tcp:443", dst="100.64.0.77"))) == Findings()
+
+
+ADDRESS = "100.64.0.9"
+
+
+@pytest.mark.parametrize("preview", [True, False])
+@pytest.mark.parametrize(
+    ("tags", "said"),
+    [
+        (["tag:ci"], None),
+        ([TAG], "grants[1]: bob@example.com may reach tag:openclaw-home on tcp:443"),
+        (None, f"whether tag:openclaw-home is in {ADDRESS} is not known"),
+    ],
+)
+def test_i7_the_program_asks_whose_an_address_is(tags: list[str] | None, said: str | None, preview: bool) -> None:
+    policy = json.dumps(right(**grant("bob@example.com", "tcp:443", dst=ADDRESS)))
+    listed = {"id": "1", "nodeId": "n1", "name": "x.example.ts.net", "tags": tags, "addresses": [ADDRESS, "odd"]}
+    devices = OSError("not permitted (403)") if tags is None else [listed]
+    if said is None:
+        assert run_program(smallest(), preview=preview, live=policy, devices=devices).exports
+        return
+    with pytest.raises(pulumi.RunError) as refused:
+        run_program(smallest(), preview=preview, live=policy, devices=devices)
+    assert said in str(refused.value)
+
+
+CHAIN = {
+    TAG: ["tag:deploy"],
+    "tag:deploy": ["alice@example.com", "tag:ci"],
+    "tag:ci": ["group:ops", "autogroup:member"],
+}
+
+
+@pytest.mark.parametrize(
+    ("owners", "said"),
+    [
+        ({TAG: ["autogroup:admin", "autogroup:tagged"]}, "autogroup:tagged may give a device this tag, and pose as the gateway"),
+        ({TAG: ["user:*@example.com"]}, "user:*@example.com may give a device this tag, and pose as the gateway"),
+        ({TAG: ["*"]}, "* may give a device this tag, and pose as the gateway"),
+        ({TAG: ["*@example.com"]}, "*@example.com may give a device this tag, and pose as the gateway"),
+        ({TAG: ["autogroup:shared"]}, "autogroup:shared may give a device this tag, and pose as the gateway"),
+        (
+            {TAG: ["tag:ci"], "tag:ci": ["autogroup:members"]},
+            "autogroup:members may give a device this tag, through tag:ci, whose devices may give it, and pose as the gateway",
+        ),
+        (
+            CHAIN,
+            "autogroup:member may give a device this tag, through tag:deploy, whose devices may give it, and pose as the "
+            "gateway",
+        ),
+        # Tags that own each other, and one of them anybody's.
+        (
+            {TAG: ["tag:a"], "tag:a": ["tag:b", TAG], "tag:b": ["tag:a", "autogroup:member"]},
+            "autogroup:member may give a device this tag, through tag:a, whose devices may give it, and pose as the gateway",
+        ),
+    ],
+)  # fmt: skip
+def test_i7_a_tag_that_anybody_may_come_to_give_is_named(owners: Raw, said: str) -> None:
+    findings = found({**right(), "groups": {"group:ops": []}, "tagOwners": owners})
+    assert (findings.wide, findings.undecided) == ([f'tagOwners["{TAG}"]: {said}'], [])
+
+
+def test_i7_tags_that_people_and_admins_give_are_right() -> None:
+    owners = {
+        TAG: ["tag:a", "autogroup:admin", "autogroup:owner", "group:ops", YOU, TAG],
+        "tag:a": ["tag:b", TAG],
+        "tag:b": ["tag:a", "autogroup:network-admin"],
+        "tag:open": ["autogroup:member", "tag:a"],
+    }
+    assert found({**right(), "groups": {"group:ops": [YOU]}, "tagOwners": owners}) == Findings()
+
+
+def test_i7_a_nodes_tag_may_not_be_anybodys_either() -> None:
+    config: Raw = {**smallest(), "nodes": [{"id": "box", "kind": "linux", "gateway": "home"}]}
+    owners = {**right(config)["tagOwners"], "tag:openclaw-node-box": ["tag:ci"], "tag:ci": ["autogroup:member"]}
+    (line,) = found({**right(config), "tagOwners": owners}, config).wide
+    assert line.startswith('tagOwners["tag:openclaw-node-box"]: autogroup:member may give')
+
+
+@pytest.mark.parametrize("section", [[], {}, None, [{"src": ["*"]}]])
+def test_i7_a_section_that_nothing_here_knows_is_undecided(section: Any) -> None:
+    findings = found({**right(), "futureRules": section})
+    assert findings.undecided == ["section futurerules is not understood, and may let anybody in"]
+    assert (findings.wide, findings.missing) == ([], None)
+
+
+@pytest.mark.parametrize("absent", [{}, {"acls": None}, {"grants": None}, {"acls": None, "grants": None}])
+def test_i7_a_policy_without_rules_lets_everybody_in(absent: Raw) -> None:
+    policy = {name: section for name, section in right().items() if name not in ("grants", "acls", "tests")}
+    findings = found({**policy, **absent})
+    assert findings.wide == [
+        "no acls and no grants: * may reach tag:openclaw-home on every port, 22, 80, 443, 9002, 18789 among them"
+    ]
+    assert found({**policy, **absent, "grants": []}).wide == []
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"grants": [], "grants": [{"src": ["*"], "dst": ["*"], "ip": ["*"]}]}', 'the key "grants" is there twice at the top level'),
+        ('{"Grants": [{"src": ["*"], "dst": ["*"], "ip": ["*"]}], "grants": []}',
+         'the keys "Grants" and "grants" are the same key, twice at the top level'),
+        ('{"tagOwners": {"tag:a": ["autogroup:member"], "tag:a": []}}', 'the key "tag:a" is there twice in tagOwners'),
+        ('{"grants": [' + "[" * 1000, "policy is not HuJSON: it is nested more than 200 levels deep"),
+        ("/* " * 1000, "policy is not HuJSON: Unterminated string or comment: line 1 column 1 (char 0)"),
+    ],
+)  # fmt: skip
+def test_i7_a_policy_that_can_be_read_in_two_ways_is_not_judged(text: str, said: str) -> None:
+    findings = verify(text, parse(smallest()))
+    assert findings.undecided == [f"the policy cannot be read: {said}"]
+    assert not findings.missing
 
 
 def test_i7_a_group_is_who_the_policy_says_it_is() -> None:

@@ -15,17 +15,16 @@ def document(text: str) -> dict[str, object]:
         raise PolicyError(str(error)) from None
     except ValueError as error:
         raise PolicyError(f"policy is not HuJSON: {error}") from None
-    return lowered(value)
+    return lowered(value, "at the top level")
 
 
-def lowered(value: Mapping[str, object], place: str = "") -> dict[str, object]:
+def lowered(value: Mapping[str, object], where: str = "in one object") -> dict[str, object]:
     """The entries by lower-case key, where the control server takes keys in any case. No key may be there twice."""
     made: dict[str, object] = {}
     names: dict[str, str] = {}
     for key, inner in value.items():
         name = key.lower()
         if name in made:
-            where = f"in {place}" if place else "at the top level"
             raise PolicyError(f"the keys {quoted(names[name])} and {quoted(key)} are the same key, twice {where}")
         made[name], names[name] = inner, key
     return made
@@ -33,7 +32,7 @@ def lowered(value: Mapping[str, object], place: str = "") -> dict[str, object]:
 
 def entry(value: object, place: str) -> dict[str, object]:
     """One entry of a section, by lower-case key."""
-    return lowered(mapping(value, place), place)
+    return lowered(mapping(value, place), f"in {place}")
 
 
 def either(raw: Mapping[str, object], name: str, old: str, place: str) -> object:

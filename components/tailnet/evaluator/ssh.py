@@ -1,6 +1,6 @@
 """Tailscale SSH rules: refused as the control server refuses them, and asked who may log in where, and as whom."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, Literal, TypeAlias
@@ -41,18 +41,14 @@ class SshRule:
     def __str__(self) -> str:
         return self.place
 
-    def allows(self, source: Party, to: Party, user: str, network: Network) -> bool | None:
-        """Whether `source` may log in to `to` as `user` by this rule; None when that cannot be told."""
-        held = self._from.holds(source, network)
-        allowed = all_of([held, self._reaches(source, to, network), self._names(user, source)])
-        return None if allowed and self.unclear else allowed
+    def admits(self, source: Party, user: str, network: Network) -> bool | None:
+        """Whether `source` may log in as `user` wherever the rule leads; None when that cannot be told."""
+        admitted = all_of([self._from.holds(source, network), self._names(user, source)])
+        return None if admitted and self.unclear else admitted
 
-    def why(self, source: Party, to: Party, user: str) -> str:
-        """The reason of a None of `allows`."""
-        return f"{self}: {self.unclear or f'whether {source.text} may log in to {to.text} as {user} is not known'}"
-
-    def _reaches(self, source: Party, to: Party, network: Network) -> bool | None:
-        reached = self._to.holds(to, network)
+    def leads(self, source: Party, to: Party, network: Network) -> bool | None:
+        """Whether the rule leads those whom it admits from `source` to `to`, by something else than a tag that it names."""
+        reached = self._beyond_tags.holds(to, network)
         same = _same_person(source, to)
         if "self" in self._kinds:
             reached = any_of([reached, same])
@@ -62,12 +58,26 @@ class SshRule:
         return reached
 
     @cached_property
+    def tags(self) -> frozenset[str]:
+        """The tags that it leads to by name."""
+        return frozenset(target.text for target in self.targets if target.kind == "tag")
+
+    @cached_property
+    def beyond_tags(self) -> tuple[frozenset[str], bool]:
+        """What decides where else it leads; equal for rules that lead to the same."""
+        return frozenset(target.text for target in self.targets if target.kind != "tag"), self.has_localpart
+
+    def why(self, source: Party, to: Party, user: str) -> str:
+        """The reason when it cannot be told whether it lets `source` in."""
+        return f"{self}: {self.unclear or f'whether {source.text} may log in to {to.text} as {user} is not known'}"
+
+    @cached_property
     def _from(self) -> Covers:
         return Covers(self.sources)
 
     @cached_property
-    def _to(self) -> Covers:
-        return Covers([target for target in self.targets if target.kind != "self"])
+    def _beyond_tags(self) -> Covers:
+        return Covers([target for target in self.targets if target.kind not in ("tag", "self")])
 
     @cached_property
     def _kinds(self) -> frozenset[Kind]:
@@ -92,7 +102,7 @@ class SshRule:
             return False
         if user in self._users or (user != _ROOT and _NONROOT in self._users):
             return True
-        return any_of(_local_name(user, source, domain) for domain in self._domains)
+        return _local_name(user, source, self._domains)
 
 
 @dataclass(frozen=True)
@@ -213,19 +223,20 @@ def _domain(user: str) -> str:
     return "" if "@" in domain else domain.lower()
 
 
-def _local_name(user: str, source: Party, domain: str) -> bool | None:
-    """Whether `user` is how somebody of `domain` is called there."""
-    if not source.user:
+def _local_name(user: str, source: Party, domains: Set[str]) -> bool | None:
+    """Whether `user` is how somebody is called in one of the domains."""
+    if not source.user or not domains:
         # Tagged devices have no login. Which device an address is, nobody may know.
-        return None if source.anonymous else False
+        return None if source.anonymous and domains else False
     name, _, home = source.user.rpartition("@")
-    if _is_unnamed(source.user):
-        return None if "@" not in source.user or home == domain else False
-    if _domain(user) == domain:
-        return None if home == domain else False
-    # Logins are compared in lower case; the user on the machine is not.
-    same = home == domain and user.lower() == name
-    return (None if user != name else True) if same else False
+    if "@" not in source.user:
+        return None
+    if home not in domains:
+        return False
+    # Logins are compared in lower case; the user on the machine is not. The pattern itself may mean everybody.
+    if _is_unnamed(source.user) or _domain(user) == home or (user != name and user.lower() == name):
+        return None
+    return user == name
 
 
 def _same_person(source: Party, to: Party) -> bool | None:

@@ -1,17 +1,15 @@
 """Runs a policy's own `sshTests`: who must, and who must not, be able to log in by its SSH rules."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 from components.tailnet.evaluator import parties
 from components.tailnet.evaluator.errors import PolicyError, quoted
 from components.tailnet.evaluator.evaluator import Evaluator
+from components.tailnet.evaluator.logins import TOO_MANY, Logins
 from components.tailnet.evaluator.network import Party
-from components.tailnet.evaluator.ssh import SshRule
 from components.tailnet.evaluator.ssh_tests import SshTest
-from components.tailnet.evaluator.written import any_of
 
 Want: TypeAlias = Literal["Accept", "Drop", "Check"]
 _SELF: Final = "autogroup:self"
@@ -28,49 +26,6 @@ class LoginOutcome:
     test: SshTest
     failed: tuple[str, ...]
     undecided: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Login:
-    """Whether somebody may log in at all, and whether (also) after a check; `reason` says why one of them is None."""
-
-    allowed: bool | None
-    checked: bool | None
-    reason: str = ""
-
-
-class Logins:
-    """Who may log in where by the SSH rules of one policy, in one network."""
-
-    def __init__(self, evaluator: Evaluator) -> None:
-        self._evaluator = evaluator
-        # Rules that lead to tags only are found by them: many tests of many rules stay linear.
-        self._by_tag: dict[str, list[SshRule]] = defaultdict(list)
-        self._others: list[SshRule] = []
-        for rule in evaluator.policy.ssh:
-            tags = {target.text for target in rule.targets if target.kind == "tag"}
-            if len(tags) < len({target.text for target in rule.targets}) or rule.has_localpart:
-                self._others.append(rule)
-            else:
-                for tag in tags:
-                    self._by_tag[tag].append(rule)
-
-    def of(self, source: Party, to: Party, user: str) -> Login:
-        """Whether `source` may log in to `to` as `user`. Without a rule that lets them, nobody may."""
-        network, policy = self._evaluator.network, self._evaluator.policy
-        answers = [(rule, rule.allows(source, to, user, network)) for rule in self._towards(to)]
-        # What is not understood may let somebody in, after a check or without.
-        beyond = None if policy.unclear else False
-        allowed = any_of([beyond, *(answer for _, answer in answers)])
-        checked = any_of([beyond, *(answer for rule, answer in answers if rule.action == "check")])
-        if allowed is not None and checked is not None:
-            return Login(allowed, checked)
-        unsure = [rule for rule, answer in answers if answer is None and (allowed is None or rule.action == "check")]
-        return Login(allowed, checked, unsure[0].why(source, to, user) if unsure else policy.unclear)
-
-    def _towards(self, to: Party) -> Iterable[SshRule]:
-        tags: Iterable[str] = self._by_tag if to.anonymous and not to.tags else to.tags
-        return (*(rule for tag in sorted(tags) for rule in self._by_tag.get(tag, ())), *self._others)
 
 
 def run_ssh_tests(evaluator: Evaluator, known: frozenset[str]) -> tuple[LoginOutcome, ...]:
@@ -91,6 +46,9 @@ def _run(test: SshTest, evaluator: Evaluator, logins: Logins, known: frozenset[s
     except _UndecidableError as error:
         return LoginOutcome(test, (), (str(error),))
     for dst in test.dst:
+        if logins.exhausted:
+            undecided.append(f"dst {quoted(dst)}: {TOO_MANY}")
+            continue
         try:
             targets = _targets(dst, test.src, sources, evaluator, known)
         except PolicyError as error:
@@ -121,6 +79,8 @@ def _got(want: Want, user: str, sources: Sequence[Party], targets: Sequence[Part
     for source in sources:
         for to in targets:
             login = logins.of(source, to, user)
+            if logins.exhausted:
+                return want, login.reason
             given = login.checked if want == "Check" else login.allowed
             if given is None:
                 unsure = unsure or login.reason
