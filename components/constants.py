@@ -45,6 +45,10 @@ TUN_DEVICE: Final = "/dev/net/tun"
 
 GATEWAY_PORT: Final = 18789
 SIDECAR_HEALTH_PORT: Final = 9002
+# The port of a gateway's tailnet address, by the reach that is set.
+SERVED_PORTS: Final = {"https": 443, "http": 80, "tcp": GATEWAY_PORT}
+# Ports that must never answer on a tailnet address of ours, but for the one that is served or opened there.
+CLOSED_PORTS: Final = tuple(sorted({22, SIDECAR_HEALTH_PORT, GATEWAY_PORT, *SERVED_PORTS.values()}))
 
 # Not to be reached as "the internet" (I6): every block of IANA's special-purpose registries that is no public host's
 # (https://www.iana.org/assignments/iana-ipv4-special-registry, .../iana-ipv6-special-registry), and what translates or tunnels

@@ -4,24 +4,15 @@ import json
 from typing import Any
 
 from components.constants import GATEWAY_CONTAINER, GATEWAY_PORT, VOLUME_CONFIG, VOLUME_HOME, VOLUME_TMP
-from components.manifest import Manifest, env, locked_down
-from components.settings import Instance, Resources
-from components.settings.quantities import quantity_bytes
+from components.manifest import Manifest, env
+from components.pods import HOME, USER, heap_option, limits, locked_down
+from components.settings import Instance
 
-# The image's own user; it owns /app and /home/node.
-USER = 1000
 CONFIG_KEY = "openclaw.json"
 CONFIG_PATH = "/etc/openclaw"
-HOME = "/home/node"
 
 # The gateway may drain active work for 315 s and shut down for 330 s; less would cut a running task.
 GRACE_SECONDS = 345
-
-
-def secret_variable(instance: Instance) -> str:
-    """The variable that carries the gateway's own secret."""
-    # In `identity` a token would make the gateway refuse to start; the password is for the CLI inside the pod.
-    return "OPENCLAW_GATEWAY_TOKEN" if instance.gateway.auth.mode == "token" else "OPENCLAW_GATEWAY_PASSWORD"
 
 
 def openclaw_json(instance: Instance, origin: str | None) -> str:
@@ -79,22 +70,8 @@ def _auth(instance: Instance) -> dict[str, Any]:
     }
 
 
-def heap_mebibytes(resources: Resources) -> int:
-    """The heap's limit: V8 ignores the container's, so it is told three quarters of it."""
-    return quantity_bytes(resources.memory_limit) * 3 // 4 // 2**20
-
-
-def limits(resources: Resources) -> Manifest:
-    """A container's requests and limits (I9)."""
-    return {
-        "requests": {"cpu": resources.cpu_request, "memory": resources.memory_request},
-        "limits": {"cpu": resources.cpu_limit, "memory": resources.memory_limit},
-    }
-
-
 def container(instance: Instance, image: str, token_secret: Any, model_secrets: list[Any]) -> Manifest:
     """The gateway container. `token_secret` and `model_secrets` are names of Secrets (Inputs)."""
-    variable = secret_variable(instance)
     values = {
         "HOME": HOME,
         "OPENCLAW_STATE_DIR": f"{HOME}/.openclaw",
@@ -107,7 +84,7 @@ def container(instance: Instance, image: str, token_secret: Any, model_secrets: 
         "OPENCLAW_NO_AUTO_UPDATE": "1",
         "OPENCLAW_DISABLE_BONJOUR": "1",
         "DO_NOT_TRACK": "1",
-        "NODE_OPTIONS": f"--max-old-space-size={heap_mebibytes(instance.gateway.resources)}",
+        "NODE_OPTIONS": heap_option(instance.gateway.resources),
     }
     return {
         "name": GATEWAY_CONTAINER,
@@ -118,7 +95,10 @@ def container(instance: Instance, image: str, token_secret: Any, model_secrets: 
         "env": [
             *env(values),
             # Never optional: without it the gateway invents a token and goes ready.
-            {"name": variable, "valueFrom": {"secretKeyRef": {"name": token_secret, "key": "token"}}},
+            {
+                "name": instance.gateway.auth.secret_variable,
+                "valueFrom": {"secretKeyRef": {"name": token_secret, "key": "token"}},
+            },
         ],
         "envFrom": [{"secretRef": {"name": name}} for name in model_secrets],
         # 5 minutes to start: upgrades migrate the state at boot.

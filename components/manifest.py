@@ -76,20 +76,3 @@ def content_name(logical: str, data: Mapping[str, str], salt: str = "") -> str:
 def env(values: Mapping[str, pulumi.Input[str]]) -> list[Manifest]:
     """Container environment from plain values or Outputs."""
     return [{"name": name, "value": value} for name, value in values.items()]
-
-
-def locked_down(user: int, add: Sequence[str] = ()) -> Manifest:
-    """A container's security context with nothing that is not asked for."""
-    context: Manifest = {
-        "runAsUser": user,
-        "runAsGroup": user,
-        "runAsNonRoot": user != 0,
-        "allowPrivilegeEscalation": False,
-        "readOnlyRootFilesystem": True,
-        "privileged": False,
-        "capabilities": {"drop": ["ALL"]},
-        "seccompProfile": {"type": "RuntimeDefault"},
-    }
-    if add:
-        context["capabilities"]["add"] = list(add)
-    return context

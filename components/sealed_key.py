@@ -17,9 +17,9 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from components.constants import UNSEAL_CONTAINER, VOLUME_AUTH_KEY, VOLUME_KEK, VOLUME_SEALED_KEY, VOLUME_TAILNET_STATE
 from components.credential import AUTH_KEY_FILE, AUTH_KEY_PATH
-from components.gateway import USER, limits
-from components.manifest import Manifest, locked_down
+from components.manifest import Manifest
 from components.names import Names
+from components.pods import USER, limits, locked_down
 from components.secrets import random_text, secret
 from components.settings import Resources
 from components.sidecar import STATE_PATH

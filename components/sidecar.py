@@ -17,22 +17,15 @@ from components.constants import (
     VOLUME_TAILNET_TMP,
     VOLUME_TUN,
 )
-from components.gateway import USER, limits
-from components.manifest import Manifest, env, locked_down
+from components.manifest import Manifest, env
 from components.names import Names
+from components.pods import USER, limits, locked_down
 from components.settings import Sidecar, Tailnet
 
 SERVE_KEY = "serve.json"
 SERVE_PATH = "/etc/tailnet-serve"
 # Not a directory called `tailscale`: tailscaled would chmod it, which fails as non-root and leaves the state in memory.
 STATE_PATH = "/var/lib/ts-state"
-
-SERVED_PORTS = {"https": 443, "http": 80, "tcp": GATEWAY_PORT}
-
-
-def served_port(sidecar: Sidecar) -> int:
-    """The only port that answers on the tailnet address."""
-    return SERVED_PORTS[sidecar.reach]
 
 
 def address(sidecar: Sidecar, fqdn: str) -> str:
@@ -42,7 +35,7 @@ def address(sidecar: Sidecar, fqdn: str) -> str:
 
 def serve_json(sidecar: Sidecar, fqdn: str) -> str:
     """The Serve configuration; never with Funnel (I1)."""
-    port = str(served_port(sidecar))
+    port = str(sidecar.served_port)
     if sidecar.reach == "tcp":
         return json.dumps({"TCP": {port: {"TCPForward": f"127.0.0.1:{GATEWAY_PORT}"}}}, indent=2)
     # The full name is written out: `${TS_CERT_DOMAIN}` becomes `no-https` without certificates, and matches nothing (tailscale#17728).

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 import pulumi
 
 from components import credential, gateway, sealed_key, sidecar
-from components.constants import LABEL_INSTANCE, LABEL_SIDECAR
+from components.constants import LABEL_SIDECAR
 from components.manifest import Manifest, metadata, rolled_by
 from components.names import Names
+from components.pods import confined, one_pod_deployment
 from components.settings import Images, Instance, Tailnet
 
 
@@ -33,20 +34,13 @@ def deployment(
     pod_labels = dict(labels)
     if instance.tailscale.enabled:
         pod_labels[LABEL_SIDECAR] = "true"
-    return {
-        "metadata": metadata(names.namespace, labels, name=names.deployment),
-        "spec": {
-            "replicas": 1,
-            # Two pods must never write one state: neither OpenClaw nor tailscaled locks it against another machine.
-            "strategy": {"type": "Recreate"},
-            "revisionHistoryLimit": 2,
-            "selector": {"matchLabels": {LABEL_INSTANCE: names.id}},
-            "template": {
-                "metadata": {"labels": pod_labels, "annotations": rolled_by(sources.uids)},
-                "spec": pod(names, instance, tailnet, images, sources),
-            },
-        },
-    }
+    return one_pod_deployment(
+        names,
+        metadata(names.namespace, labels, name=names.deployment),
+        pod_labels,
+        rolled_by(sources.uids),
+        pod(names, instance, tailnet, images, sources),
+    )
 
 
 def pod(names: Names, instance: Instance, tailnet: Tailnet, images: Images, sources: Sources) -> Manifest:
@@ -69,21 +63,7 @@ def pod(names: Names, instance: Instance, tailnet: Tailnet, images: Images, sour
         # The same for each pod: a gateway that was killed leaves a lease on its state for five minutes, and only a successor
         # on the same host sees that its owner is dead. Under another name it would end at each start until then.
         "hostname": names.deployment,
-        "automountServiceAccountToken": False,
-        # The variables would tell the agent's tools what else runs in the namespace.
-        "enableServiceLinks": False,
-        "hostNetwork": False,
-        "hostPID": False,
-        "hostIPC": False,
-        "restartPolicy": "Always",
-        "terminationGracePeriodSeconds": gateway.GRACE_SECONDS,
-        "securityContext": {
-            "fsGroup": gateway.USER,
-            # At every start: tailscaled's files are 0600 of the mode's own user, and changing the mode must not lock the
-            # other user out of the device's identity.
-            "fsGroupChangePolicy": "Always",
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
+        **confined(gateway.GRACE_SECONDS),
         "containers": [gateway.container(instance, image, sources.token, list(sources.model_keys))],
         "volumes": volumes,
     }

@@ -4,8 +4,7 @@ import shlex
 from pathlib import Path
 from typing import Any, Final
 
-from components import names, sidecar
-from components.gateway import secret_variable
+from components import names
 from components.settings import Instance, Node, Settings
 
 ENROL_SCRIPT: Final = Path(__file__).with_name("enrol.mjs").read_text()
@@ -21,7 +20,7 @@ def arguments(node: Node, instance: Instance, settings: Settings) -> list[str]:
     secure = instance.tailscale.reach == "https"
     return [
         *("node", "run", "--host", gateway_name(instance, settings)),
-        *("--port", str(sidecar.served_port(instance.tailscale)), "--tls" if secure else "--no-tls"),
+        *("--port", str(instance.tailscale.served_port), "--tls" if secure else "--no-tls"),
         *("--display-name", node.id, "--commands", ",".join(node.commands)),
     ]
 
@@ -49,7 +48,7 @@ def variables(instance: Instance) -> dict[str, str]:
 
 def secret_name(instance: Instance) -> str:
     """The variable in which the node host takes the gateway's secret, once."""
-    return secret_variable(instance)
+    return instance.gateway.auth.secret_variable
 
 
 def summary(node: Node, instance: Instance, settings: Settings) -> dict[str, Any]:

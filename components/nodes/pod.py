@@ -6,23 +6,23 @@ from typing import Final
 
 import pulumi
 
-from components import gateway, sealed_key, sidecar
+from components import sealed_key, sidecar
 from components.constants import (
     ENROL_CONTAINER,
-    LABEL_INSTANCE,
     LABEL_SIDECAR,
     NODE_CONTAINER,
     VOLUME_HOME,
     VOLUME_TMP,
 )
-from components.manifest import Manifest, env, locked_down, metadata, rolled_by
+from components.manifest import Manifest, env, metadata, rolled_by
 from components.names import Names
 from components.nodes import host
+from components.pods import HOME, USER, confined, heap_option, limits, locked_down, one_pod_deployment
 from components.settings import Instance, Node, Settings, Sidecar
 
 # Where the sidecar is a proxy: the node host needs no route, no DNS and no device of the tailnet for it.
 PROXY: Final = "127.0.0.1:1055"
-MARKER: Final = f"{gateway.HOME}/.openclaw-enrolled"
+MARKER: Final = f"{HOME}/.openclaw-enrolled"
 # What runs at the moment may take so long to end.
 GRACE_SECONDS: Final = 60
 
@@ -57,29 +57,14 @@ def deployment(
     names: Names, labels: Mapping[str, str], node: Node, instance: Instance, settings: Settings, sources: Sources
 ) -> Manifest:
     """The Deployment. Pure but for the names in `sources`, which may be Outputs."""
-    return {
-        "metadata": metadata(
-            names.namespace,
-            labels,
-            name=names.deployment,
-            # It is ready once somebody has approved it, and `pulumi up` does not wait for people.
-            annotations={"pulumi.com/skipAwait": "true"},
-        ),
-        "spec": {
-            "replicas": 1,
-            # Two pods must never write one state, nor be one device.
-            "strategy": {"type": "Recreate"},
-            "revisionHistoryLimit": 2,
-            "selector": {"matchLabels": {LABEL_INSTANCE: names.id}},
-            "template": {
-                "metadata": {
-                    "labels": {**labels, LABEL_SIDECAR: "true"},
-                    "annotations": rolled_by(sources.uids),
-                },
-                "spec": _pod(names, node, instance, settings, sources),
-            },
-        },
-    }
+    return one_pod_deployment(
+        names,
+        # It is ready once somebody has approved it, and `pulumi up` does not wait for people.
+        metadata(names.namespace, labels, name=names.deployment, annotations={"pulumi.com/skipAwait": "true"}),
+        {**labels, LABEL_SIDECAR: "true"},
+        rolled_by(sources.uids),
+        _pod(names, node, instance, settings, sources),
+    )
 
 
 def _pod(names: Names, node: Node, instance: Instance, settings: Settings, sources: Sources) -> Manifest:
@@ -87,18 +72,7 @@ def _pod(names: Names, node: Node, instance: Instance, settings: Settings, sourc
     side = tailnet_side(node, names)
     image = own.image or instance.gateway.image or settings.images.gateway
     return {
-        "automountServiceAccountToken": False,
-        "enableServiceLinks": False,
-        "hostNetwork": False,
-        "hostPID": False,
-        "hostIPC": False,
-        "restartPolicy": "Always",
-        "terminationGracePeriodSeconds": GRACE_SECONDS,
-        "securityContext": {
-            "fsGroup": gateway.USER,
-            "fsGroupChangePolicy": "Always",
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
+        **confined(GRACE_SECONDS),
         "initContainers": [
             sealed_key.container(image, names.seal_subject),
             sidecar.container(
@@ -142,21 +116,21 @@ def _command(node: Node, instance: Instance, settings: Settings) -> list[str]:
 def _container(name: str, node: Node, instance: Instance, image: str) -> Manifest:
     resources = node.kubernetes.resources
     values = {
-        **host.environment(gateway.HOME, instance),
+        **host.environment(HOME, instance),
         # Its own traffic, and by the usual variables that of its commands.
         "OPENCLAW_PROXY_URL": f"http://{PROXY}",
-        "NODE_OPTIONS": f"--max-old-space-size={gateway.heap_mebibytes(resources)}",
+        "NODE_OPTIONS": heap_option(resources),
     }
     return {
         "name": name,
         "image": image,
         "imagePullPolicy": "IfNotPresent",
-        "workingDir": gateway.HOME,
+        "workingDir": HOME,
         "env": env(values),
-        "resources": gateway.limits(resources),
-        "securityContext": locked_down(gateway.USER),
+        "resources": limits(resources),
+        "securityContext": locked_down(USER),
         "volumeMounts": [
-            {"name": VOLUME_HOME, "mountPath": gateway.HOME},
+            {"name": VOLUME_HOME, "mountPath": HOME},
             {"name": VOLUME_TMP, "mountPath": "/tmp"},
         ],
     }

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, cast
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
+from components.constants import SERVED_PORTS
 from components.settings.egress import Cidr
 from components.settings.images import ImageRef
 from components.settings.quantities import Cpu, Memory, VolumeSize
@@ -147,6 +148,12 @@ class GatewayAuth(Model):
     )
     rotation: RotationWord = Field(default="", description="Any new word makes a new token or password.")
 
+    @property
+    def secret_variable(self) -> str:
+        """The variable in which OpenClaw takes the gateway's own secret."""
+        # In `identity` a token would make the gateway refuse to start; the password is for the CLI inside the pod.
+        return "OPENCLAW_GATEWAY_TOKEN" if self.mode == "token" else "OPENCLAW_GATEWAY_PASSWORD"
+
 
 class NodeCommands(Model):
     """Names of node commands, such as `system.run`."""
@@ -241,6 +248,11 @@ class Sidecar(Model):
     )
     image: ImageRef | None = Field(default=None, description="Another image for this instance.")
     resources: SidecarResources = SidecarResources()
+
+    @property
+    def served_port(self) -> int:
+        """The only port that answers on the tailnet address."""
+        return SERVED_PORTS[self.reach]
 
 
 class Volume(Model):

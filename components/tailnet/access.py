@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from components.settings import Settings
-from components.sidecar import served_port
 from components.tailnet.evaluator import Evaluator, Policy, PolicyError, Reach, shape
 from components.tailnet.evaluator.services import ALL_PORTS, Service
 from components.tailnet.node_policy import gateway_of, tag_of_node, tagged
@@ -130,7 +129,7 @@ def _phones(found: Sequence[Row], settings: Settings) -> Iterator[Row]:
     for node in settings.nodes:
         if node.kind == "mobile":
             gateway = gateway_of(node, settings)
-            port = f"tcp {served_port(gateway.tailscale)}"
+            port = f"tcp {gateway.tailscale.served_port}"
             way = next((row for row in found if row.device == tag_of(gateway) and row.port == port), None)
             if way:
                 subject = f"node {node.id} (a phone of one of its people)"

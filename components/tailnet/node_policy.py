@@ -4,16 +4,14 @@ from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
 from components import names
-from components.constants import GATEWAY_PORT, SIDECAR_HEALTH_PORT
+from components.constants import CLOSED_PORTS
 from components.settings import Instance, Node, Settings
-from components.sidecar import SERVED_PORTS, served_port
 from components.tailnet.model import Grant, PolicyTest
 
 T = TypeVar("T")
 
 # How many gateways and nodes a node's tests try in vain; as for gateways, linear beyond.
 OTHERS = 8
-CLOSED_PORTS = (22, SIDECAR_HEALTH_PORT, GATEWAY_PORT, *SERVED_PORTS.values())
 
 
 def tagged(settings: Settings) -> list[Node]:
@@ -35,7 +33,7 @@ def node_grants(settings: Settings) -> Iterator[Grant]:
     """What each node may open, and who may open the node."""
     for node in tagged(settings):
         gateway = gateway_of(node, settings)
-        tag, served = tag_of_node(node), f"tcp:{served_port(gateway.tailscale)}"
+        tag, served = tag_of_node(node), f"tcp:{gateway.tailscale.served_port}"
         yield Grant([tag], [names.of(gateway.id).tag], [served], why=f"node {node.id}: it reaches its gateway.")
         if node.people:
             ports = [f"tcp:{port}" for port in sorted(set(node.ports))]
@@ -54,14 +52,14 @@ def node_tests(settings: Settings) -> Iterator[PolicyTest]:
 
 
 def _outward(node: Node, gateway: Instance, gateways: Sequence[Instance], others: Sequence[Node]) -> PolicyTest:
-    served, closed = served_port(gateway.tailscale), sorted(set(CLOSED_PORTS))
+    served, closed = gateway.tailscale.served_port, CLOSED_PORTS
     tag = names.of(gateway.id).tag
     return PolicyTest(
         tag_of_node(node),
         accept=[f"{tag}:{served}"],
         deny=[
             *(f"{tag}:{port}" for port in closed if port != served),
-            *(f"{names.of(other.id).tag}:{served_port(other.tailscale)}" for other in gateways),
+            *(f"{names.of(other.id).tag}:{other.tailscale.served_port}" for other in gateways),
             *(target for other in (node, *others) for target in _targets(other)),
         ],
         why=f"node {node.id}: it reaches port {served} of its gateway, and nothing else.",

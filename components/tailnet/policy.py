@@ -3,14 +3,10 @@
 from collections.abc import Iterator, Sequence
 
 from components import names
-from components.constants import GATEWAY_PORT, SIDECAR_HEALTH_PORT
+from components.constants import CLOSED_PORTS
 from components.settings import Instance, Settings
-from components.sidecar import SERVED_PORTS, served_port
 from components.tailnet.model import Grant, PolicyTest, PolicyText
 from components.tailnet.node_policy import node_grants, node_tests, tag_of_node, tagged
-
-# Ports that must never answer on a gateway's tailnet address, besides the other reaches' ports.
-CLOSED_PORTS = (22, SIDECAR_HEALTH_PORT, GATEWAY_PORT, *SERVED_PORTS.values())
 
 # How many other instances' people and tags an instance's tests try in vain: complete up to nine instances, and linear beyond,
 # because the control server runs every test at every write.
@@ -57,7 +53,7 @@ def render(settings: Settings) -> str:
 
 def grant(instance: Instance) -> Grant:
     """What the people of an instance may do: open what it serves, and nothing else."""
-    port = f"tcp:{served_port(instance.tailscale)}"
+    port = f"tcp:{instance.tailscale.served_port}"
     return Grant(instance.people, [tag_of(instance)], [port], why=f"{instance.id}: its people open the gateway.")
 
 
@@ -67,7 +63,7 @@ def _others(place: int, instances: Sequence[Instance]) -> Sequence[Instance]:
 
 
 def _tests(instance: Instance, others: Sequence[Instance]) -> Iterator[PolicyTest]:
-    tag, served = tag_of(instance), served_port(instance.tailscale)
+    tag, served = tag_of(instance), instance.tailscale.served_port
     closed = [f"{tag}:{port}" for port in sorted({*CLOSED_PORTS} - {served})]
     for person in instance.people:
         why = f"{instance.id}: its people reach port {served} of it, and no other."

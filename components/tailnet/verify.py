@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
 
+from components.constants import CLOSED_PORTS
 from components.settings import Settings
 from components.tailnet.evaluator import Device, Evaluator, Policy, PolicyError, shape
 from components.tailnet.evaluator.errors import quoted
@@ -13,7 +14,7 @@ from components.tailnet.evaluator.selectors import Definitions
 from components.tailnet.evaluator.services import ALL_PORTS, TCP, Service
 from components.tailnet.exposure import exposed, several
 from components.tailnet.model import Grant, PolicyTest, PolicyText
-from components.tailnet.policy import CLOSED_PORTS, policy
+from components.tailnet.policy import policy
 from components.tailnet.wanted import Wanted, listed, people
 
 SHOWN: Final = 10
@@ -129,7 +130,7 @@ def _too_wide(opened: Opened) -> Iterator[str]:
     for opening in opened.values():
         services = opening.services
         if id(services) not in said:
-            closed = [port for port in sorted({*CLOSED_PORTS}) if any((TCP, port) in service for service in services)]
+            closed = [port for port in CLOSED_PORTS if any((TCP, port) in service for service in services)]
             among = (
                 f", {', '.join(map(str, closed))} among them" if any(one.first != one.last for one in services) else ""
             )

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from components.settings import Settings
-from components.sidecar import served_port
 from components.tailnet.evaluator import Device, Network, User
 from components.tailnet.evaluator.services import TCP, Service
 from components.tailnet.node_policy import tag_of_node, tagged
@@ -32,7 +31,7 @@ def listed(settings: Settings) -> Iterator[Wanted]:
     for index, instance in enumerate(settings.instances):
         own = [tag_of_node(node) for node in nodes if node.gateway == instance.id]
         sources = [*instance.people, *own] if instance.tailscale.enabled else []
-        served = [_tcp(served_port(instance.tailscale))]
+        served = [_tcp(instance.tailscale.served_port)]
         title = f"gateway {instance.id}"
         yield Wanted(tag_of(instance), title, instance.id, f"instances[{index}].people", sources, served)
     for index, node in enumerate(settings.nodes):

@@ -1,0 +1,83 @@
+"""The common parts of every pod of a stack: who runs in it, what it may not do, and what it may use."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from components.constants import LABEL_INSTANCE
+from components.manifest import Manifest
+from components.names import Names
+from components.settings import Resources
+from components.settings.quantities import quantity_bytes
+
+# The OpenClaw image's own user; it owns /app and /home/node.
+USER: Final = 1000
+HOME: Final = "/home/node"
+
+
+def one_pod_deployment(
+    names: Names, metadata: Manifest, labels: Mapping[str, str], annotations: Manifest, pod: Manifest
+) -> Manifest:
+    """A Deployment of one pod, which is replaced only after the old one is gone. `labels` are the pod's."""
+    return {
+        "metadata": metadata,
+        "spec": {
+            "replicas": 1,
+            # Two pods must never write one state, nor be one device: neither OpenClaw nor tailscaled locks its state against
+            # another machine.
+            "strategy": {"type": "Recreate"},
+            "revisionHistoryLimit": 2,
+            "selector": {"matchLabels": {LABEL_INSTANCE: names.id}},
+            "template": {"metadata": {"labels": dict(labels), "annotations": annotations}, "spec": pod},
+        },
+    }
+
+
+def confined(grace_seconds: int) -> Manifest:
+    """A pod's own fields: nothing of the node's, no token of the Kubernetes API, volumes for the group of USER."""
+    return {
+        "automountServiceAccountToken": False,
+        # The variables would tell the agent's tools what else runs in the namespace.
+        "enableServiceLinks": False,
+        "hostNetwork": False,
+        "hostPID": False,
+        "hostIPC": False,
+        "restartPolicy": "Always",
+        "terminationGracePeriodSeconds": grace_seconds,
+        "securityContext": {
+            "fsGroup": USER,
+            # At every start: tailscaled's files are 0600 of the mode's own user, and changing the mode must not lock the
+            # other user out of the device's identity.
+            "fsGroupChangePolicy": "Always",
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+    }
+
+
+def locked_down(user: int, add: Sequence[str] = ()) -> Manifest:
+    """A container's security context with nothing that is not asked for."""
+    context: Manifest = {
+        "runAsUser": user,
+        "runAsGroup": user,
+        "runAsNonRoot": user != 0,
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "privileged": False,
+        "capabilities": {"drop": ["ALL"]},
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+    if add:
+        context["capabilities"]["add"] = list(add)
+    return context
+
+
+def limits(resources: Resources) -> Manifest:
+    """A container's requests and limits (I9)."""
+    return {
+        "requests": {"cpu": resources.cpu_request, "memory": resources.memory_request},
+        "limits": {"cpu": resources.cpu_limit, "memory": resources.memory_limit},
+    }
+
+
+def heap_option(resources: Resources) -> str:
+    """The option of Node.js that limits the heap: V8 ignores the container's limit, so it is told three quarters of it."""
+    return f"--max-old-space-size={quantity_bytes(resources.memory_limit) * 3 // 4 // 2**20}"
