@@ -15,6 +15,7 @@ import pulumi
 from components import names
 from components.constants import ANNOTATION_HAND_OVER, LABEL_INSTANCE, LABEL_STACK
 from components.names import Names
+from components.nodes.kinds import kind_of
 from components.settings import Cluster, Settings
 
 # For each of the two questions. A cluster that is slower than that is judged by its API server alone.
@@ -107,7 +108,7 @@ def _wanted(settings: Settings) -> Iterator[tuple[str, Names]]:
     for index, instance in enumerate(settings.instances):
         yield f"instances[{index}]", names.of(instance.id, instance.namespace, instance.tailscale.hostname)
     for index, node in enumerate(settings.nodes):
-        if node.kind == "kubernetes":
+        if kind_of(node).in_cluster:
             yield f"nodes[{index}]", names.node(node.id, node.kubernetes.namespace, node.hostname)
 
 

@@ -10,6 +10,7 @@ from components import names, ownership
 from components.admission import AdmissionGuard
 from components.credential import Credential
 from components.instance import GatewayInstance
+from components.nodes.kinds import kind_of
 from components.nodes.node import ExecutionNode, key_of
 from components.settings import Instance, Settings
 from components.tailnet import credentials, devices
@@ -104,7 +105,7 @@ def _credential(instance: Instance, settings: Settings, tailnet: ManagedTailnet 
 
 def keeps_volumes(settings: Settings) -> bool:
     """Whether `pulumi destroy` leaves namespaces with volumes, whose owner must stay known."""
-    pods = [node.kubernetes.storage for node in settings.nodes if node.kind == "kubernetes"]
+    pods = [node.kubernetes.storage for node in settings.nodes if kind_of(node).in_cluster]
     return any(storage.retain for storage in (*(instance.storage for instance in settings.instances), *pods))
 
 

@@ -1,11 +1,12 @@
 """OpenClaw's node host: its command line and environment, the same on every kind of machine."""
 
-import shlex
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from components import names
-from components.settings import Instance, Node, Settings
+from components.settings.models import Instance
+from components.settings.nodes import Node
+from components.settings.stack import Settings
 
 ENROL_SCRIPT: Final = Path(__file__).with_name("enrol.mjs").read_text()
 
@@ -49,22 +50,3 @@ def variables(instance: Instance) -> dict[str, str]:
 def secret_name(instance: Instance) -> str:
     """The variable in which the node host takes the gateway's secret, once."""
     return instance.gateway.auth.secret_variable
-
-
-def summary(node: Node, instance: Instance, settings: Settings) -> dict[str, Any]:
-    """What the stack exports of a node; nothing of it is secret."""
-    own = names.node(node.id, node.kubernetes.namespace, node.hostname)
-    gateway = names.of(instance.id, instance.namespace, instance.tailscale.hostname)
-    inside = shlex.join(
-        ["kubectl", "--namespace", gateway.namespace, "exec", f"deployment/{gateway.deployment}", "--", "openclaw"]
-    )
-    made: dict[str, Any] = {
-        "kind": node.kind,
-        "gateway": gateway_name(instance, settings),
-        "approve": f"{inside} devices list && {inside} nodes pending",
-    }
-    if node.kind != "mobile":
-        made |= {"hostname": own.hostname, "tag": own.tag}
-    if node.kind == "kubernetes":
-        made["namespace"] = own.namespace
-    return made

@@ -2,13 +2,18 @@
 
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from components import names
 from components.nodes import host, quoting
-from components.settings import Instance, Node, Settings
+from components.nodes.kind import Join, Surroundings
+from components.nodes.machine import Machine, version_of
+from components.settings.errors import Problem
 from components.settings.images import openclaw_version, tailscale_version
+from components.settings.models import Instance
+from components.settings.nodes import Node
+from components.settings.stack import Settings
 
 USER: Final = "openclaw-node"
 HOME: Final = f"/var/lib/{USER}"
@@ -117,14 +122,6 @@ def join_arguments(node: Node, settings: Settings) -> list[str]:
     ]
 
 
-def known(version: str | None) -> str:
-    """The version, which is there for all settings that validated."""
-    # Checked with the settings: an image whose tag tells no version is refused where a machine takes its version from it.
-    if version is None:
-        raise ValueError("an image without a version")
-    return version
-
-
 def files(node: Node, instance: Instance, settings: Settings) -> dict[str, tuple[str, str]]:
     """(mode, text) of each file by its path, but for the two that hold secrets. Pure."""
     run = [*PROGRAM, *host.arguments(node, instance, settings)]
@@ -136,8 +133,8 @@ def files(node: Node, instance: Instance, settings: Settings) -> dict[str, tuple
     image = instance.gateway.image or settings.images.gateway
     script = JOIN_SCRIPT.format(
         **quoting.shell(
-            tailscale=f"tailscale={known(tailscale_version(settings.images.tailscale))}",
-            openclaw=f"openclaw@{known(openclaw_version(image))}",
+            tailscale=f"tailscale={version_of('images.tailscale', tailscale_version(settings.images.tailscale))}",
+            openclaw=f"openclaw@{version_of('the gateway', openclaw_version(image))}",
             node=NODE_VERSION,
             key=KEY_FILE,
             secret=SECRET_FILE,
@@ -173,3 +170,24 @@ def user_data(contents: Mapping[str, tuple[str, str]], secret_name: str, auth_ke
         "runcmd": [[JOIN]],
     }
     return f"#cloud-config\n{json.dumps(document, indent=1)}\n"
+
+
+class Linux(Machine):
+    """A Linux machine that cloud-init makes a node at its first start."""
+
+    name = "linux"
+
+    def problems(self, path: str, node: Node, around: Surroundings) -> Iterator[Problem]:
+        """As of any machine; it installs Tailscale, too."""
+        yield from super().problems(path, node, around)
+        if around.gateway and around.images and tailscale_version(around.images.tailscale) is None:
+            yield Problem(
+                "images.tailscale",
+                f"has no tag that tells which version {path} is to install. Write one that is out, before any digest, such "
+                "as :v1.102.3.",
+            )
+
+    def join_material(self, join: Join) -> str:
+        """Cloud-init user-data."""
+        contents = files(join.node, join.instance, join.settings)
+        return user_data(contents, host.secret_name(join.instance), join.auth_key, join.gateway_secret)

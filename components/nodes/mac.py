@@ -6,9 +6,13 @@ from typing import Final
 
 from components import names
 from components.nodes import host, quoting
-from components.nodes.linux import NODE_VERSION, known
-from components.settings import Instance, Node, Settings
+from components.nodes.kind import Join
+from components.nodes.linux import NODE_VERSION
+from components.nodes.machine import Machine, version_of
 from components.settings.images import openclaw_version
+from components.settings.models import Instance
+from components.settings.nodes import Node
+from components.settings.stack import Settings
 
 LABEL: Final = "tailnet.openclaw.node"
 
@@ -87,7 +91,7 @@ def script(node: Node, instance: Instance, settings: Settings, auth_key: str, se
             key=auth_key,
             secret=f"{host.secret_name(instance)}={secret}",
             node=NODE_VERSION,
-            openclaw=f"openclaw@{known(openclaw_version(instance.gateway.image or settings.images.gateway))}",
+            openclaw=f"openclaw@{version_of('the gateway', openclaw_version(instance.gateway.image or settings.images.gateway))}",
         ),
         plist=quoting.here_document("PLIST", plist(node, instance, settings)),
         up=shlex.join(up),
@@ -95,3 +99,13 @@ def script(node: Node, instance: Instance, settings: Settings, auth_key: str, se
         environment=shlex.join(f"{key}={value}" for key, value in host.variables(instance).items()),
         arguments=shlex.join(host.arguments(node, instance, settings)),
     )
+
+
+class Mac(Machine):
+    """A Mac whose person runs a script once."""
+
+    name = "mac"
+
+    def join_material(self, join: Join) -> str:
+        """The script."""
+        return script(join.node, join.instance, join.settings, join.auth_key, join.gateway_secret)

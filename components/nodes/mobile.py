@@ -1,10 +1,15 @@
 """A phone as a node: how its person pairs it. Nothing of it is in the tailnet policy: it is its person's device."""
 
 import shlex
+from collections.abc import Iterator
 
 from components import names
 from components.nodes import host
-from components.settings import Instance, Node, Settings
+from components.nodes.kind import Join, NodeKind, Surroundings
+from components.settings.errors import Problem
+from components.settings.models import Instance
+from components.settings.nodes import Node
+from components.settings.stack import Settings
 
 
 def guide(node: Node, instance: Instance, settings: Settings) -> str:
@@ -24,3 +29,24 @@ def guide(node: Node, instance: Instance, settings: Settings) -> str:
         f"   {inside} nodes status\n"
         f"5. To take it back: {inside} nodes remove --node NAME\n"
     )
+
+
+class Mobile(NodeKind):
+    """A phone: its person's own device, whose app says itself what it can do."""
+
+    name = "mobile"
+    keys = frozenset[str]()
+    tagged = False
+
+    def problems(self, path: str, node: Node, around: Surroundings) -> Iterator[Problem]:
+        """A gateway that the apps cannot pair with."""
+        if around.gateway and around.gateway.tailscale.reach != "https":
+            reach = around.gateway.tailscale.reach
+            yield Problem(
+                f"{path}.gateway",
+                f'"{node.gateway}" has reach "{reach}": the apps take a pairing code for https only. Use it.',
+            )
+
+    def join_material(self, join: Join) -> str:
+        """The guide for its person."""
+        return guide(join.node, join.instance, join.settings)

@@ -1,5 +1,8 @@
 """One execution node: its key, and the material or the pod with which it joins."""
 
+import shlex
+from typing import Any
+
 import pulumi
 import pulumi_kubernetes as k8s
 
@@ -7,7 +10,9 @@ from components import names
 from components.admission import AdmissionGuard
 from components.manifest import register
 from components.network import InstanceNetwork
-from components.nodes import host, linux, mac, mobile, pod
+from components.nodes import host, pod
+from components.nodes.kind import Join
+from components.nodes.kinds import kind_of
 from components.sealed_key import SealedKey
 from components.secrets import secret
 from components.settings import AuthKey, Instance, Node, Settings
@@ -19,7 +24,7 @@ from components.unexpected import explained
 
 def key_of(node: Node, tailnet: ManagedTailnet | None) -> pulumi.Input[str] | None:
     """The one-off key of the node's machine, given or minted; None for a phone, whose person logs in."""
-    if node.kind == "mobile":
+    if not kind_of(node).tagged:
         return None
     if node.auth_key.value is not None:
         return node.auth_key.value.get_secret_value()
@@ -51,16 +56,15 @@ class ExecutionNode(pulumi.ComponentResource):
         own = names.node(node.id, node.kubernetes.namespace, node.hostname)
         inputs = {"kind": node.kind, "gateway": node.gateway, "people": list(node.people)}
         super().__init__("openclaw:tailnet:Node", own.logical(), inputs, opts)
-        self.summary = host.summary(node, instance, settings)
+        self.summary = summary(node, instance, settings)
         self.join = None
-        if node.kind == "mobile":
-            self.join = pulumi.Output.secret(mobile.guide(node, instance, settings))
-        elif key is not None and node.kind == "kubernetes":
+        kind = kind_of(node)
+        if kind.in_cluster and key is not None:
             self._pod(node, instance, settings, key, gateway_secret, guard)
-        elif key is not None:
+        elif not kind.in_cluster:
             self.join = pulumi.Output.secret(
-                pulumi.Output.all(key, gateway_secret).apply(
-                    lambda parts: _material(node, instance, settings, parts[0], parts[1])
+                pulumi.Output.all(key or "", gateway_secret).apply(
+                    lambda parts: _material(Join(node, instance, settings, parts[0], parts[1]))
                 )
             )
         self.register_outputs(self.summary)
@@ -93,8 +97,25 @@ class ExecutionNode(pulumi.ComponentResource):
 
 
 @explained()
-def _material(node: Node, instance: Instance, settings: Settings, key: str, gateway_secret: str) -> str:
-    if node.kind == "mac":
-        return mac.script(node, instance, settings, key, gateway_secret)
-    files = linux.files(node, instance, settings)
-    return linux.user_data(files, host.secret_name(instance), key, gateway_secret)
+def _material(join: Join) -> str:
+    return kind_of(join.node).join_material(join)
+
+
+def summary(node: Node, instance: Instance, settings: Settings) -> dict[str, Any]:
+    """The stack's output about a node; nothing of it is secret."""
+    own = names.node(node.id, node.kubernetes.namespace, node.hostname)
+    gateway = names.of(instance.id, instance.namespace, instance.tailscale.hostname)
+    inside = shlex.join(
+        ["kubectl", "--namespace", gateway.namespace, "exec", f"deployment/{gateway.deployment}", "--", "openclaw"]
+    )
+    made: dict[str, Any] = {
+        "kind": node.kind,
+        "gateway": host.gateway_name(instance, settings),
+        "approve": f"{inside} devices list && {inside} nodes pending",
+    }
+    kind = kind_of(node)
+    if kind.tagged:
+        made |= {"hostname": own.hostname, "tag": own.tag}
+    if kind.in_cluster:
+        made["namespace"] = own.namespace
+    return made

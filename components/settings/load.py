@@ -10,7 +10,6 @@ from components.constants import PROJECT
 from components.settings.checks import check
 from components.settings.errors import Problem, SettingsError, problems_of, unknown_key
 from components.settings.models import Cluster, Images, Instance, Tailnet
-from components.settings.node_checks import check_nodes
 from components.settings.nodes import Node
 from components.settings.places import known_words
 from components.settings.plain_text import plain_secrets
@@ -62,6 +61,9 @@ def parse(raw: Mapping[str, Any], plain: Collection[str] = ()) -> Settings:
 
 
 def _parsed(raw: Mapping[str, Any], plain: Collection[str], problems: list[Problem]) -> Settings:
+    # Only here: the kinds of nodes that it knows are made of settings.
+    from components.settings.node_checks import check_nodes
+
     unreadable = {problem.path for problem in problems}
     problems += _unknown(raw)
     tailnet = _part(Tailnet, "tailnet", raw.get("tailnet"), problems) if "tailnet" not in unreadable else None

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from components.nodes.kinds import kind_of
 from components.settings import Settings
 from components.tailnet.evaluator import Evaluator, Policy, PolicyError, Reach, shape
 from components.tailnet.evaluator.services import ALL_PORTS, Service
@@ -127,7 +128,7 @@ def _allowed(judged: Evaluator, subject: str, tag: str, service: Service) -> boo
 def _phones(found: Sequence[Row], settings: Settings) -> Iterator[Row]:
     """A phone is its person's device: it may what its person may, and it executes."""
     for node in settings.nodes:
-        if node.kind == "mobile":
+        if not kind_of(node).tagged:
             gateway = gateway_of(node, settings)
             port = f"tcp {gateway.tailscale.served_port}"
             way = next((row for row in found if row.device == tag_of(gateway) and row.port == port), None)

@@ -8,6 +8,7 @@ import pulumi_tailscale as tailscale
 
 from components import names
 from components.names import Names
+from components.nodes.kinds import kind_of
 from components.ownership import LiveCluster
 from components.settings import Instance, Settings
 from components.tailnet import evaluator
@@ -142,7 +143,7 @@ def _instances(settings: Settings) -> Iterator[tuple[str, Names]]:
 def _pods(settings: Settings) -> Iterator[tuple[str, Names]]:
     """Path and names of each node whose device's identity is on a volume; a machine keeps its own."""
     for index, node in enumerate(settings.nodes):
-        if node.kind == "kubernetes":
+        if kind_of(node).in_cluster:
             yield f"nodes[{index}].id", names.node(node.id, node.kubernetes.namespace, node.hostname)
 
 

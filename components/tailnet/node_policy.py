@@ -5,6 +5,7 @@ from typing import TypeVar
 
 from components import names
 from components.constants import CLOSED_PORTS
+from components.nodes.kinds import kind_of
 from components.settings import Instance, Node, Settings
 from components.tailnet.model import Grant, PolicyTest
 
@@ -16,7 +17,7 @@ OTHERS = 8
 
 def tagged(settings: Settings) -> list[Node]:
     """The nodes whose device carries a tag. A phone stays its person's device: what its person may do, it may."""
-    return [node for node in settings.nodes if node.kind != "mobile"]
+    return [node for node in settings.nodes if kind_of(node).tagged]
 
 
 def tag_of_node(node: Node) -> str:

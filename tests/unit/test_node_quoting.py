@@ -205,5 +205,5 @@ def test_the_commands_of_a_phone_s_guide_are_words_of_a_terminal(text: str) -> N
 def test_an_image_that_tells_no_version_makes_no_script(kind: str) -> None:
     node, instance, made = world("plain")
     instance = instance.model_copy(update={"gateway": instance.gateway.model_copy(update={"image": "x.io/g:1.2.3;id"})})
-    with pytest.raises(ValueError, match="without a version"):
+    with pytest.raises(ValueError, match="tells no version"):
         linux.files(node, instance, made) if kind == "linux" else mac.script(node, instance, made, "key", "secret")

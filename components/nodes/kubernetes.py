@@ -1,0 +1,34 @@
+"""A pod as a node: the checks of its settings. Its manifests are in pod.py."""
+
+from collections.abc import Iterator
+
+from components import names
+from components.nodes.kind import Join, NodeKind, Surroundings
+from components.settings.checks import NODE_MINIMUM, SIDECAR_MINIMUM, digest, egress, namespace, resources
+from components.settings.errors import Problem
+from components.settings.nodes import Node
+
+
+class Kubernetes(NodeKind):
+    """A pod in the gateway's cluster. Nothing listens in it, so nobody connects to it."""
+
+    name = "kubernetes"
+    keys = frozenset({"hostname", "authKey", "commands", "kubernetes"})
+    in_cluster = True
+
+    def problems(self, path: str, node: Node, around: Surroundings) -> Iterator[Problem]:
+        """Places and sizes that a pod cannot have, and images of its own without a digest where one is asked for."""
+        own, where = node.kubernetes, f"{path}.kubernetes"
+        yield from namespace(f"{where}.namespace", names.node(node.id, own.namespace).namespace, around.cluster)
+        yield from resources(f"{where}.resources", own.resources, NODE_MINIMUM)
+        yield from resources(f"{where}.sidecarResources", own.sidecar_resources, SIDECAR_MINIMUM)
+        yield from egress(f"{where}.extraEgress", own.extra_egress)
+        if around.images and around.images.require_digest:
+            # The gateway's image, where it has none of its own, is reported there.
+            for key, image in {"image": own.image, "sidecarImage": own.sidecar_image}.items():
+                if image:
+                    yield from digest(f"{where}.{key}", image)
+
+    def join_material(self, join: Join) -> str:
+        """None: its pod joins with the sealed key."""
+        return ""
