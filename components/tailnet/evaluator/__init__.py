@@ -2,7 +2,7 @@
 
 from components.tailnet.evaluator.assertions import Outcome, check, run_tests
 from components.tailnet.evaluator.errors import Failure, PolicyError
-from components.tailnet.evaluator.evaluator import Evaluator, Flows, Reach, Verdict
+from components.tailnet.evaluator.evaluator import Evaluator, Flows, Opening, Reach, Verdict
 from components.tailnet.evaluator.network import Device, Network, User
 from components.tailnet.evaluator.policy import Policy
 
@@ -12,6 +12,7 @@ __all__ = [
     "Failure",
     "Flows",
     "Network",
+    "Opening",
     "Outcome",
     "Policy",
     "PolicyError",

@@ -35,6 +35,17 @@ class Reach:
 
 
 @dataclass(frozen=True)
+class Opening:
+    """A rule that opens some destinations, all in the same way. `reason` is set when it is not certain that it does."""
+
+    rule: Rule
+    services: tuple[Service, ...]
+    """One object for all that are equal."""
+    names: tuple[str, ...]
+    reason: str = ""
+
+
+@dataclass(frozen=True)
 class Flows:
     """One packet filter rule of a device: from these addresses, to these, these services."""
 
@@ -81,6 +92,8 @@ class Evaluator:
         self.network = network or Network()
         self._index = Index(policy.rules, self.network)
         self._groups: dict[tuple[str, str], Group] = {}
+        self._services: dict[tuple[Service, ...], tuple[Service, ...]] = {}
+        self._objects: dict[int, tuple[Service, ...]] = {}
         self._verdicts: dict[tuple[int, int, int, frozenset[str] | None], tuple[Group, Verdict]] = {}
         self._kept = self._looked_up = 0
 
@@ -164,27 +177,46 @@ class Evaluator:
     def reaches(self, dst: str) -> tuple[Reach, ...]:
         """Everything that can reach `dst` (a tag, or anything a rule can name), or might; in the order of the rules."""
         found: dict[tuple[str, str, int], Reach] = {}
-        # Equal services are one object here: some rules have thousands.
-        alike: dict[tuple[Service, ...], tuple[Service, ...]] = {}
-        objects: dict[int, tuple[Service, ...]] = {}
-        for rule, target, reason in self.opening(dst):
-            if id(target.services) not in objects:
-                objects[id(target.services)] = alike.setdefault(target.services, target.services)
-            served = objects[id(target.services)]
-            for source in rule.sources:
-                key = (source.text, rule.place, id(served))
-                if key not in found or (found[key].reason and not reason):
-                    found[key] = Reach(source.text, served, rule, reason)
+        for opening in self.openings([dst]):
+            for source in opening.rule.sources:
+                key = (source.text, opening.rule.place, id(opening.services))
+                if key not in found or (found[key].reason and not opening.reason):
+                    found[key] = Reach(source.text, opening.services, opening.rule, opening.reason)
         return tuple(found.values())
 
-    def opening(self, dst: str) -> Iterator[tuple[Rule, Target, str]]:
-        """The rules that open anything of `dst`, with their destination that does so; and why it is not certain."""
-        for to in parties.of(dst, self.policy, self.network):
-            bits = union(self._index.destinations(to)) | (union(self._index.to_own) if to.user else 0)
-            for place in places(bits):
-                rule, target = self._index.entries[place]
-                if target.services:
-                    yield rule, target, self._unsure(rule, target, to)
+    def openings(self, names: Sequence[str]) -> list[Opening]:
+        """The rules that open any of `names` (each as in `reaches`), in order; one that opens all is there once."""
+        groups = [parties.of(name, self.policy, self.network) for name in names]
+        reached = [self._reached(group) for group in groups]
+        everywhere = _common(reached) if len(names) > 1 else _NONE
+        found = [
+            opening
+            for name, group, bits in zip(names, groups, reached, strict=True)
+            for opening in self._openings(bits.without(everywhere), group, (name,))
+        ]
+        if names:
+            found += self._openings(everywhere, groups[0], tuple(names))
+        return [opening for _, opening in sorted(found, key=lambda entry: entry[0])]
+
+    def _openings(self, bits: Named, group: Sequence[Party], names: tuple[str, ...]) -> Iterator[tuple[int, Opening]]:
+        for place in places(union(bits)):
+            rule, target = self._index.entries[place]
+            if target.services:
+                certain = bits.certain >> place & 1
+                reason = "" if certain else next(filter(None, (self._unsure(rule, target, to) for to in group)), "")
+                yield place, Opening(rule, self._alike(target.services), names, reason)
+
+    def _reached(self, group: Sequence[Party]) -> Named:
+        named = [self._index.destinations(party) for party in group]
+        named += [self._index.to_own for party in group if party.user]
+        certain = union(one.certain for one in named)
+        return Named(certain, union(one.possible for one in named) & ~certain)
+
+    def _alike(self, services: tuple[Service, ...]) -> tuple[Service, ...]:
+        """One object for all that are equal: some rules have thousands of services, which are slow to compare."""
+        if id(services) not in self._objects:
+            self._objects[id(services)] = self._services.setdefault(services, services)
+        return self._objects[id(services)]
 
     def filter(self, device: str) -> tuple[Flows, ...]:
         """The packet filter of one device, as the control server would send it. Raises PolicyError when unclear."""
@@ -291,6 +323,15 @@ class Evaluator:
         if held is None:
             raise PolicyError(f"{rule} names what cannot be judged offline")
         return held
+
+
+def _common(reached: Sequence[Named]) -> Named:
+    """What all of them have."""
+    certain, possible = reached[0]
+    for one in reached[1:]:
+        certain &= one.certain
+        possible &= one.possible
+    return Named(certain, possible)
 
 
 def describe(reaches: Sequence[Reach]) -> list[str]:
