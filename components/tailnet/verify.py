@@ -7,10 +7,10 @@ from typing import Final, TypeAlias
 
 from components.constants import CLOSED_PORTS
 from components.settings import Settings
-from components.tailnet.evaluator import Device, Evaluator, Policy, PolicyError, shape
+from components.tailnet.evaluator import Device, Evaluator, Opening, Policy, PolicyError, shape
 from components.tailnet.evaluator.errors import quoted
 from components.tailnet.evaluator.rules import Rule
-from components.tailnet.evaluator.selectors import Definitions
+from components.tailnet.evaluator.selectors import Definitions, Selector
 from components.tailnet.evaluator.services import ALL_PORTS, TCP, Service
 from components.tailnet.exposure import exposed, several
 from components.tailnet.model import Grant, PolicyTest, PolicyText
@@ -20,18 +20,8 @@ from components.tailnet.wanted import Wanted, listed, people
 SHOWN: Final = 10
 
 
-@dataclass
-class Opening:
-    """One rule and source, and the tags that they open too much; one that opens many tags is then one line."""
-
-    rule: Rule
-    source: str
-    services: tuple[Service, ...]
-    tags: list[str] = field(default_factory=list[str])
-
-
-# By the rule's place, the source, and the services (one object for all that are equal: some rules have thousands).
-Opened: TypeAlias = dict[tuple[str, str, int], Opening]
+# Of each rule that opens our tags too much the sources that do so, with the tags.
+Opened: TypeAlias = list[tuple[Opening, str, Sequence[str]]]
 
 
 @dataclass
@@ -69,7 +59,7 @@ def verify(text: str, settings: Settings, joined: Sequence[Device] = ()) -> Find
         found.wide += besides.wide
         found.undecided += besides.undecided
         # What is too wide will go: it is no way in for the people who are listed.
-        kept = replace(judged.policy, rules=tuple(_narrowed(judged.policy.rules, opened)))
+        kept = replace(judged.policy, rules=tuple(_narrowed(judged, opened, tags)))
         judged = Evaluator(kept, judged.network)
         lacking = {device.tag: _lacking(judged, device, settings, found) for device in devices}
     except PolicyError as error:
@@ -105,29 +95,58 @@ def _listed(title: str, entries: Sequence[str]) -> Iterator[str]:
 
 def _opened(judged: Evaluator, devices: Sequence[Wanted], settings: Settings, found: Findings) -> Opened:
     """What lets more reach our tags than the settings ask for."""
-    opened: Opened = {}
-    for device in devices:
-        allowed = _allowed(judged, device, settings)
-        served: dict[int, bool] = {}
-        for reach in judged.reaches(device.tag):
-            services = id(reach.services)
-            if services not in served:
-                served[services] = {*reach.services} <= {*device.services}
-            source = judged.policy.names.selector(reach.source)
-            asked = source.people <= allowed if source.kind == "people" else reach.source in allowed
-            if asked and served[services]:
-                continue
-            if reach.reason:
-                found.undecided.append(f"who reaches {device.tag}: {reach.reason}")
-            else:
-                opening = Opening(reach.by, reach.source, reach.services)
-                opened.setdefault((reach.by.place, reach.source, services), opening).tags.append(device.tag)
+    opened: Opened = []
+    asked = _Asked(judged, devices, settings)
+    for opening in judged.openings([device.tag for device in devices]):
+        for source in opening.rule.sources:
+            if tags := asked.too_much(source, opening):
+                if opening.reason:
+                    found.undecided.append(f"who reaches {_several(tags)}: {opening.reason}")
+                else:
+                    opened.append((opening, source.text, tags))
     return opened
 
 
+class _Asked:
+    """Who should reach which of our tags, and by what."""
+
+    def __init__(self, judged: Evaluator, devices: Sequence[Wanted], settings: Settings) -> None:
+        self._services = {device.tag: {*device.services} for device in devices}
+        # The tags of each login (and of each other source) that is listed somewhere.
+        self._listed: defaultdict[str, set[str]] = defaultdict(set)
+        for device in devices:
+            for source in _allowed(judged, device, settings):
+                self._listed[source].add(device.tag)
+        self._tags: dict[str, set[str]] = {}
+        self._served: dict[int, set[str]] = {}
+
+    def too_much(self, source: Selector, opening: Opening) -> Sequence[str]:
+        """Those tags that the opening gives to the source though nobody asked for it."""
+        tags = self._tags_of(source)
+        if not tags:
+            return opening.names
+        if id(opening.services) not in self._served:
+            services = {*opening.services}
+            self._served[id(opening.services)] = {tag for tag, own in self._services.items() if services <= own}
+        right = tags & self._served[id(opening.services)]
+        return [tag for tag in opening.names if tag not in right] if right else opening.names
+
+    def _tags_of(self, source: Selector) -> set[str]:
+        if source.text not in self._tags:
+            named = source.people if source.kind == "people" else {source.text}
+            each = [self._listed.get(name, set[str]()) for name in named]
+            self._tags[source.text] = each[0].intersection(*each[1:]) if each else {*self._services}
+        return self._tags[source.text]
+
+
 def _too_wide(opened: Opened) -> Iterator[str]:
+    """One line for each rule and source; of some rules two destinations open the same in the same way."""
+    merged: dict[tuple[str, str, int], tuple[Opening, str, dict[str, None]]] = {}
+    for opening, source, tags in opened:
+        key = (opening.rule.place, source, id(opening.services))
+        merged.setdefault(key, (opening, source, {}))[2].update(dict.fromkeys(tags))
     said: dict[int, str] = {}
-    for opening in opened.values():
+    for opening, source, tags in merged.values():
         services = opening.services
         if id(services) not in said:
             closed = [port for port in CLOSED_PORTS if any((TCP, port) in service for service in services)]
@@ -135,13 +154,14 @@ def _too_wide(opened: Opened) -> Iterator[str]:
                 f", {', '.join(map(str, closed))} among them" if any(one.first != one.last for one in services) else ""
             )
             said[id(services)] = f"{_ports(services)}{among}"
-        yield f"{opening.rule}: {opening.source} may reach {several(opening.tags)} on {said[id(services)]}"
+        yield f"{opening.rule}: {source} may reach {several([*tags])} on {said[id(services)]}"
 
 
-def _narrowed(rules: Sequence[Rule], opened: Opened) -> Iterator[Rule]:
-    """The rules without the sources that reach too much by them."""
-    going = {(place, source) for place, source, _ in opened}
-    for rule in rules:
+def _narrowed(judged: Evaluator, opened: Opened, tags: Sequence[str]) -> Iterator[Rule]:
+    """The rules about our tags, without the sources that reach too much by them."""
+    going = {(opening.rule.place, source) for opening, source, _ in opened}
+    rules = {opening.rule.place: opening.rule for opening in judged.openings(tags)}
+    for rule in rules.values():
         if sources := tuple(source for source in rule.sources if (rule.place, source.text) not in going):
             yield replace(rule, sources=sources)
 

@@ -6,7 +6,7 @@ import pytest
 from evaluator_world import ALICE, BOB, CI, GW, NETWORK, evaluator, grant
 
 from components.tailnet.evaluator import Policy, PolicyError, check, run_tests
-from components.tailnet.evaluator.evaluator import describe
+from components.tailnet.evaluator.answers import describe
 
 
 def test_nothing_is_allowed_by_empty_lists_and_everything_without_any() -> None:

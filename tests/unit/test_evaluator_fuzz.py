@@ -240,6 +240,22 @@ def test_the_index_says_what_each_rule_says(
             assert verdict.allowed is not None or verdict.reason
 
 
+@given(GRANTS, ACLS, st.sampled_from(NETWORKS))
+def test_several_asked_together_are_opened_as_each_of_them(
+    grants: list[dict[str, Any]], acls: list[dict[str, Any]], network: Network
+) -> None:
+    judged = evaluator(network, ipsets=IPSETS, grants=grants, acls=acls)
+    names = [GW, CI, ALICE]
+    together = judged.openings(names)
+    assert sum(len(one.names) for one in together) == sum(len(judged.openings([name])) for name in names)
+    for name in names:
+        alone = [(one.rule.place, one.services, bool(one.reason)) for one in judged.openings([name])]
+        assert [(one.rule.place, one.services, bool(one.reason)) for one in together if name in one.names] == alone
+        assert {(one.by.place, one.services) for one in judged.reaches(name)} <= {
+            (place, used) for place, used, _ in alone
+        }
+
+
 ROUTES = st.lists(
     st.sampled_from(["0.0.0.0/0", "::/0", "192.168.0.0/16", "10.1.0.0/24", "8.8.0.0/16"]), max_size=3, unique=True
 )

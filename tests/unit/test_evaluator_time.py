@@ -9,9 +9,10 @@ import pytest
 from configs import smallest
 
 from components.settings.load import parse
-from components.tailnet import access
+from components.tailnet import access, hujson
 from components.tailnet.evaluator import Evaluator, Policy, PolicyError, run_tests
-from components.tailnet.verify import verify
+from components.tailnet.policy import render
+from components.tailnet.verify import Findings, verify
 
 SECONDS_PER_MEGABYTE = 2.0
 # Of a policy of 300 kB; smaller ones may take as long, so that a slow or busy machine is no failure.
@@ -192,3 +193,17 @@ def test_a_large_policy_is_judged_in_time(name: str, judge: Callable[[str], obje
 def test_a_strange_text_is_read_in_time(name: str) -> None:
     text = TEXTS[name]
     assert seconds(text, everything) < max(AT_LEAST, SECONDS_PER_MEGABYTE * len(text) / 1e6), f"{len(text)} bytes"
+
+
+def test_rules_about_all_gateways_are_looked_at_once() -> None:
+    settings = parse({**smallest(), "instances": [{"id": f"g{n}", "people": [person(0)]} for n in range(100)]})
+    own = hujson.loads_object(render(settings))
+    wide = [rule(["*"], ["*"], f"tcp:{n + 1}") for n in MANY]
+    people = [rule([person(n)], ["autogroup:tagged"], "tcp:443") for n in MANY]
+    addresses = [rule([person(n)], [f"100.64.{n >> 8}.{n & 255}"], "tcp:443") for n in MANY]
+    text = json.dumps({**own, "grants": [*own["grants"], *wide, *people, *addresses]})
+    findings: list[Findings] = []
+    assert seconds(text, lambda text: findings.append(verify(text, settings))) < SECONDS_PER_MEGABYTE * len(text) / 1e6
+    # One line for each rule and source, however many gateways it opens; person 0 is listed, and may open them.
+    assert len(findings[0].wide) == len(wide) + len(people) - 1
+    assert len(findings[0].undecided) == len(addresses) - 1

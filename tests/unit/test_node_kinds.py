@@ -17,7 +17,7 @@ def test_the_settings_know_the_kinds_that_there_are() -> None:
 def test_a_kind_names_keys_of_a_node() -> None:
     known = {field.alias or name for name, field in Node.model_fields.items()}
     assert known >= KEYS
-    assert KEYS == known - {"id", "kind", "gateway"}, "these three have a meaning for all"
+    assert known - {"id", "kind", "gateway"} == KEYS, "these three have a meaning for all"
 
 
 def test_settings_are_read_without_manifests() -> None:

@@ -1,8 +1,9 @@
 """A pure, offline evaluator of tailnet policies: what a control server would refuse, allow and deny, and through which rule."""
 
+from components.tailnet.evaluator.answers import Flows, Opening, Reach, Verdict
 from components.tailnet.evaluator.assertions import Outcome, check, run_login_tests, run_tests
 from components.tailnet.evaluator.errors import Failure, PolicyError
-from components.tailnet.evaluator.evaluator import Evaluator, Flows, Reach, Verdict
+from components.tailnet.evaluator.evaluator import Evaluator
 from components.tailnet.evaluator.network import Device, Network, User
 from components.tailnet.evaluator.policy import Policy
 from components.tailnet.evaluator.ssh_assertions import LoginOutcome
@@ -14,6 +15,7 @@ __all__ = [
     "Flows",
     "LoginOutcome",
     "Network",
+    "Opening",
     "Outcome",
     "Policy",
     "PolicyError",

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from components.tailnet.evaluator import services
+from components.tailnet.evaluator.answers import Group
 from components.tailnet.evaluator.errors import Failure, PolicyError, quoted
-from components.tailnet.evaluator.evaluator import Evaluator, Group
+from components.tailnet.evaluator.evaluator import Evaluator
 from components.tailnet.evaluator.policy import Test
 from components.tailnet.evaluator.ranges import single
 from components.tailnet.evaluator.selectors import Selector, split_port

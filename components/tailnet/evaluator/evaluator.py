@@ -1,9 +1,9 @@
 """Who may send what to whom, by one policy in one network: deny by default, and "cannot decide" where that is so."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from components.tailnet.evaluator import parties, ranges, services
+from components.tailnet.evaluator.answers import Flows, Group, Opening, Reach, Verdict
 from components.tailnet.evaluator.bits import lowest, places, union
 from components.tailnet.evaluator.errors import PolicyError
 from components.tailnet.evaluator.index import Index
@@ -13,53 +13,6 @@ from components.tailnet.evaluator.ranges import Ranges
 from components.tailnet.evaluator.rules import Rule, Target
 from components.tailnet.evaluator.services import Service
 from components.tailnet.evaluator.sides import Named
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """`allowed` is None when it cannot be decided, `reason` then says why; `by` is the rule that allows (or might)."""
-
-    allowed: bool | None
-    by: Rule | None = None
-    reason: str = ""
-
-
-@dataclass(frozen=True)
-class Reach:
-    """One source that a rule lets reach a destination. `reason` is set when it is not certain that it can."""
-
-    source: str
-    services: tuple[Service, ...]
-    by: Rule
-    reason: str = ""
-
-
-@dataclass(frozen=True)
-class Flows:
-    """One packet filter rule of a device: from these addresses, to these, these services."""
-
-    sources: Ranges
-    destinations: Ranges
-    services: tuple[Service, ...]
-    by: Rule
-
-
-class Group:
-    """Parties that a question names together; those whom all rules take alike are there once."""
-
-    def __init__(self, parties: Iterable[Party], naming: Callable[[Party], Named], to_own: Named) -> None:
-        own = to_own.certain | to_own.possible
-        members: dict[tuple[Named, str], Party] = {}
-        users: set[str] = set()
-        for party in parties:
-            named = naming(party)
-            users.add(party.user)
-            members.setdefault((named, party.user if own else ""), party)
-        self.parties = tuple(members.values())
-        self.named = tuple(named for named, _ in members)
-        self.users = frozenset(users - {""})
-        self.all = Named(union(one.certain for one in self.named), union(one.possible for one in self.named))
-
 
 _NONE = Named(0, 0)
 _DENIED = Verdict(False, reason="no rule allows it")
@@ -81,6 +34,8 @@ class Evaluator:
         self.network = network or Network()
         self._index = Index(policy.rules, self.network)
         self._groups: dict[tuple[str, str], Group] = {}
+        self._services: dict[tuple[Service, ...], tuple[Service, ...]] = {}
+        self._objects: dict[int, tuple[Service, ...]] = {}
         self._verdicts: dict[tuple[int, int, int, frozenset[str] | None], tuple[Group, Verdict]] = {}
         self._kept = self._looked_up = 0
 
@@ -164,27 +119,46 @@ class Evaluator:
     def reaches(self, dst: str) -> tuple[Reach, ...]:
         """Everything that can reach `dst` (a tag, or anything a rule can name), or might; in the order of the rules."""
         found: dict[tuple[str, str, int], Reach] = {}
-        # Equal services are one object here: some rules have thousands.
-        alike: dict[tuple[Service, ...], tuple[Service, ...]] = {}
-        objects: dict[int, tuple[Service, ...]] = {}
-        for rule, target, reason in self.opening(dst):
-            if id(target.services) not in objects:
-                objects[id(target.services)] = alike.setdefault(target.services, target.services)
-            served = objects[id(target.services)]
-            for source in rule.sources:
-                key = (source.text, rule.place, id(served))
-                if key not in found or (found[key].reason and not reason):
-                    found[key] = Reach(source.text, served, rule, reason)
+        for opening in self.openings([dst]):
+            for source in opening.rule.sources:
+                key = (source.text, opening.rule.place, id(opening.services))
+                if key not in found or (found[key].reason and not opening.reason):
+                    found[key] = Reach(source.text, opening.services, opening.rule, opening.reason)
         return tuple(found.values())
 
-    def opening(self, dst: str) -> Iterator[tuple[Rule, Target, str]]:
-        """The rules that open anything of `dst`, with their destination that does so; and why it is not certain."""
-        for to in parties.of(dst, self.policy, self.network):
-            bits = union(self._index.destinations(to)) | (union(self._index.to_own) if to.user else 0)
-            for place in places(bits):
-                rule, target = self._index.entries[place]
-                if target.services:
-                    yield rule, target, self._unsure(rule, target, to)
+    def openings(self, names: Sequence[str]) -> list[Opening]:
+        """The rules that open any of `names` (each as in `reaches`), in order; one that opens all is there once."""
+        groups = [parties.of(name, self.policy, self.network) for name in names]
+        reached = [self._reached(group) for group in groups]
+        everywhere = _common(reached) if len(names) > 1 else _NONE
+        found = [
+            opening
+            for name, group, bits in zip(names, groups, reached, strict=True)
+            for opening in self._openings(bits.without(everywhere), group, (name,))
+        ]
+        if names:
+            found += self._openings(everywhere, groups[0], tuple(names))
+        return [opening for _, opening in sorted(found, key=lambda entry: entry[0])]
+
+    def _openings(self, bits: Named, group: Sequence[Party], names: tuple[str, ...]) -> Iterator[tuple[int, Opening]]:
+        for place in places(union(bits)):
+            rule, target = self._index.entries[place]
+            if target.services:
+                certain = bits.certain >> place & 1
+                reason = "" if certain else next(filter(None, (self._unsure(rule, target, to) for to in group)), "")
+                yield place, Opening(rule, self._alike(target.services), names, reason)
+
+    def _reached(self, group: Sequence[Party]) -> Named:
+        named = [self._index.destinations(party) for party in group]
+        named += [self._index.to_own for party in group if party.user]
+        certain = union(one.certain for one in named)
+        return Named(certain, union(one.possible for one in named) & ~certain)
+
+    def _alike(self, services: tuple[Service, ...]) -> tuple[Service, ...]:
+        """One object for all that are equal: some rules have thousands of services, which are slow to compare."""
+        if id(services) not in self._objects:
+            self._objects[id(services)] = self._services.setdefault(services, services)
+        return self._objects[id(services)]
 
     def filter(self, device: str) -> tuple[Flows, ...]:
         """The packet filter of one device, as the control server would send it. Raises PolicyError when unclear."""
@@ -293,9 +267,10 @@ class Evaluator:
         return held
 
 
-def describe(reaches: Sequence[Reach]) -> list[str]:
-    """One line each, for people."""
-    return [
-        f"{reach.source} -> {', '.join(map(str, reach.services))} ({reach.by}{'; ' + reach.reason if reach.reason else ''})"
-        for reach in reaches
-    ]
+def _common(reached: Sequence[Named]) -> Named:
+    """What all of them have."""
+    certain, possible = reached[0]
+    for one in reached[1:]:
+        certain &= one.certain
+        possible &= one.possible
+    return Named(certain, possible)

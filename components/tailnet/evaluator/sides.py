@@ -23,6 +23,9 @@ class Named(NamedTuple):
     certain: int
     possible: int
 
+    def without(self, other: "Named") -> "Named":
+        return Named(self.certain & ~other.certain, self.possible & ~other.possible)
+
 
 class Side:
     """`Network.holds` for all selectors of one side at once."""

@@ -1,0 +1,76 @@
+"""What the evaluator answers: a verdict, who reaches a destination, what opens it, and a device's filter."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from components.tailnet.evaluator.bits import union
+from components.tailnet.evaluator.network import Party
+from components.tailnet.evaluator.ranges import Ranges
+from components.tailnet.evaluator.rules import Rule
+from components.tailnet.evaluator.services import Service
+from components.tailnet.evaluator.sides import Named
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`allowed` is None when it cannot be decided, `reason` then says why; `by` is the rule that allows (or might)."""
+
+    allowed: bool | None
+    by: Rule | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Reach:
+    """One source that a rule lets reach a destination. `reason` is set when it is not certain that it can."""
+
+    source: str
+    services: tuple[Service, ...]
+    by: Rule
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Opening:
+    """A rule that opens some destinations, all in the same way. `reason` is set when it is not certain that it does."""
+
+    rule: Rule
+    services: tuple[Service, ...]
+    """One object for all that are equal."""
+    names: tuple[str, ...]
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Flows:
+    """One packet filter rule of a device: from these addresses, to these, these services."""
+
+    sources: Ranges
+    destinations: Ranges
+    services: tuple[Service, ...]
+    by: Rule
+
+
+class Group:
+    """Parties that a question names together; those whom all rules take alike are there once."""
+
+    def __init__(self, parties: Iterable[Party], naming: Callable[[Party], Named], to_own: Named) -> None:
+        own = to_own.certain | to_own.possible
+        members: dict[tuple[Named, str], Party] = {}
+        users: set[str] = set()
+        for party in parties:
+            named = naming(party)
+            users.add(party.user)
+            members.setdefault((named, party.user if own else ""), party)
+        self.parties = tuple(members.values())
+        self.named = tuple(named for named, _ in members)
+        self.users = frozenset(users - {""})
+        self.all = Named(union(one.certain for one in self.named), union(one.possible for one in self.named))
+
+
+def describe(reaches: Sequence[Reach]) -> list[str]:
+    """One line each, for people."""
+    return [
+        f"{reach.source} -> {', '.join(map(str, reach.services))} ({reach.by}{'; ' + reach.reason if reach.reason else ''})"
+        for reach in reaches
+    ]
