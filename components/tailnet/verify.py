@@ -101,7 +101,7 @@ def _opened(judged: Evaluator, devices: Sequence[Wanted], settings: Settings, fo
         for source in opening.rule.sources:
             if tags := asked.too_much(source, opening):
                 if opening.reason:
-                    found.undecided.append(f"who reaches {_several(tags)}: {opening.reason}")
+                    found.undecided.append(f"who reaches {several(tags)}: {opening.reason}")
                 else:
                     opened.append((opening, source.text, tags))
     return opened
