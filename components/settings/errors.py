@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from components.settings.places import HIDDEN, Place, place_of
-from components.settings.vocabulary import is_spelling_of, nearest
+from components.settings.vocabulary import is_spelling_of, is_usual, nearest
 
 # A longer list helps nobody; the first of each kind tell what to do about the others.
 _LINES: Final = 20
@@ -99,10 +99,11 @@ def _counted(problem: Problem, count: int) -> Problem:
 
 
 def unknown_key(path: str, key: str, known: Iterable[str], words: Iterable[str] = ()) -> tuple[str, str]:
-    """Path and message of a key that is none; the key itself is shown where it is nearly one, or one of elsewhere."""
+    """Path and message of a key that is none; the key itself is shown where it is nearly one, or a word of configurations."""
     known = list(known)
     close = nearest(key, known)
-    shown = key if key in {*known, *words} or (close and is_spelling_of(key, close)) else HIDDEN
+    known_word = key in {*known, *words} or is_usual(key) or (close is not None and is_spelling_of(key, close))
+    shown = key if known_word else HIDDEN
     hint = f"Did you mean {close}?" if close else f"Known here: {', '.join(known)}."
     why = "" if shown == key else ", and is not repeated here in case it is a secret"
     return f"{path}.{shown}".removeprefix("."), f"is not a known key{why}. {hint}"

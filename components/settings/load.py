@@ -1,6 +1,8 @@
 """From the stack's configuration to `Settings`, or to one error with everything that is wrong."""
 
 import json
+import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final, TypeVar, cast
 
@@ -12,7 +14,7 @@ from components.settings.errors import Problem, SettingsError, problems_of, unkn
 from components.settings.models import Cluster, Images, Instance, Tailnet
 from components.settings.node_checks import check_nodes
 from components.settings.nodes import Node
-from components.settings.places import known_words
+from components.settings.places import HIDDEN, known_words
 from components.settings.plain_text import plain_secrets
 from components.settings.stack import Settings
 
@@ -100,20 +102,21 @@ def _given(raw: Mapping[str, Any], key: str, default: object) -> object:
 
 
 def _unknown(keys: Iterable[object]) -> list[Problem]:
-    found: dict[str, int] = {}
-    problems: dict[str, Problem] = {}
+    found: Counter[tuple[str, str]] = Counter()
     for key in keys:
         if key in KEYS:
             continue
         text = str(key)
         path, message = unknown_key("", text, KEYS, known_words(Settings))
         if text.startswith(tuple(f"{known}{mark}" for known in KEYS for mark in ".[")):
-            path, message = "<key>", "is a path, and was set as a key. Set it again with `pulumi config set --path`."
-        found[message] = found.get(message, 0) + 1
-        problems[message] = Problem(path, message)
+            parts = [part for part in re.split(r"[.\[\]]+", text) if part]
+            words = {*KEYS, *known_words(Settings)}
+            shown = all(part in words or re.fullmatch(r"[0-9]{1,4}", part) for part in parts)
+            path = text if shown else HIDDEN
+            message = "is a path, and was set as a key. Set it again with `pulumi config set --path`."
+        found[path, message] += 1
     return [
-        Problem(problem.path, f"({found[message]} keys) {message}") if found[message] > 1 else problem
-        for message, problem in problems.items()
+        Problem(path, f"({count} keys) {message}" if count > 1 else message) for (path, message), count in found.items()
     ]
 
 

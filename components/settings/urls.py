@@ -25,6 +25,12 @@ class _Url:
     path: str
 
     @property
+    def nobody(self) -> bool:
+        """Whether no server has such an address: link-local (metadata services), multicast, unspecified."""
+        address = _address(self.host)
+        return address is not None and (address.is_link_local or address.is_multicast or address.is_unspecified)
+
+    @property
     def private(self) -> bool:
         """Whether only a private network has a host of this name or address."""
         address = _address(self.host)
@@ -55,7 +61,7 @@ def _parsed(value: str) -> _Url | None:
 
 def _base_url(value: str) -> str:
     url = _parsed(value)
-    if url is None or url.path:
+    if url is None or url.path or url.nobody:
         raise ValueError(
             "is not a base URL. Write scheme, host and perhaps a port, without a login or a path, such as "
             "https://headscale.example.com"

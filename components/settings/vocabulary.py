@@ -9,6 +9,120 @@ from typing import Final
 _LONGEST: Final = 40
 _MISTAKES: Final = 2
 
+# Words of manifests, charts and tailnet policies, which people try here too: none of them is anybody's secret.
+_USUAL: Final = frozenset(
+    {
+        *(
+            "acl",
+            "acls",
+            "affinity",
+            "annotations",
+            "apikeys",
+            "args",
+            "backup",
+            "browser",
+            "certificate",
+            "channels",
+            "class",
+        ),
+        *(
+            "clustername",
+            "command",
+            "config",
+            "configmap",
+            "containers",
+            "cpu",
+            "credentials",
+            "database",
+            "debug",
+            "default",
+        ),
+        *("description", "disabled", "dns", "domain", "email", "enable", "enabled", "encryption", "endpoint", "env"),
+        *(
+            "environment",
+            "exitnode",
+            "expose",
+            "extraenv",
+            "external",
+            "features",
+            "funnel",
+            "grants",
+            "group",
+            "headscale",
+        ),
+        *(
+            "host",
+            "hostname",
+            "hostnetwork",
+            "hosts",
+            "ingress",
+            "initcontainers",
+            "key",
+            "keys",
+            "kind",
+            "labels",
+            "limits",
+        ),
+        *(
+            "loadbalancer",
+            "log",
+            "loglevel",
+            "logs",
+            "memory",
+            "metadata",
+            "model",
+            "models",
+            "monitoring",
+            "name",
+            "names",
+        ),
+        *(
+            "network",
+            "networkpolicy",
+            "nodeport",
+            "nodeselector",
+            "notes",
+            "options",
+            "owner",
+            "owners",
+            "password",
+            "path",
+        ),
+        *(
+            "persistence",
+            "plugins",
+            "podannotations",
+            "podlabels",
+            "policy",
+            "priority",
+            "priorityclassname",
+            "private",
+        ),
+        *("privileged", "provider", "proxy", "public", "pullpolicy", "pullsecrets", "region", "registry", "replicas"),
+        *("repository", "requests", "role", "routes", "runtime", "runtimeclassname", "schedule", "secret", "secrets"),
+        *("securitycontext", "serve", "server", "service", "serviceaccount", "settings", "spec", "ssh", "stack"),
+        *(
+            "storageclass",
+            "storageclassname",
+            "subnets",
+            "tag",
+            "tags",
+            "template",
+            "timeout",
+            "timezone",
+            "tls",
+            "token",
+        ),
+        *("tokens", "tolerations", "tools", "type", "update", "url", "user", "username", "users", "value", "values"),
+        *("version", "volume", "volumes", "zone"),
+    }
+)
+
+
+def is_usual(word: str) -> bool:
+    """Whether a key is a word that configurations are made of."""
+    return word.isascii() and _plain(word) in _USUAL
+
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The known word that is most like this one, if any is."""

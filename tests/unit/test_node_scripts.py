@@ -30,7 +30,9 @@ STOOD_IN = [
 ]
 STAND_IN = """\
 #!/bin/sh
-{ printf '%s\\0' "${0##*/}" "$@"; printf '\\001\\0'; } >> "$CALLS"
+end=$(printf '\\001')
+# At once: the parts of a pipeline run at the same time.
+printf '%s\\0' "${0##*/}" "$@" "$end" >> "$CALLS"
 case $0 in
   */uname) echo x86_64 ;;
   # What it downloads is removed again.
