@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from components.constants import PROJECT
 from components.settings.checks import check
-from components.settings.errors import Problem, SettingsError, problems_of, unknown_key
+from components.settings.errors import Problem, SettingsError, counted, problems_of, unknown_key
 from components.settings.models import Cluster, Images, Instance, Tailnet
 from components.settings.node_checks import check_nodes
 from components.settings.nodes import Node
@@ -38,7 +38,7 @@ def load() -> Settings:
         if f"{PROJECT}:{key}" not in encrypted and not runtime_config.is_config_secret(f"{PROJECT}:{key}")
     }
     problems: list[Problem] = []
-    # What an unknown key holds is nobody's business.
+    # The value of an unknown key is not even read.
     raw = {
         key: _decoded(key, runtime_config.get_config(f"{PROJECT}:{key}"), problems) if key in KEYS else None
         for key in own
@@ -102,7 +102,7 @@ def _given(raw: Mapping[str, Any], key: str, default: object) -> object:
 
 
 def _unknown(keys: Iterable[object]) -> list[Problem]:
-    found: Counter[tuple[str, str]] = Counter()
+    found: Counter[Problem] = Counter()
     for key in keys:
         if key in KEYS:
             continue
@@ -114,10 +114,8 @@ def _unknown(keys: Iterable[object]) -> list[Problem]:
             shown = all(part in words or re.fullmatch(r"[0-9]{1,4}", part) for part in parts)
             path = text if shown else HIDDEN
             message = "is a path, and was set as a key. Set it again with `pulumi config set --path`."
-        found[path, message] += 1
-    return [
-        Problem(path, f"({count} keys) {message}" if count > 1 else message) for (path, message), count in found.items()
-    ]
+        found[Problem(path, message)] += 1
+    return [counted(problem, count) for problem, count in found.items()]
 
 
 def _list(model: type[M], path: str, listed: object, entries: str, problems: list[Problem]) -> dict[int, M]:

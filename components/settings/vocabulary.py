@@ -120,7 +120,7 @@ _USUAL: Final = frozenset(
 
 
 def is_usual(word: str) -> bool:
-    """Whether a key is a word that configurations are made of."""
+    """Says whether a key is a word that configurations are made of."""
     return word.isascii() and _plain(word) in _USUAL
 
 
@@ -134,10 +134,10 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
 
 
 def is_spelling_of(word: str, known: str) -> bool:
-    """Whether a word of letters differs from a known one by a slip or two: it can be no secret then."""
+    """Says whether a word of letters differs from a known one by a slip or two: it can be no secret then."""
     if len(word) > _LONGEST or re.fullmatch(r"[A-Za-z_-]+", word) is None:
         return False
-    # Of a short word two letters are half of it.
+    # Two letters are half of a short word.
     return _distance(_plain(word), _plain(known)) <= min(_MISTAKES, len(known) // 4)
 
 

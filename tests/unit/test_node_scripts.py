@@ -35,7 +35,7 @@ end=$(printf '\\001')
 printf '%s\\0' "${0##*/}" "$@" "$end" >> "$CALLS"
 case $0 in
   */uname) echo x86_64 ;;
-  # What it downloads is removed again.
+  # The scripts remove what it downloads.
   */curl) if [ "$1" = -fsSLO ]; then : > "${2##*/}"; fi ;;
 esac
 """

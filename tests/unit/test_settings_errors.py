@@ -1,4 +1,4 @@
-"""Whatever is written into the configuration: never a traceback, never a secret in the error (I4), never a library's words."""
+"""Errors of any configuration: never a traceback, never a secret (I4), never a library's words."""
 
 import contextlib
 import json
@@ -65,7 +65,7 @@ def random_secrets(seed: str, count: int) -> list[str]:
 
 
 def leaked(secret: str, message: str) -> bool:
-    """Whether a message has the secret, or any half of it, whatever comes before that a known kind begins with."""
+    """Says whether a message has the secret, or any half of it, without the prefix of its kind."""
     own = next((secret.removeprefix(prefix) for prefix in PREFIXES[1:] if secret.startswith(prefix)), secret)
     half = len(own) // 2
     return any(own[start : start + half] in message for start in range(len(own) - half + 1))
@@ -255,6 +255,17 @@ def test_a_key_of_another_place_is_shown(key: str) -> None:
         message = refused(config)
         assert message
         assert f"\n  {path} is not a known key. " in message
+
+
+def test_several_keys_of_a_mapping_are_one_line_with_their_number() -> None:
+    message = refused(smallest(gateway={"modelKeys": {"lower": "a", "LD_KEY": "a", "other": "a"}}))
+    assert message
+    assert "modelKeys.<key> (2 keys) is not the name of a provider's key." in message
+    assert "modelKeys.<key> is no provider's key: names that begin with LD_" in message
+    message = refused(with_tailnet(groups={"family": ["x"], "work": ["y"]}))
+    assert message
+    assert "tailnet.groups.<key> (2 keys) is not a group name." in message
+    assert "tailnet.groups.<key>[0] (2 keys) is not a login." in message
 
 
 def test_each_key_that_is_shown_has_a_line_of_its_own() -> None:
