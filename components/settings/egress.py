@@ -34,7 +34,7 @@ def _translated(network: Network) -> Network:
 
 
 def overlap(one: Network, other: Network) -> bool:
-    """Whether two networks have an address in common."""
+    """Says whether two networks have an address in common."""
     return one.version == other.version and one.overlaps(other)
 
 
@@ -64,7 +64,7 @@ def _cidr(value: str) -> str:
 
 
 def open_nearly_everything(cidrs: Iterable[str]) -> bool:
-    """Whether networks that are each narrow enough are together as wide as the internet."""
+    """Says whether networks that are each narrow enough are together as wide as the internet."""
     networks = [_translated(ipaddress.ip_network(cidr)) for cidr in cidrs]
     v4 = ipaddress.collapse_addresses(one for one in networks if isinstance(one, ipaddress.IPv4Network))
     v6 = ipaddress.collapse_addresses(one for one in networks if isinstance(one, ipaddress.IPv6Network))

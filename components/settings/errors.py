@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from components.settings.places import HIDDEN, Place, place_of
-from components.settings.vocabulary import is_spelling_of, nearest
+from components.settings.vocabulary import is_spelling_of, is_usual, nearest
 
 # A longer list helps nobody; the first of each kind tell what to do about the others.
 _LINES: Final = 20
@@ -74,7 +74,7 @@ def _lines(problems: tuple[Problem, ...]) -> Iterator[str]:
 def problems_of(root: str, model: type[BaseModel], error: ValidationError, words: Iterable[str]) -> list[Problem]:
     """The problems of one failed model, in words that name the mend. `words`: all keys that there are, here or elsewhere."""
     found: dict[str, Problem] = {}
-    unknown: Counter[tuple[str, str]] = Counter()
+    hidden: Counter[Problem] = Counter()
     details = error.errors(include_url=False)
     # A list whose items failed is also reported as too short.
     inner = {detail["loc"][:end] for detail in details for end in range(len(detail["loc"]))}
@@ -85,24 +85,27 @@ def problems_of(root: str, model: type[BaseModel], error: ValidationError, words
         if detail["type"] in ("extra_forbidden", "invalid_key"):
             place = place_of(root, model, detail["loc"][:-1])
             path, message = unknown_key(place.path, str(detail["loc"][-1]), place.keys, words)
-            unknown[path, message] += 1
         else:
             place = place_of(root, model, detail["loc"])
             path, message = place.path, _message(detail, place)
+        problem = Problem(path, message)
         # Several keys may hide behind one path.
-        found.setdefault(f"{path} {message}" if path.endswith(HIDDEN) else path, Problem(path, message))
-    return [_counted(problem, unknown[problem.path, problem.message]) for problem in found.values()]
+        hidden[problem] += HIDDEN in path
+        found.setdefault(str(problem) if HIDDEN in path else path, problem)
+    return [counted(problem, hidden[problem]) for problem in found.values()]
 
 
-def _counted(problem: Problem, count: int) -> Problem:
+def counted(problem: Problem, count: int) -> Problem:
+    """The problem, with the number of keys that hide behind its path."""
     return Problem(problem.path, f"({count} keys) {problem.message}") if count > 1 else problem
 
 
 def unknown_key(path: str, key: str, known: Iterable[str], words: Iterable[str] = ()) -> tuple[str, str]:
-    """Path and message of a key that is none; the key itself is shown where it is nearly one, or one of elsewhere."""
+    """Path and message of a key that is none; the key itself is shown where it is nearly one, or a word of configurations."""
     known = list(known)
     close = nearest(key, known)
-    shown = key if key in {*known, *words} or (close and is_spelling_of(key, close)) else HIDDEN
+    known_word = key in {*known, *words} or is_usual(key) or (close is not None and is_spelling_of(key, close))
+    shown = key if known_word else HIDDEN
     hint = f"Did you mean {close}?" if close else f"Known here: {', '.join(known)}."
     why = "" if shown == key else ", and is not repeated here in case it is a secret"
     return f"{path}.{shown}".removeprefix("."), f"is not a known key{why}. {hint}"

@@ -20,7 +20,7 @@ _MOVING = re.compile(r"[-._](latest|main|master|edge|nightly)([-._]|$)")
 
 # `-slim` and `-browser` are other images of one version, `-r20260820` is a later build of it; `-2` and `-beta.1` are versions.
 _OPENCLAW = re.compile(r"v?([0-9]+\.[0-9]+\.[0-9]+(-[0-9]{1,3}|-beta\.[0-9]+)?)(-r[0-9]{8})?(-slim|-browser)?")
-# What follows the version of the sidecar is about the image, unless it says that the version is not out yet.
+# A suffix of the sidecar's version is about the image, unless it says that the version is not out yet.
 _UNRELEASED = r"(t[0-9a-f]{6}|(rc|pre|alpha|beta|dev)[-.0-9]*([-._]|$))"
 _TAILSCALE = re.compile(rf"v?([0-9]+\.[0-9]+\.[0-9]+)(-(?!{_UNRELEASED})[-A-Za-z0-9._]+)?")
 

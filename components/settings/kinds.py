@@ -37,7 +37,7 @@ def kind_of(value: str) -> str | None:
 
 
 def api_key(path: str, given: str, api_url: str | None) -> Iterator[Problem]:
-    """Whether this can be an API access token."""
+    """Problems of what is to be an API access token."""
     kind = kind_of(given)
     if kind == _CLIENT:
         yield Problem(path, f"is {kind}. Set tailnet.oauthClientId and tailnet.oauthClientSecret instead.")
@@ -48,7 +48,7 @@ def api_key(path: str, given: str, api_url: str | None) -> Iterator[Problem]:
 
 
 def client_secret(path: str, given: str, api_url: str | None) -> Iterator[Problem]:
-    """Whether this can be the secret of an OAuth client; only a compatible API may have others than Tailscale's."""
+    """Problems of what is to be the secret of an OAuth client; only a compatible API has others than Tailscale's."""
     kind = kind_of(given)
     if kind not in (None, _CLIENT) or (api_url is None and kind is None) or "?" in given:
         yield Problem(
@@ -57,7 +57,7 @@ def client_secret(path: str, given: str, api_url: str | None) -> Iterator[Proble
 
 
 def auth_key(path: str, given: str, login_server: str | None, oauth: str = "") -> Iterator[Problem]:
-    """Whether this can be an auth key of the tailnet. `oauth`: what to do with an OAuth client's secret."""
+    """Problems of what is to be an auth key of the tailnet. `oauth`: what to do with an OAuth client's secret."""
     kind, tailscale = kind_of(given), of_tailscale(login_server)
     if kind == _CLIENT:
         yield Problem(path, f"is {kind}. {oauth or 'Make an auth key, and set that.'}")
@@ -77,7 +77,7 @@ def auth_key(path: str, given: str, login_server: str | None, oauth: str = "") -
 
 
 def model_key(path: str, given: str) -> Iterator[Problem]:
-    """Whether this is a credential of the tailnet, which no agent may have."""
+    """A problem where a model's key is a credential of the tailnet, which no agent may have."""
     if kind := kind_of(given):
         yield Problem(
             path, f"is {kind}: it belongs to the tailnet, and the agent would have it. Set the provider's key."

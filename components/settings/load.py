@@ -1,6 +1,8 @@
 """From the stack's configuration to `Settings`, or to one error with everything that is wrong."""
 
 import json
+import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final, TypeVar, cast
 
@@ -8,10 +10,10 @@ from pydantic import BaseModel, ValidationError
 
 from components.constants import PROJECT
 from components.settings.checks import check
-from components.settings.errors import Problem, SettingsError, problems_of, unknown_key
+from components.settings.errors import Problem, SettingsError, counted, problems_of, unknown_key
 from components.settings.models import Cluster, Images, Instance, Tailnet
 from components.settings.nodes import Node
-from components.settings.places import known_words
+from components.settings.places import HIDDEN, known_words
 from components.settings.plain_text import plain_secrets
 from components.settings.stack import Settings
 
@@ -35,7 +37,7 @@ def load() -> Settings:
         if f"{PROJECT}:{key}" not in encrypted and not runtime_config.is_config_secret(f"{PROJECT}:{key}")
     }
     problems: list[Problem] = []
-    # What an unknown key holds is nobody's business.
+    # The value of an unknown key is not even read.
     raw = {
         key: _decoded(key, runtime_config.get_config(f"{PROJECT}:{key}"), problems) if key in KEYS else None
         for key in own
@@ -102,21 +104,20 @@ def _given(raw: Mapping[str, Any], key: str, default: object) -> object:
 
 
 def _unknown(keys: Iterable[object]) -> list[Problem]:
-    found: dict[str, int] = {}
-    problems: dict[str, Problem] = {}
+    found: Counter[Problem] = Counter()
     for key in keys:
         if key in KEYS:
             continue
         text = str(key)
         path, message = unknown_key("", text, KEYS, known_words(Settings))
         if text.startswith(tuple(f"{known}{mark}" for known in KEYS for mark in ".[")):
-            path, message = "<key>", "is a path, and was set as a key. Set it again with `pulumi config set --path`."
-        found[message] = found.get(message, 0) + 1
-        problems[message] = Problem(path, message)
-    return [
-        Problem(problem.path, f"({found[message]} keys) {message}") if found[message] > 1 else problem
-        for message, problem in problems.items()
-    ]
+            parts = [part for part in re.split(r"[.\[\]]+", text) if part]
+            words = {*KEYS, *known_words(Settings)}
+            shown = all(part in words or re.fullmatch(r"[0-9]{1,4}", part) for part in parts)
+            path = text if shown else HIDDEN
+            message = "is a path, and was set as a key. Set it again with `pulumi config set --path`."
+        found[Problem(path, message)] += 1
+    return [counted(problem, count) for problem, count in found.items()]
 
 
 def _list(model: type[M], path: str, listed: object, entries: str, problems: list[Problem]) -> dict[int, M]:

@@ -1,4 +1,4 @@
-"""What belongs at each place of the configuration, by the models; and its path, as far as that may be shown."""
+"""The places of the configuration by the models: the type that belongs there, and the path as far as it may be shown."""
 
 import functools
 import types
@@ -34,7 +34,7 @@ class Place:
 
     @property
     def number(self) -> bool:
-        """Whether a whole number belongs here."""
+        """Says whether a whole number belongs here."""
         return self.type is int
 
 

@@ -21,7 +21,7 @@ _UNDRAWN = re.compile(
 
 
 def invisible(value: str) -> bool:
-    """Whether there is a blank, a control or a zero-width character in a text: nobody sees it, and nothing matches it."""
+    """Says whether a text has a blank, a control or a zero-width character: nobody sees it, and nothing matches it."""
     return any(unicodedata.category(char)[0] in "ZC" for char in value) or _UNDRAWN.search(value) is not None
 
 

@@ -26,7 +26,7 @@ _LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
 _PATH = re.compile(r"([A-Za-z]:[\\/]|~|\.{0,2}/)?[\w.@+,=()\\/ -]*[\w)]")
 _PATH_MAXIMUM = 1024
 
-# Of a variable that holds a secret one word says so; these begin names that programs obey.
+# One word of a secret's variable says that it is one; the others begin names that programs obey.
 _SECRET_WORDS: Final = frozenset({"KEY", "KEYS", "TOKEN", "TOKENS", "SECRET", "PASSWORD", "CREDENTIALS"})
 _PROGRAMS: Final = frozenset(
     {
@@ -184,7 +184,7 @@ def _client_id(value: str) -> str:
 
 
 def _holds_text(value: str) -> bool:
-    """Whether a text, or a part of it as in a token, is base64 of some longer document."""
+    """Says whether a text, or a part of it as in a token, is base64 of some longer document."""
     return any(_is_document(part) for part in (value, *value.split(".")))
 
 

@@ -25,8 +25,14 @@ class _Url:
     path: str
 
     @property
+    def nobody(self) -> bool:
+        """True for an address that no server has: link-local (metadata services), multicast, unspecified."""
+        address = _address(self.host)
+        return address is not None and (address.is_link_local or address.is_multicast or address.is_unspecified)
+
+    @property
     def private(self) -> bool:
-        """Whether only a private network has a host of this name or address."""
+        """True for a host that only a private network has."""
         address = _address(self.host)
         if address is not None:
             return not address.is_global
@@ -55,7 +61,7 @@ def _parsed(value: str) -> _Url | None:
 
 def _base_url(value: str) -> str:
     url = _parsed(value)
-    if url is None or url.path:
+    if url is None or url.path or url.nobody:
         raise ValueError(
             "is not a base URL. Write scheme, host and perhaps a port, without a login or a path, such as "
             "https://headscale.example.com"
@@ -76,7 +82,7 @@ def _issuer(value: str) -> str:
 
 
 def of_tailscale(url: str | None) -> bool:
-    """Whether a control server is Tailscale's own; None is the default."""
+    """Says whether a control server is Tailscale's own; None is the default."""
     parsed = _parsed(url or "https://controlplane.tailscale.com")
     return parsed is not None and f".{parsed.host.lower()}".endswith(".tailscale.com")
 

@@ -9,6 +9,120 @@ from typing import Final
 _LONGEST: Final = 40
 _MISTAKES: Final = 2
 
+# Words of manifests, charts and tailnet policies, which people try here too: none of them is anybody's secret.
+_USUAL: Final = frozenset(
+    {
+        *(
+            "acl",
+            "acls",
+            "affinity",
+            "annotations",
+            "apikeys",
+            "args",
+            "backup",
+            "browser",
+            "certificate",
+            "channels",
+            "class",
+        ),
+        *(
+            "clustername",
+            "command",
+            "config",
+            "configmap",
+            "containers",
+            "cpu",
+            "credentials",
+            "database",
+            "debug",
+            "default",
+        ),
+        *("description", "disabled", "dns", "domain", "email", "enable", "enabled", "encryption", "endpoint", "env"),
+        *(
+            "environment",
+            "exitnode",
+            "expose",
+            "extraenv",
+            "external",
+            "features",
+            "funnel",
+            "grants",
+            "group",
+            "headscale",
+        ),
+        *(
+            "host",
+            "hostname",
+            "hostnetwork",
+            "hosts",
+            "ingress",
+            "initcontainers",
+            "key",
+            "keys",
+            "kind",
+            "labels",
+            "limits",
+        ),
+        *(
+            "loadbalancer",
+            "log",
+            "loglevel",
+            "logs",
+            "memory",
+            "metadata",
+            "model",
+            "models",
+            "monitoring",
+            "name",
+            "names",
+        ),
+        *(
+            "network",
+            "networkpolicy",
+            "nodeport",
+            "nodeselector",
+            "notes",
+            "options",
+            "owner",
+            "owners",
+            "password",
+            "path",
+        ),
+        *(
+            "persistence",
+            "plugins",
+            "podannotations",
+            "podlabels",
+            "policy",
+            "priority",
+            "priorityclassname",
+            "private",
+        ),
+        *("privileged", "provider", "proxy", "public", "pullpolicy", "pullsecrets", "region", "registry", "replicas"),
+        *("repository", "requests", "role", "routes", "runtime", "runtimeclassname", "schedule", "secret", "secrets"),
+        *("securitycontext", "serve", "server", "service", "serviceaccount", "settings", "spec", "ssh", "stack"),
+        *(
+            "storageclass",
+            "storageclassname",
+            "subnets",
+            "tag",
+            "tags",
+            "template",
+            "timeout",
+            "timezone",
+            "tls",
+            "token",
+        ),
+        *("tokens", "tolerations", "tools", "type", "update", "url", "user", "username", "users", "value", "values"),
+        *("version", "volume", "volumes", "zone"),
+    }
+)
+
+
+def is_usual(word: str) -> bool:
+    """Says whether a key is a word that configurations are made of."""
+    return word.isascii() and _plain(word) in _USUAL
+
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The known word that is most like this one, if any is."""
@@ -20,10 +134,10 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
 
 
 def is_spelling_of(word: str, known: str) -> bool:
-    """Whether a word of letters differs from a known one by a slip or two: it can be no secret then."""
+    """Says whether a word of letters differs from a known one by a slip or two: it can be no secret then."""
     if len(word) > _LONGEST or re.fullmatch(r"[A-Za-z_-]+", word) is None:
         return False
-    # Of a short word two letters are half of it.
+    # Two letters are half of a short word.
     return _distance(_plain(word), _plain(known)) <= min(_MISTAKES, len(known) // 4)
 
 

@@ -1,4 +1,4 @@
-"""What joins a machine is read by root's shell, systemd, cloud-init and launchd: each value stays one word, whatever it holds.
+"""The join material is read by root's shell, systemd, cloud-init and launchd: each value stays one word, whatever it holds.
 
 The settings let nothing through that needs it. Here they are left out, and the material is made of hostile values.
 """
@@ -92,7 +92,7 @@ def world(text: str) -> tuple[Node, Instance, Settings]:
 
 
 def shell(script: str, *arguments: str) -> list[str]:
-    """What `printf` is given by a real shell in place of a command: the script with that command replaced."""
+    """The words that a real shell hands to `printf` in this script."""
     result = subprocess.run(["bash", "-c", script, "bash", *arguments], capture_output=True, text=True, check=True)
     return result.stdout.split("\0")[:-1]
 
@@ -177,7 +177,7 @@ def test_a_mac_s_script_is_shell_and_its_agent_has_the_values_as_they_are(text: 
     node, instance, made = world(text)
     script = mac.script(node, instance, made, key, secret)
     assert is_shell(script)
-    # What the shell makes of it, with every command but `printf` and `cat` left out.
+    # A real shell reads the words of `printf` and `cat`.
     _, _, after = script.partition("printf '%s\\n' ")
     end = after.index(" > tailnet-key")
     assert shell(f"printf '%s\\0' {after[:end]}") == [key]

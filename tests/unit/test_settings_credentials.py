@@ -308,7 +308,7 @@ def test_a_provider_s_variable_is_a_model_key(name: str) -> None:
 
 
 def configured(monkeypatch: pytest.MonkeyPatch, config: Raw, encrypted: list[str]) -> None:
-    """What the engine hands over, and which keys it says are secret."""
+    """Hands over a configuration as the engine does, with the keys that it says are secret."""
     values = {f"openclaw-tailnet:{key}": json.dumps(value) for key, value in config.items()}
     monkeypatch.setenv("PULUMI_CONFIG", json.dumps(values))
     monkeypatch.setenv("PULUMI_CONFIG_SECRET_KEYS", json.dumps([f"openclaw-tailnet:{key}" for key in encrypted]))

@@ -52,7 +52,7 @@ PUBLIC = [
 
 
 def open_to(address: Address) -> bool:
-    """Whether the rules for the internet let a pod reach an address."""
+    """Says whether the rules for the internet let a pod reach an address."""
     blocks: list[Any] = [peer["ipBlock"] for peer in public()]
     return any(
         address in ipaddress.ip_network(block["cidr"])

@@ -1,4 +1,4 @@
-"""Whatever is written into the configuration: never a traceback, never a secret in the error (I4), never a library's words."""
+"""Errors of any configuration: never a traceback, never a secret (I4), never a library's words."""
 
 import contextlib
 import json
@@ -65,7 +65,7 @@ def random_secrets(seed: str, count: int) -> list[str]:
 
 
 def leaked(secret: str, message: str) -> bool:
-    """Whether a message has the secret, or any half of it, whatever comes before that a known kind begins with."""
+    """Says whether a message has the secret, or any half of it, without the prefix of its kind."""
     own = next((secret.removeprefix(prefix) for prefix in PREFIXES[1:] if secret.startswith(prefix)), secret)
     half = len(own) // 2
     return any(own[start : start + half] in message for start in range(len(own) - half + 1))
@@ -73,7 +73,7 @@ def leaked(secret: str, message: str) -> bool:
 
 @pytest.mark.parametrize("path", PLACES, ids=lambda path: ".".join(map(str, path)))
 def test_i4_a_secret_in_any_place_is_not_in_the_error(path: tuple[str | int, ...]) -> None:
-    for secret in random_secrets(repr(path), 4):
+    for secret in random_secrets(repr(path), 3):
         instead: list[Any] = [
             *(secret, [secret], {secret: secret}, {secret: 1}, {"value": secret}, [[secret]], [{secret: None}]),
             *(f"ghcr.io/user:{secret}@host/image:1.2.3", f"https://user:{secret}@example.com/?token={secret}"),
@@ -87,7 +87,7 @@ def test_i4_a_secret_in_any_place_is_not_in_the_error(path: tuple[str | int, ...
 
 @pytest.mark.parametrize("path", OBJECTS, ids=lambda path: ".".join(map(str, path)) or "top")
 def test_i4_a_secret_as_a_key_is_not_in_the_error(path: tuple[str | int, ...]) -> None:
-    for secret in random_secrets(repr(path), 4):
+    for secret in random_secrets(repr(path), 3):
         for value in (1, None, secret, {secret: secret}, [secret]):
             message = refused(with_more(path, secret, value))
             assert message is None or not leaked(secret, message), message
@@ -247,7 +247,9 @@ def test_a_slip_is_shown_with_the_key_that_was_meant(key: str) -> None:
     assert "Did you mean " in message
 
 
-@pytest.mark.parametrize("key", ["gateway", "tailscale", "modelKeys", "id"])
+@pytest.mark.parametrize(
+    "key", ["gateway", "tailscale", "modelKeys", "id", "replicas", "nodeSelector", "service", "env"]
+)
 def test_a_key_of_another_place_is_shown(key: str) -> None:
     for config, path in (({**smallest(), key: "hunter2"}, key), (with_tailnet(**{key: 1}), f"tailnet.{key}")):
         message = refused(config)
@@ -255,10 +257,37 @@ def test_a_key_of_another_place_is_shown(key: str) -> None:
         assert f"\n  {path} is not a known key. " in message
 
 
-def test_a_key_that_was_set_without_path_says_so() -> None:
-    message = refused({**smallest(), "tailnet.name": "x"})
+def test_several_keys_of_a_mapping_are_one_line_with_their_number() -> None:
+    message = refused(smallest(gateway={"modelKeys": {"lower": "a", "LD_KEY": "a", "other": "a"}}))
     assert message
-    assert "<key> is a path, and was set as a key. Set it again with `pulumi config set --path`." in message
+    assert "modelKeys.<key> (2 keys) is not the name of a provider's key." in message
+    assert "modelKeys.<key> is no provider's key: names that begin with LD_" in message
+    message = refused(with_tailnet(groups={"family": ["x"], "work": ["y"]}))
+    assert message
+    assert "tailnet.groups.<key> (2 keys) is not a group name." in message
+    assert "tailnet.groups.<key>[0] (2 keys) is not a login." in message
+
+
+def test_each_key_that_is_shown_has_a_line_of_its_own() -> None:
+    message = refused(
+        {**smallest(), "service": 1, "replicas": 1, "qqq": 1, "zzz": 2, "tailnet.name": "x", "tailnet.groups": 1}
+    )
+    assert message
+    assert [line.split(" is ")[0].strip() for line in message.splitlines()[1:6]] == [
+        *("service", "replicas", "<key> (2 keys)", "tailnet.name", "tailnet.groups"),
+    ]
+
+
+def test_a_key_that_was_set_without_path_says_so() -> None:
+    for key, shown in (
+        ("tailnet.name", "tailnet.name"),
+        ("instances[0].tailscale.authKey.value", "instances[0].tailscale.authKey.value"),
+        ("tailnet.hunter2", "<key>"),
+        ("instances[12345678]", "<key>"),
+    ):
+        message = refused({**smallest(), key: "x"})
+        assert message
+        assert f"  {shown} is a path, and was set as a key. Set it again with `pulumi config set --path`." in message
 
 
 def test_the_program_says_it_in_the_same_words() -> None:

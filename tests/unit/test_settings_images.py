@@ -109,7 +109,7 @@ BAD: list[Any] = [
         [],
         {},
     ),
-    # What a shell would obey.
+    # Words that a shell would obey.
     *(
         "x.io/g:1.2.3-$(id)",
         "x.io/g:1.2.3;id",

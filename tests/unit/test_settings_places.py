@@ -70,6 +70,11 @@ BAD_URLS: list[Any] = [
         "",
         "https://example.com:٤٤٣",
         "https://[fe80::1%25eth0]",
+        "http://169.254.169.254",
+        "https://[fe80::1]",
+        "http://0.0.0.0:8080",
+        "http://[::]",
+        "http://224.0.0.1",
     ),
 ]
 CLEAR = ["http://example.com", "http://8.8.8.8:80", "http://headscale.example.org:8080", "http://[2606:4700::1]"]

@@ -10,7 +10,7 @@ from components.settings.load import parse
 
 
 def is_section(path: tuple[str | int, ...]) -> bool:
-    """Whether something may be left out there: it has a default."""
+    """Says whether the key may be left out: it has a default."""
     try:
         parse(without(path))
     except Exception:
