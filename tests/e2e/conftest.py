@@ -9,7 +9,6 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
-from e2e_world import ALICE, MALLORY, PEOPLE, Figures, Gateway, join, restore
 
 from components.constants import PROJECT
 from sandbox import kubectl, pulumi_tools, tools
@@ -18,7 +17,8 @@ from sandbox.home import Home
 from sandbox.node import devices, layout, machine, runtime
 from sandbox.node.devices import Device
 from sandbox.world import World, building
-from tests.engine.engine_world import Cluster, Stack
+from tests.support.e2e_world import ALICE, MALLORY, PEOPLE, Figures, Gateway, join, restore
+from tests.support.engine_world import Cluster, Stack
 
 _Rows = list[tuple[str, str, str]]
 _figures = pytest.StashKey[_Rows]()

@@ -2,16 +2,15 @@
 
 from datetime import UTC, datetime, timedelta
 
-from e2e_world import ALICE, BOB, MALLORY, Gateway, answers, as_json, join, wait_answer
-from test_nobody_else import PORTS, own_ports, scan
-
 from components.constants import PROJECT, SIDECAR_CONTAINER
 from engine.state import outputs
 from sandbox.node import devices, layout
 from sandbox.node.devices import Device
 from sandbox.tailnet import headscale
 from sandbox.world import World
-from tests.engine.engine_world import Stack
+from tests.support.e2e_world import ALICE, BOB, MALLORY, Gateway, answers, as_json, join, wait_answer
+from tests.support.engine_world import Stack
+from tests.support.port_scan import PORTS, own_ports, scan
 
 
 def test_each_person_reaches_their_own_gateway_only_i7(

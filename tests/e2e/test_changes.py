@@ -3,8 +3,6 @@
 import time
 
 import pytest
-from e2e_world import HOME, LAB, Figures, Gateway, as_json, wait_answer, watched, with_
-from openclaw_client import Client
 
 from components.constants import GATEWAY_CONTAINER, SIDECAR_CONTAINER
 from components.settings import Images
@@ -13,7 +11,9 @@ from sandbox.kube import Object
 from sandbox.node import images, layout, runtime
 from sandbox.node.devices import Device
 from sandbox.world import World
-from tests.engine.engine_world import Cluster, Stack, Values, eventually, instance, unsealed
+from tests.support.e2e_world import HOME, LAB, Figures, Gateway, as_json, wait_answer, watched, with_
+from tests.support.engine_world import Cluster, Stack, Values, eventually, instance, unsealed
+from tests.support.openclaw_client import Client
 
 REPOSITORY = Images().gateway.rpartition(":")[0]
 # The release before the one that the program deploys by default.

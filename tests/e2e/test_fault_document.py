@@ -1,6 +1,6 @@
 """The table of docs/reliability.md and the fault tests say the same."""
 
-from fault_report import documented, recorded
+from tests.support.fault_report import documented, recorded
 
 
 def test_every_fault_of_the_document_has_a_test_and_the_other_way_round() -> None:

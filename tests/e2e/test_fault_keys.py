@@ -4,17 +4,16 @@ import base64
 import shutil
 import time
 
-from e2e_world import HOME, MALLORY, answers, wait_answer
-from fault_fixtures import Record
-from fault_world import QUICK_GATEWAY, SPARE, Breakable, closed, reached, until
-
 from components.constants import SIDECAR_CONTAINER, UNSEAL_CONTAINER
 from sandbox.node.devices import Device
 from sandbox.tailnet import headscale
 from sandbox.tailnet.client import Control
-from tests.engine.engine_world import Stack
+from tests.support.e2e_world import HOME, MALLORY, answers, wait_answer
+from tests.support.engine_world import Stack
+from tests.support.fault_fixtures import Record
+from tests.support.fault_world import QUICK_GATEWAY, SPARE, Breakable, closed, reached, until
 
-pytest_plugins = ["fault_fixtures"]
+pytest_plugins = ["tests.support.fault_fixtures"]
 SEALED = "authkey.jwe"
 
 

@@ -2,15 +2,14 @@
 
 import time
 
-from e2e_world import answers, watched
-from fault_fixtures import Record
-from fault_world import UDP, Breakable, Parts, closed, dropped, reached, until
-
 from components.constants import SIDECAR_CONTAINER
 from sandbox.node.devices import Device
 from sandbox.world import World
+from tests.support.e2e_world import answers, watched
+from tests.support.fault_fixtures import Record
+from tests.support.fault_world import UDP, Breakable, Parts, closed, dropped, reached, until
 
-pytest_plugins = ["fault_fixtures"]
+pytest_plugins = ["tests.support.fault_fixtures"]
 
 
 def test_without_udp_the_relay_carries_everything(

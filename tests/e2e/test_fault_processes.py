@@ -3,9 +3,6 @@
 import time
 
 import pytest
-from e2e_world import HOME, answers, watched, with_
-from fault_fixtures import Record
-from fault_world import SPARE, Breakable, Parts, closed, reached, until
 
 from components.constants import GATEWAY_CONTAINER, SIDECAR_CONTAINER
 from engine.errors import UserError
@@ -13,9 +10,12 @@ from sandbox.kube import Object
 from sandbox.node import runtime
 from sandbox.node.devices import Device
 from sandbox.world import World
-from tests.engine.engine_world import Cluster, Stack
+from tests.support.e2e_world import HOME, answers, watched, with_
+from tests.support.engine_world import Cluster, Stack
+from tests.support.fault_fixtures import Record
+from tests.support.fault_world import SPARE, Breakable, Parts, closed, reached, until
 
-pytest_plugins = ["fault_fixtures"]
+pytest_plugins = ["tests.support.fault_fixtures"]
 
 
 def test_a_sidecar_killed_for_memory_comes_back_alone(

@@ -5,15 +5,14 @@ import shutil
 import time
 from pathlib import Path
 
-from fault_fixtures import Record
-from fault_world import REAL_GATEWAY, Breakable, closed, kill, reached, until
-
 from components.constants import GATEWAY_CONTAINER, SIDECAR_CONTAINER, UNSEAL_CONTAINER
 from sandbox.errors import SandboxError
 from sandbox.node import network
 from sandbox.node.devices import Device
+from tests.support.fault_fixtures import Record
+from tests.support.fault_world import REAL_GATEWAY, Breakable, closed, kill, reached, until
 
-pytest_plugins = ["fault_fixtures"]
+pytest_plugins = ["tests.support.fault_fixtures"]
 
 
 def fill(volume: Path) -> Path:

@@ -7,17 +7,16 @@ from collections.abc import Generator
 from typing import Any, Final
 
 import pytest
-from e2e_world import ALICE, HOME, LAB, Figures, Gateway, as_json, join, with_
-from node_machine import NodeMachine, Running
 
-from components.constants import PROJECT
-from engine.configuration import Values, merged
+from engine.configuration import Values
 from sandbox.node import devices
 from sandbox.tailnet import headscale
 from sandbox.world import World
-from tests.engine.engine_world import Cluster, Stack, eventually
+from tests.support.e2e_nodes import SMALL, with_nodes
+from tests.support.e2e_world import ALICE, HOME, LAB, Figures, Gateway, as_json, join, with_
+from tests.support.engine_world import Cluster, Stack, eventually
+from tests.support.node_machine import NodeMachine, Running
 
-SMALL: Final = {"home": {"size": "64Mi"}, "tailnet": {"size": "64Mi"}, "retain": False}
 MACHINE: Final[Values] = {"id": "machine", "kind": "linux", "gateway": "home"}
 POD: Final[Values] = {"id": "pod", "kind": "kubernetes", "gateway": "home", "kubernetes": {"storage": SMALL}}
 TAG: Final = "tag:openclaw-node-machine"
@@ -77,10 +76,6 @@ class Nodes:
         eventually(lambda: self.pending_surface(name), f"{name} to say what it offers", 120)
         (request,) = self.pending_surface(name)
         return self.cli("nodes", "approve", request["requestId"])
-
-
-def with_nodes(stack: Stack, *nodes: Values) -> Stack:
-    return dataclasses.replace(stack, config=merged(stack.config, {f"{PROJECT}:nodes": list(nodes)}))
 
 
 @pytest.fixture(scope="module")

@@ -1,13 +1,12 @@
 """The owner's device opens their gateway through the tailnet: page, API, and a session of the real client."""
 
-from e2e_world import HOME, LAB, Figures, Gateway, as_json, wait_answer, with_
-from openclaw_client import Client
-
 from components.constants import SIDECAR_CONTAINER
 from components.sidecar import SERVE_KEY, SERVE_PATH
 from sandbox.node.devices import Device
 from sandbox.world import World
-from tests.engine.engine_world import Stack
+from tests.support.e2e_world import HOME, LAB, Figures, Gateway, as_json, wait_answer, with_
+from tests.support.engine_world import Stack
+from tests.support.openclaw_client import Client
 
 TOOL = ("--json", '{"tool":"session_status"}')
 

@@ -5,11 +5,11 @@ import subprocess
 from collections.abc import Generator
 
 import httpx
-from e2e_world import HOME, LAB, Figures, Gateway, wait_answer, watched, with_
 
 from components.constants import GATEWAY_CONTAINER
 from sandbox.node.devices import Device
-from tests.engine.engine_world import Stack
+from tests.support.e2e_world import HOME, LAB, Figures, Gateway, wait_answer, watched, with_
+from tests.support.engine_world import Stack
 
 
 @contextlib.contextmanager

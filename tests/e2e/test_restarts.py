@@ -6,13 +6,12 @@ import time
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from e2e_world import ALICE, HOME, LAB, PEOPLE, Figures, Gateway, join, wait_answer, watched
-
 from components.constants import GATEWAY_CONTAINER, SIDECAR_CONTAINER
 from sandbox.node import devices
 from sandbox.node.devices import Device
 from sandbox.world import World
-from tests.engine.engine_world import Cluster, Stack, eventually
+from tests.support.e2e_world import ALICE, HOME, LAB, PEOPLE, Figures, Gateway, join, wait_answer, watched
+from tests.support.engine_world import Cluster, Stack, eventually
 
 
 @contextmanager

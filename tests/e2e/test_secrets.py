@@ -6,15 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from e2e_world import Figures, Gateway
-
 from components.constants import GATEWAY_CONTAINER, SIDECAR_CONTAINER
 from components.credential import AUTH_KEY_FILE, AUTH_KEY_PATH
 from components.sealed_key import COPY_FILE, KEK_PATH, SEALED_PATH
 from components.settings.quantities import quantity_bytes
 from components.sidecar import STATE_PATH
 from sandbox.world import World
-from tests.engine.engine_world import Cluster, Stack, unsealed
+from tests.support.e2e_world import Figures, Gateway
+from tests.support.engine_world import Cluster, Stack, unsealed
 
 # Looks at everything that the container can look at; prints what speaks of the tailnet's side.
 LOOK: Final = """

@@ -11,19 +11,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from e2e_world import ALICE, BOB, HOME, LAB, Gateway, answers, as_json, join, wait_answer, with_
-from fault_world import UDP, dropped, kill, until
-from node_machine import NodeMachine, Running
-from openclaw_client import Client
-from test_node import with_nodes
-from trouble_page import Page, blocks, shown, steps
 
 from components.constants import GATEWAY_CONTAINER
 from sandbox.node import devices, layout
 from sandbox.node.devices import Device
 from sandbox.tailnet import headscale
 from sandbox.world import World
-from tests.engine.engine_world import Stack
+from tests.support.e2e_nodes import with_nodes
+from tests.support.e2e_world import ALICE, BOB, HOME, LAB, Gateway, answers, as_json, join, wait_answer, with_
+from tests.support.engine_world import Stack
+from tests.support.fault_world import UDP, dropped, kill, until
+from tests.support.node_machine import NodeMachine, Running
+from tests.support.openclaw_client import Client
+from tests.support.trouble_page import Page, blocks, shown, steps
 
 WRONG = "0" * 64
 

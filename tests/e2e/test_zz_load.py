@@ -3,12 +3,11 @@
 import re
 from typing import Any
 
-from e2e_world import Figures, Gateway, wait_answer
-from openclaw_client import Client
-
 from components.constants import GATEWAY_CONTAINER, SIDECAR_CONTAINER
 from sandbox.node.devices import Device
 from sandbox.world import World
+from tests.support.e2e_world import Figures, Gateway, wait_answer
+from tests.support.openclaw_client import Client
 
 CLIENTS, RATE, SECONDS, COMPARED_SECONDS = 50, 200, 30, 15
 

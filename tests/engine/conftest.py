@@ -6,12 +6,12 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
-from engine_world import Cluster, Stack, Tailnet
 
 from sandbox import pulumi_tools, tools
 from sandbox.golang import find_go
 from sandbox.home import Home
 from sandbox.world import People, World, building
+from tests.support.engine_world import Cluster, Stack, Tailnet
 
 PEOPLE = People("sandbox.internal", ("admin@example.com", "alice@example.com", "bob@example.com"))
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import httpx
 import pytest
-from engine_world import Cluster, MakeStack, Stack, containers, eventually, instance, steps
 
 from sandbox.kube import Object
+from tests.support.engine_world import Cluster, MakeStack, Stack, containers, eventually, instance, steps
 
 NAMESPACE = "openclaw-guarded"
 PODS = "/api/v1/namespaces/{}/pods"

@@ -12,12 +12,12 @@ from typing import Any
 
 import httpx
 import pytest
-from containerboot import STARTED, Boot, config
-from test_tailnet_adapter import World, serving
-from token_exchange import front
 
 from sandbox.home import Home
 from sandbox.tailnet.headscale import HeadscaleConfig
+from tests.support.containerboot import STARTED, Boot, config
+from tests.support.headscale_world import World, serving
+from tests.support.token_exchange import front
 
 TAG = "tag:openclaw-home"
 POLICY: dict[str, Any] = {"tagOwners": {TAG: []}, "grants": []}

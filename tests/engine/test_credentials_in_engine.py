@@ -8,7 +8,6 @@ from typing import Any
 
 import httpx
 import pytest
-from engine_world import ALICE, Cluster, MakeStack, Stack, Tailnet, Values, containers, instance, steps, unsealed
 
 from components.constants import PROJECT
 from components.settings import AuthKey
@@ -18,6 +17,18 @@ from engine.errors import EngineError
 from engine.stack import Result
 from sandbox.tailnet.headscale import connected
 from sandbox.world import World
+from tests.support.engine_world import (
+    ALICE,
+    Cluster,
+    MakeStack,
+    Stack,
+    Tailnet,
+    Values,
+    containers,
+    instance,
+    steps,
+    unsealed,
+)
 
 KEY = instance("key", tailscale={"authKey": {"reusable": False, "expiryDays": 90, "rotateDays": 60}})
 CLIENT = instance("client", tailscale={"credential": "oauth"})

@@ -1,6 +1,6 @@
 """Destroying an owned stack: nothing stays but what it was told to keep."""
 
-from engine_world import Cluster, MakeStack, Tailnet, instance
+from tests.support.engine_world import Cluster, MakeStack, Tailnet, instance
 
 
 def test_i10_destroy_keeps_the_volumes_that_are_retained_and_nothing_else(

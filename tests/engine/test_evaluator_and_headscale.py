@@ -8,11 +8,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from generated_policies import GROUPS, NETWORK, NOBODY, PEOPLE, TAGS, generated, rewritten
-from test_tailnet_adapter import (
-    answering,
-    running,  # the same headscale, without the adapter
-)
 
 from components.tailnet.evaluator import Evaluator, Policy, PolicyError, check, run_tests
 from components.tailnet.evaluator.policy import Test
@@ -20,6 +15,11 @@ from sandbox.home import Home
 from sandbox.tailnet import policy as judging
 from sandbox.tailnet.client import Control, HeadscaleError
 from sandbox.tailnet.headscale import HeadscaleConfig, command, connected, setup
+from tests.support.generated_policies import GROUPS, NETWORK, NOBODY, PEOPLE, TAGS, generated, rewritten
+from tests.support.headscale_world import (
+    answering,
+    running,  # the same headscale, without the adapter
+)
 
 POLICIES: Final = 1000
 # Whom a source of several stands for.

@@ -3,13 +3,13 @@
 import threading
 
 import pytest
-from engine_world import Cluster, MakeStack, Stack, eventually, given_key, instance, steps
 
 from components.constants import PROJECT
 from engine.errors import EngineError, UserError
 from engine.locks import locks
 from engine.stack import Result
 from engine.state import masked
+from tests.support.engine_world import Cluster, MakeStack, Stack, eventually, given_key, instance, steps
 
 MODEL_KEY = "sk-test-0123456789abcdef"
 

@@ -4,12 +4,12 @@ import base64
 from typing import Any
 
 import pytest
-from engine_world import Cluster, MakeStack, Stack, Tailnet, Values, containers, instance, steps, unsealed
-from plain_text import everything_kept, hidden_in, marked_secret, secrets_of
 
 from engine.configuration import merged
 from engine.stack import Result
 from engine.state import HIDDEN
+from tests.support.engine_world import Cluster, MakeStack, Stack, Tailnet, Values, containers, instance, steps, unsealed
+from tests.support.plain_text import everything_kept, hidden_in, marked_secret, secrets_of
 
 NAMESPACE, GUEST = "openclaw-life", "openclaw-guest"
 OTHER = {"openclaw-tailnet/instance": "other"}

@@ -9,13 +9,13 @@ from typing import Any
 
 import httpx
 import pytest
-from engine_world import Cluster, MakeStack, Stack, Tailnet, Values, eventually, instance, steps
 
 from components.constants import LABEL_STACK, PROJECT
 from engine.errors import EngineError
 from engine.locks import locks
 from engine.processes import end
 from engine.state import pending
+from tests.support.engine_world import Cluster, MakeStack, Stack, Tailnet, Values, eventually, instance, steps
 
 KILLED = instance("killed", tailscale={"enabled": True})
 

@@ -6,13 +6,13 @@ from collections.abc import Generator
 from typing import Any
 
 import pytest
-from engine_world import Cluster
 
 from sandbox.control_plane import CONTEXT
 from sandbox.plugins.kubernetes.provider import Kubernetes
 from sandbox.plugins.provider import Host, ProviderError, Resource
 from sandbox.plugins.values import Props
 from sandbox.world import World
+from tests.support.engine_world import Cluster
 
 NAMESPACE = "standin"
 URN = "urn:pulumi:test::openclaw-tailnet::kubernetes:apps/v1:Deployment::gateway"

@@ -5,12 +5,12 @@ import json
 from typing import Final
 
 import pytest
-from engine_world import Cluster, MakeStack, Stack, Tailnet, containers, instance, steps, unsealed
-from plain_text import everything_kept, hidden_in
 
 from components.constants import PROJECT
 from engine.configuration import Values
 from engine.state import HIDDEN
+from tests.support.engine_world import Cluster, MakeStack, Stack, Tailnet, containers, instance, steps, unsealed
+from tests.support.plain_text import everything_kept, hidden_in
 
 HOME: Final = instance("work")
 SMALL: Final = {"home": {"size": "64Mi"}, "tailnet": {"size": "64Mi"}}

@@ -4,11 +4,11 @@ import re
 from pathlib import Path
 
 import pytest
-from engine_world import MakeStack, Tailnet, instance, steps
 
 from components.constants import PROJECT
 from engine.configuration import Values
 from engine.errors import EngineError
+from tests.support.engine_world import MakeStack, Tailnet, instance, steps
 
 PROGRAMS = Path(__file__).parent / "programs"
 BOB = "bob@example.com"

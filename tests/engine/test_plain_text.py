@@ -6,7 +6,8 @@ from urllib.parse import quote
 
 from hypothesis import given
 from hypothesis import strategies as st
-from plain_text import encodings, hidden_in
+
+from tests.support.plain_text import encodings, hidden_in
 
 # A first byte of zero has no place in a number.
 SECRETS = st.binary(min_size=16, max_size=64).filter(lambda raw: raw[0] > 0)

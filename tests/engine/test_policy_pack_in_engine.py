@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-from engine_world import Cluster, MakeStack, Stack, instance
 
 from engine.errors import EngineError
+from tests.support.engine_world import Cluster, MakeStack, Stack, instance
 
 PROGRAM = Path(__file__).parent / "programs" / "exposed.py"
 REFUSED = {

@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from test_tailnet_adapter import (
-    answering,
-    running,  # the same headscale, without the adapter
-)
 
 from components.tailnet.evaluator import Device, Evaluator, Network, Policy, PolicyError, User, check
 from sandbox.home import Home
 from sandbox.tailnet.client import Control, HeadscaleError
 from sandbox.tailnet.headscale import HeadscaleConfig, command, connected, setup
+from tests.support.headscale_world import (
+    answering,
+    running,  # the same headscale, without the adapter
+)
 
 DAVE: Final = "dave@example.com"
 ALICE, BOB, CAROL = PEOPLE = ("alice@example.com", "bob@example.com", "carol@example.org")

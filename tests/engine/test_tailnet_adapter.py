@@ -1,29 +1,22 @@
 """The adapter on a real headscale, with real devices: the policy decides, keys let in, what is deleted is gone."""
 
 import json
-import os
 import subprocess
-import sys
 import time
 from collections.abc import Generator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
-from sandbox.home import REPO, Home
-from sandbox.tailnet.headscale import HeadscaleConfig, command, connected, device_key, setup
+from sandbox.home import Home
+from sandbox.tailnet.headscale import HeadscaleConfig, connected, device_key, setup
 from sandbox.tailnet.policy import PLACEHOLDER, Policy, PolicyEnforcer, PolicyRefused
-from sandbox.tailnet.records import Credentials
+from tests.support.headscale_world import ALICE, BOB, CAROL, World, running, serving
+from tests.support.recorded import CASES
 
-ALICE, BOB = "alice@example.com", "bob@example.com"
-# headscale refuses a + in a user's name, not in the address.
-CAROL = "carol+dev@example.com"
-# Answers of the hosted service; not part of this repository (see the README beside them).
-RECORDED = REPO.parent / "shared" / "data" / "tailscale-answers" / "answers.jsonl"
 HOME, LAB = "tag:openclaw-home", "tag:openclaw-lab"
 POLICY: dict[str, Any] = {
     "groups": {"group:home-users": [ALICE]},
@@ -38,70 +31,6 @@ POLICY: dict[str, Any] = {
         {"src": HOME, "proto": "tcp", "deny": [f"{LAB}:443"]},
     ],
 }
-
-
-@dataclass(frozen=True)
-class World:
-    """One headscale and one adapter, on loopback ports of their own."""
-
-    home: Path
-    bin: Path
-    config: HeadscaleConfig
-    credentials: Credentials
-    url: str
-
-    def call(self, method: str, path: str, **options: Any) -> httpx.Response:
-        auth = (self.credentials.api_key, "")
-        return httpx.request(method, f"{self.url}/api/v2{path}", auth=auth, timeout=60, trust_env=False, **options)
-
-    def devices(self) -> dict[str, dict[str, Any]]:
-        return {device["hostname"]: device for device in self.call("GET", "/tailnet/-/devices").json()["devices"]}
-
-    def key(self, tag: str, **create: bool) -> dict[str, Any]:
-        devices = {"create": {"reusable": False, "ephemeral": False, "preauthorized": True, "tags": [tag], **create}}
-        answer = self.call(
-            "POST", "/tailnet/-/keys", json={"capabilities": {"devices": devices}, "expirySeconds": 3600}
-        )
-        assert answer.status_code == 200, answer.text
-        return answer.json()
-
-
-@contextmanager
-def running(log: Path, arguments: list[str], **environment: str) -> Generator[subprocess.Popen[bytes]]:
-    with log.open("ab") as output:
-        process = subprocess.Popen(arguments, stdout=output, stderr=output, env={**os.environ, **environment})
-    try:
-        yield process
-    finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def answering(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            if httpx.get(url, trust_env=False).is_success:
-                return
-        except httpx.HTTPError:
-            time.sleep(0.05)
-    pytest.fail(f"{url} did not answer: {log.read_text()[-2000:]}")
-
-
-@contextmanager
-def serving(home: Path, bin_dir: Path, config: HeadscaleConfig, port: int) -> Generator[World]:
-    with ExitStack() as stack:
-        log = home / "headscale.log"
-        answering(config.health_url, stack.enter_context(running(log, command(bin_dir, home))), log)
-        credentials = setup(home, [ALICE, BOB, CAROL])
-        log = home / "adapter.log"
-        arguments = [sys.executable, "-m", "sandbox.tailnet", "--home", str(home), "--listen", f"127.0.0.1:{port}"]
-        answering(f"http://127.0.0.1:{port}/health", stack.enter_context(running(log, arguments)), log)
-        yield World(home, bin_dir, config, credentials, f"http://127.0.0.1:{port}")
 
 
 @pytest.fixture(scope="module")
@@ -268,8 +197,7 @@ def test_a_restart_keeps_policy_keys_and_credentials(tmp_path: Path, bin_dir: Pa
         assert after.devices() == {}
 
 
-if RECORDED.exists():
-    CASES: list[dict[str, Any]] = [json.loads(line) for line in RECORDED.read_text().splitlines()]
+if CASES:
     # Same refusal, other words: headscale adds where in the document it stands.
     REWORDED = {"acl-err06", "grant-j7"}
 

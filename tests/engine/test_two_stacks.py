@@ -4,13 +4,13 @@ from collections.abc import Generator
 
 import httpx
 import pytest
-from engine_world import Cluster, MakeStack, Stack, Tailnet, instance
 
 from components.constants import LABEL_STACK, PROJECT
 from engine.configuration import Values
 from engine.errors import EngineError
 from sandbox.tailnet.headscale import connected
 from sandbox.world import World
+from tests.support.engine_world import Cluster, MakeStack, Stack, Tailnet, instance
 
 HOME = instance("shared")
 NAMESPACE = "openclaw-shared"

@@ -5,11 +5,11 @@ import json
 from typing import Any
 
 import pytest
-from engine_world import Cluster, MakeStack, Stack, containers, given_key, instance, unsealed
-from plain_text import everything_kept, hidden_in, marked_secret
 
 from components.constants import PROJECT
 from engine.stack import Result
+from tests.support.engine_world import Cluster, MakeStack, Stack, containers, given_key, instance, unsealed
+from tests.support.plain_text import everything_kept, hidden_in, marked_secret
 
 MODEL_KEY = "sk-test-variants-0123456789abcdef"
 SECRET = {f"{PROJECT}:instances[0].gateway.modelKeys.OPENAI_API_KEY": MODEL_KEY}

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from policy_cases import DEPLOYMENT, SPEC, Props, container, deployment, nested, pod, run
 from pulumi_policy.proxy import UNKNOWN_BOOLEAN_VALUE, UNKNOWN_OBJECT_VALUE, UNKNOWN_STRING_VALUE
 
 from policies.rules.kinds import POD_SPECS
+from tests.support.policy_cases import DEPLOYMENT, SPEC, Props, container, deployment, nested, pod, run
 
 CONFIG_MAP = "kubernetes:core/v1:ConfigMap"
 NODE_PORT = {"apiVersion": "v1", "kind": "Service", "spec": {"type": "NodePort"}}

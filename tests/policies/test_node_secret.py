@@ -1,7 +1,8 @@
 """Every way in which the container of a node could be given a secret (I4)."""
 
 import pytest
-from policy_cases import DEPLOYMENT, SPEC, Props, container, deployment, pod, run
+
+from tests.support.policy_cases import DEPLOYMENT, SPEC, Props, container, deployment, pod, run
 
 SECRET = {"name": "x", "secret": {"secretName": "gateway-token"}}
 PROJECTED = {"name": "x", "projected": {"sources": [{"secret": {"name": "gateway-token"}}]}}

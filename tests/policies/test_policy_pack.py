@@ -14,7 +14,6 @@ import grpc
 import pytest
 import yaml
 from google.protobuf import empty_pb2, struct_pb2
-from policy_cases import DEPLOYMENT, container, deployment, pod
 from pulumi.runtime import proto
 from pulumi.runtime.proto.analyzer_pb2_grpc import AnalyzerStub
 from pulumi_policy import EnforcementLevel
@@ -23,6 +22,7 @@ from pulumi_policy.proxy import UNKNOWN_STRING_VALUE
 
 from policies import pack
 from policies.rules import INVARIANTS
+from tests.support.policy_cases import DEPLOYMENT, container, deployment, pod
 
 ROOT = Path(__file__).resolve().parents[2]
 EXECUTABLE = ROOT / "policies" / "pulumi-analyzer-policy-openclaw-tailnet"

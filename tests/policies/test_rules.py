@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from policy_cases import DEPLOYMENT, RULES, SPEC, Props, container, deployment, pod, run
 from pulumi_policy.proxy import UNKNOWN_BOOLEAN_VALUE, UNKNOWN_OBJECT_VALUE, UNKNOWN_STRING_VALUE
+
+from tests.support.policy_cases import DEPLOYMENT, RULES, SPEC, Props, container, deployment, pod, run
 
 REMOVE = "Remove it; people reach a gateway through the tailnet."
 TAILNET_SIDE = "Remove it. Only `tailscale` and `unseal` may hold what is Tailscale's."

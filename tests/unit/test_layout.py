@@ -39,3 +39,39 @@ def test_a_package_imports_nothing_above_it(package: str) -> None:
         if name.partition(".")[0] in OURS and not any(name == one or name.startswith(f"{one}.") for one in allowed)
     ]
     assert wrong == []
+
+
+TESTS = ROOT / "tests"
+
+
+def test_helpers_of_tests_are_in_one_place() -> None:
+    """So that a reader finds them, and no directory of tests has to be on the import path."""
+    apart = [
+        str(path.relative_to(ROOT))
+        for part in ("unit", "policies", "engine", "e2e")
+        for path in (TESTS / part).rglob("*.py")
+        if not path.name.startswith("test_") and path.name != "conftest.py" and path.parent.name != "programs"
+    ]
+    assert apart == []
+
+
+def test_no_test_imports_another() -> None:
+    wrong = [
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path in TESTS.rglob("*.py")
+        for name in imported(path)
+        if any(part.startswith("test_") for part in name.split(".")[:-1])
+    ]
+    assert wrong == []
+
+
+def test_a_name_of_ours_is_imported_from_the_root() -> None:
+    """`from tests.support.configs import ...`: one scheme, whichever directory a test is in."""
+    helpers = {path.stem for path in (TESTS / "support").glob("*.py")}
+    wrong = [
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path in TESTS.rglob("*.py")
+        for name in imported(path)
+        if name.partition(".")[0] in helpers
+    ]
+    assert wrong == []

@@ -3,10 +3,10 @@
 from typing import Any
 
 import yaml
-from configs import ROOT, STACK_FILES
 
 from components.constants import PROJECT
 from components.settings import KEYS
+from tests.support.configs import ROOT, STACK_FILES
 
 PROJECT_KEYS = {
     "name",

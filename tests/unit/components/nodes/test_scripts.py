@@ -1,0 +1,117 @@
+"""The join scripts run by a real shell, with hostile values and with stand-ins that note how they were called."""
+
+import plistlib
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from components.nodes import host, linux, mac
+from tests.support.hostile import HOSTILE, world
+
+# Everything that installs, joins, or needs another machine. The rest is the real thing.
+STOOD_IN = [
+    *(
+        "apt-get",
+        "apt-mark",
+        "chmod",
+        "chown",
+        "curl",
+        "env",
+        "grep",
+        "id",
+        "launchctl",
+        "npm",
+        "runuser",
+        "sha256sum",
+        "shasum",
+    ),
+    *("systemctl", "tailscale", "tar", "uname"),
+]
+STAND_IN = """\
+#!/bin/sh
+end=$(printf '\\001')
+# At once: the parts of a pipeline run at the same time.
+printf '%s\\0' "${0##*/}" "$@" "$end" >> "$CALLS"
+case $0 in
+  */uname) echo x86_64 ;;
+  # The scripts remove what it downloads.
+  */curl) if [ "$1" = -fsSLO ]; then : > "${2##*/}"; fi ;;
+esac
+"""
+
+
+@pytest.fixture(scope="module")
+def stand_ins(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("bin")
+    for name in STOOD_IN:
+        (made / name).write_text(STAND_IN)
+        (made / name).chmod(0o755)
+    return made
+
+
+def calls_of(script: str, place: Path, stand_ins: Path) -> list[list[str]]:
+    """How the script calls the stand-ins. It may leave nothing behind but in `place`."""
+    calls = place / "calls"
+    environment = {"PATH": f"{stand_ins}:/usr/bin:/bin", "HOME": str(place), "CALLS": str(calls)}
+    done = subprocess.run(["sh", "-c", script], cwd=place, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return [call.split("\0")[:-1] for call in calls.read_text().split("\x01\0")[:-1]]
+
+
+def owned(place: Path) -> list[Path]:
+    """The files of the commands that hide in hostile values."""
+    return list(place.rglob("owned"))
+
+
+COMMANDS = [
+    "$(touch owned)",
+    "`touch owned`",
+    "'; touch owned; '",
+    '"; touch owned; "',
+    "\ntouch owned\n",
+    "a;touch owned",
+    "a|touch owned",
+]
+VALUES = [value for value in (*COMMANDS, *HOSTILE) if "\0" not in value]
+
+
+@pytest.mark.parametrize("value", VALUES, ids=repr)
+def test_a_linux_machine_joins_with_the_values_as_they_are(value: str, tmp_path: Path, stand_ins: Path) -> None:
+    node, instance, made = world(value)
+    (tmp_path / "tailnet-key").touch()
+    script = linux.files(node, instance, made)[linux.JOIN][1].replace(linux.ETC, str(tmp_path))
+    calls = calls_of(script, tmp_path, stand_ins)
+    login = [f"--login-server={value}"] if value else []
+    hostname = value or "openclaw-node-"
+    up = [f"--auth-key=file:{tmp_path}/tailnet-key", f"--hostname={hostname}", *login, "--shields-up"]
+    assert [call for call in calls if call[0] == "tailscale"] == [["tailscale", "up", *up]]
+    assert ["apt-get", "install", "-q", "-y", "tailscale=1.102.3"] in calls
+    (installed,) = [call for call in calls if call[0] == "runuser"]
+    assert installed[-2:] == [f"/tmp/node-v{linux.NODE_VERSION}-linux-x64.tar.xz", "openclaw@2026.9.6"]
+    assert [call[0] for call in calls].count("systemctl") == 3
+    assert not (tmp_path / "tailnet-key").exists()
+    assert owned(tmp_path) == []
+
+
+@pytest.mark.parametrize("value", VALUES, ids=repr)
+def test_a_mac_joins_with_the_values_as_they_are(value: str, tmp_path: Path, stand_ins: Path) -> None:
+    node, instance, made = world(value)
+    calls = calls_of(mac.script(node, instance, made, value, f"secret{value}"), tmp_path, stand_ins)
+    home = tmp_path / "Library" / "OpenClawNode"
+    (up,) = [call for call in calls if call[0] == "tailscale"]
+    assert up[:3] == ["tailscale", "up", f"--auth-key=file:{home}/tailnet-key"]
+    assert f"--hostname={value or 'openclaw-node-'}" in up
+    arguments = host.arguments(node, instance, made)
+    (enrolment,) = [call for call in calls if call[0] == "env"]
+    assert enrolment[-len(arguments) :] == arguments
+    assert (home / "gateway-secret").read_text() == f"OPENCLAW_GATEWAY_TOKEN=secret{value}\n"
+    assert (home / "enrol.mjs").read_text() == host.ENROL_SCRIPT
+    agent = plistlib.loads((tmp_path / "Library/LaunchAgents/tailnet.openclaw.node.plist").read_bytes())
+    # XML makes one line end of each; nothing that the settings let through has any.
+    assert [word.split() for word in agent["ProgramArguments"][2:]] == [
+        word.replace("@HOME@", str(home)).split() for word in arguments
+    ]
+    assert [call[0] for call in calls if call[0] in ("launchctl", "npm")] == ["npm", "launchctl", "launchctl"]
+    assert not (home / "tailnet-key").exists()
+    assert owned(tmp_path) == []

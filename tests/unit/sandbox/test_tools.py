@@ -1,0 +1,95 @@
+"""The toolchain: what makes a built tool stale, which versions fit, what the estimate is for."""
+
+from pathlib import Path
+
+import pytest
+
+from sandbox import golang, kubectl, tools
+from sandbox.home import Home
+
+GO = "go version go1.26.8 linux/amd64"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path, tmp_path / "bin")
+
+
+@pytest.fixture
+def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of one family's pins, free to change."""
+    copy = tmp_path / "toolchain"
+    (copy / "etcd").mkdir(parents=True)
+    for name in ("go.mod", "go.sum"):
+        (copy / "etcd" / name).write_bytes((tools.MODULES / "etcd" / name).read_bytes())
+    monkeypatch.setattr(tools, "MODULES", copy)
+    return copy
+
+
+def _pretend_built(home: Home, name: str) -> None:
+    (home.bin / ".keys").mkdir(parents=True, exist_ok=True)
+    (home.bin / name).write_text("")
+    (home.bin / ".keys" / name).write_text(tools.cache_key(tools.TOOLS[name], GO))
+
+
+def test_every_tool_is_a_tool_of_its_module() -> None:
+    for tool in tools.TOOLS.values():
+        text = (tools.MODULES / tool.family / "go.mod").read_text()
+        assert tools.FAMILIES[tool.family].module in text
+        assert tool.package.startswith(tools.FAMILIES[tool.family].module)
+
+
+def test_every_version_is_pinned() -> None:
+    assert {family: tools.version(family)[0] for family in tools.FAMILIES} == dict.fromkeys(tools.FAMILIES, "v")
+
+
+def test_kubernetes_says_its_version() -> None:
+    stamp = tools.flags("kubernetes")[-1]
+    assert f"gitVersion={tools.version('kubernetes')}" in stamp
+    assert "gitMinor=36 " in stamp
+
+
+def test_a_built_tool_is_not_built_again(home: Home) -> None:
+    _pretend_built(home, "etcd")
+    assert tools.missing(home, ["etcd"], GO) == []
+
+
+@pytest.mark.parametrize("name", ["go.mod", "go.sum"])
+def test_another_pin_is_another_build(home: Home, modules: Path, name: str) -> None:
+    _pretend_built(home, "etcd")
+    (modules / "etcd" / name).write_text((modules / "etcd" / name).read_text() + "\n")
+    assert [tool.name for tool in tools.missing(home, ["etcd"], GO)] == ["etcd"]
+
+
+def test_another_go_is_another_build(home: Home) -> None:
+    _pretend_built(home, "etcd")
+    assert [tool.name for tool in tools.missing(home, ["etcd"], GO.replace("1.26.8", "1.27.0"))] == ["etcd"]
+
+
+def test_other_flags_are_another_build(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    _pretend_built(home, "etcd")
+    monkeypatch.setitem(tools.FAMILIES, "etcd", tools.Family(tools.FAMILIES["etcd"].module, tags="other"))
+    assert [tool.name for tool in tools.missing(home, ["etcd"], GO)] == ["etcd"]
+
+
+def test_a_key_without_its_binary_counts_as_missing(home: Home) -> None:
+    _pretend_built(home, "etcd")
+    (home.bin / "etcd").unlink()
+    assert [tool.name for tool in tools.missing(home, ["etcd"], GO)] == ["etcd"]
+
+
+@pytest.mark.parametrize(("version", "fits"), [("v1.36.9", True), ("v1.35.0", True), ("v1.32.4-dispatcher", False)])
+def test_an_installed_kubectl_must_fit_the_cluster(version: str, fits: bool) -> None:
+    assert kubectl.fits(version, "v1.36.2") is fits
+
+
+@pytest.mark.parametrize(
+    ("output", "version"),
+    [(GO, (1, 26, 8)), ("go version go1.27 linux/arm64", (1, 27)), ("go: command not found", ()), ("", ())],
+)
+def test_go_versions_are_read(output: str, version: tuple[int, ...]) -> None:
+    assert golang.parse(output) == version
+
+
+def test_go_is_new_enough_for_every_module() -> None:
+    assert tools.go_needed() >= (1, 26)
