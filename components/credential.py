@@ -1,4 +1,4 @@
-"""How a sidecar proves itself when it joins: by a sealed key or client secret, or by a token of its own pod.
+"""The credential with which a sidecar joins: by a sealed key or client secret, or by a token of its own pod.
 
 The arguments are containerboot's: it hands them to `tailscale up` (cmd/containerboot/settings.go, 1.94 and later).
 """
@@ -68,7 +68,7 @@ def arguments(form: CredentialForm, tag: str) -> list[str]:
 
 
 def mount(form: CredentialForm) -> Manifest:
-    """Where the sidecar finds it."""
+    """The mount through which the sidecar reads its credential."""
     name, path = (VOLUME_TOKEN, TOKEN_PATH) if form == "workloadIdentity" else (VOLUME_AUTH_KEY, AUTH_KEY_PATH)
     return {"name": name, "mountPath": path, "readOnly": True}
 

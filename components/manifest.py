@@ -49,7 +49,7 @@ class Declared:
 
     @staticmethod
     def of(resource: k8s.core.v1.Secret | k8s.core.v1.ConfigMap) -> "Declared":
-        """What the cluster made of it."""
+        """The object as the cluster has it."""
         return Declared(
             resource.metadata.apply(lambda meta: str(meta.name)), resource.metadata.apply(lambda meta: str(meta.uid))
         )

@@ -31,12 +31,12 @@ class Names:
 
     @property
     def seal_subject(self) -> str:
-        """What a sealed key is bound to: a ciphertext of another instance must not open here."""
+        """The subject that a sealed key is bound to: a ciphertext of another instance must not open here."""
         return f"{self.namespace}/{self.id}"
 
     @property
     def token_subject(self) -> str:
-        """Whom a service-account token of the instance's pod names: the pod runs as the namespace's default account."""
+        """The subject of a service-account token of the instance's pod: the pod runs as the namespace's default account."""
         return f"system:serviceaccount:{self.namespace}:default"
 
     def logical(self, part: str = "") -> str:

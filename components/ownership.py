@@ -1,4 +1,4 @@
-"""Who owns the names that a stack would use, read from the live cluster before anything is declared (I12).
+"""Reads who owns the names that a stack would use from the live cluster before anything is declared (I12).
 
 The admission guard refuses the same at the API server; here it is said in a preview too, also in a cluster that has no guard yet.
 """

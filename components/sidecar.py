@@ -29,7 +29,7 @@ STATE_PATH = "/var/lib/ts-state"
 
 
 def address(sidecar: Sidecar, fqdn: str) -> str:
-    """Where people and clients open the gateway."""
+    """The URL at which people and clients open the gateway."""
     return {"https": f"https://{fqdn}", "http": f"http://{fqdn}", "tcp": f"ws://{fqdn}:{GATEWAY_PORT}"}[sidecar.reach]
 
 

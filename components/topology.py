@@ -95,7 +95,7 @@ def _cluster(settings: Settings, stack: str, opts: pulumi.ResourceOptions) -> k8
 
 
 def _credential(instance: Instance, settings: Settings, tailnet: ManagedTailnet | None) -> Credential | None:
-    """What the sidecar joins with: given, or made; None while Tailscale is off."""
+    """The sidecar's credential, given or made; None while Tailscale is off."""
     if not instance.tailscale.enabled:
         return None
     found = credentials.given(instance, settings)
@@ -104,7 +104,7 @@ def _credential(instance: Instance, settings: Settings, tailnet: ManagedTailnet 
 
 
 def keeps_volumes(settings: Settings) -> bool:
-    """Whether `pulumi destroy` leaves namespaces with volumes, whose owner must stay known."""
+    """True when `pulumi destroy` leaves namespaces with volumes, whose owner must stay known."""
     pods = [node.kubernetes.storage for node in settings.nodes if kind_of(node).in_cluster]
     return any(storage.retain for storage in (*(instance.storage for instance in settings.instances), *pods))
 

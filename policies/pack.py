@@ -96,7 +96,7 @@ class Violation:
 
 
 def analyze(resources: Iterable[tuple[str, str, Mapping[str, Any]]]) -> list[Violation]:
-    """What the pack says, without an engine, about resources, each (type token, name, inputs: recorded or plain)."""
+    """Judges resources without an engine, each (type token, name, inputs: recorded or plain)."""
     return list(_violations(resources))
 
 

@@ -17,7 +17,7 @@ def gateway_name(instance: Instance, settings: Settings) -> str:
 
 
 def arguments(node: Node, instance: Instance, settings: Settings) -> list[str]:
-    """Of `openclaw`: the gateway's address, and the only commands that the node offers."""
+    """Arguments of `openclaw`: the gateway's address, and the only commands that the node offers."""
     secure = instance.tailscale.reach == "https"
     return [
         *("node", "run", "--host", gateway_name(instance, settings)),
@@ -27,13 +27,13 @@ def arguments(node: Node, instance: Instance, settings: Settings) -> list[str]:
 
 
 def environment(home: str, instance: Instance) -> dict[str, str]:
-    """Of the node host in the directory `home`; the gateway's secret is not in it."""
+    """Environment of the node host in the directory `home`; the gateway's secret is not in it."""
     paths = {"HOME": home, "OPENCLAW_STATE_DIR": f"{home}/.openclaw", "XDG_CACHE_HOME": f"{home}/.cache"}
     return paths | variables(instance)
 
 
 def variables(instance: Instance) -> dict[str, str]:
-    """What of the environment is the same everywhere."""
+    """The part of the environment that is the same everywhere."""
     made = {
         "NODE_ENV": "production",
         # The version is the gateway's, and moves with it.

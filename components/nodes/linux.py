@@ -110,7 +110,7 @@ systemctl restart --no-block {user}.service
 
 
 def join_arguments(node: Node, settings: Settings) -> list[str]:
-    """Of `tailscale up`: the key brings the tag."""
+    """Arguments of `tailscale up`; the key brings the tag."""
     own = names.node(node.id, None, node.hostname)
     login = settings.tailnet.login_server
     return [

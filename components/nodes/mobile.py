@@ -13,7 +13,7 @@ from components.settings.stack import Settings
 
 
 def guide(node: Node, instance: Instance, settings: Settings) -> str:
-    """What its person does, step by step."""
+    """Guides its person step by step."""
     gateway = names.of(instance.id, instance.namespace, instance.tailscale.hostname)
     command = ["kubectl", "--namespace", gateway.namespace, "exec", "-it", f"deployment/{gateway.deployment}", "--"]
     inside = shlex.join([*command, "openclaw"])

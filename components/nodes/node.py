@@ -41,7 +41,7 @@ class ExecutionNode(pulumi.ComponentResource):
     """A node of any kind. `summary` is what the stack exports of it."""
 
     join: pulumi.Output[str] | None
-    """What joins its machine, a secret: user-data, a script or a guide; None for a pod, which joins by itself."""
+    """The text that joins its machine, a secret: user-data, a script or a guide; None for a pod, which joins by itself."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""How values are written into what a root shell, systemd or a person's terminal reads: each stays one word, whatever it holds.
+"""Quotes values for a root shell, systemd and a person's terminal: each stays one word, whatever it holds.
 
 The settings let nothing through that would need it; this holds even where they should err.
 """

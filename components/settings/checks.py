@@ -1,4 +1,4 @@
-"""What only shows when values are seen together: duplicates, lengths of made names, impossible combinations."""
+"""Checks of values together: duplicates, lengths of made names, impossible combinations."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Whether what an instance is to join with can work, and whether every setting of it has an effect."""
+"""Checks that an instance's credential can work, and that every setting of it has an effect."""
 
 from collections.abc import Iterator
 

@@ -25,7 +25,7 @@ _LARGEST_SHOWN: Final = 99_999
 
 @dataclass(frozen=True)
 class Problem:
-    """What is wrong at one place: `path` as in `instances[2].tailscale.hostname`, `message` with the mend."""
+    """A mistake at one place: `path` as in `instances[2].tailscale.hostname`, `message` with a hint."""
 
     path: str
     message: str

@@ -1,4 +1,4 @@
-"""Which kind of credential a text is, by how it begins: one of another kind is refused where only one of them works."""
+"""Tells the kind of a credential by its prefix: one of another kind is refused where only one of them works."""
 
 from collections.abc import Iterator
 from typing import Final

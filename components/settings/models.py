@@ -110,7 +110,7 @@ class Images(Model):
 
 
 class Resources(Model):
-    """What one container asks for, and what it may use at most."""
+    """Requests and limits of one container."""
 
     cpu_request: Cpu
     cpu_limit: Cpu
@@ -137,7 +137,7 @@ class SidecarResources(Resources):
 
 
 class GatewayAuth(Model):
-    """How a client proves itself to the gateway. Device pairing is asked for in every mode."""
+    """The gateway's client authentication. Device pairing is asked for in every mode."""
 
     mode: Literal["token", "password", "identity"] = Field(
         default="token",
@@ -167,7 +167,7 @@ class NodeCommands(Model):
 
 
 class GatewayNodes(Model):
-    """What the gateway may ask of its execution nodes. No node is ever approved by itself."""
+    """Limits of what the gateway may ask of its execution nodes. No node is ever approved by itself."""
 
     commands: NodeCommands = NodeCommands()
 

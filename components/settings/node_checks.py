@@ -1,4 +1,4 @@
-"""What only shows when execution nodes are seen together with their gateways, and with each other."""
+"""Checks of execution nodes together with their gateways, and with each other."""
 
 from collections.abc import Iterator, Mapping
 

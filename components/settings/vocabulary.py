@@ -146,7 +146,7 @@ def _plain(word: str) -> str:
 
 
 def _distance(one: Sequence[str], other: Sequence[str]) -> int:
-    """How many letters to add, drop or exchange (Levenshtein)."""
+    """Letters to add, drop or exchange (Levenshtein)."""
     row = list(range(len(other) + 1))
     for number, letter in enumerate(one, 1):
         before, row[0] = row[0], number

@@ -1,4 +1,4 @@
-"""Who can connect to what, and who can execute where: told by the evaluator from a policy, never by the settings alone."""
+"""The matrix of who can connect and who can execute: the evaluator's answers about a policy, never the settings alone."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -49,7 +49,7 @@ class Row:
 
     @property
     def act(self) -> str:
-        """What the subject may do, in words."""
+        """The subject's access in words."""
         what = f"reach node {self.device.removeprefix(_NODE_TAG)}"
         if not self.device.startswith(_NODE_TAG):
             what = f"open gateway {self.device.removeprefix(_TAG)}"
@@ -87,7 +87,7 @@ def rows(text: str, settings: Settings, tags: Sequence[str] = ()) -> list[Row]:
 
 
 def changes(before: str, after: str, settings: Settings) -> list[str]:
-    """What the policy `after` gives and takes, against `before`, one line each. Raises PolicyError."""
+    """The access that the policy `after` gives and takes against `before`, one line each. Raises PolicyError."""
     if before == after:
         return []
     documents = [shape.mapping(shape.document(text).get("tagowners"), "tagOwners") for text in (before, after)]

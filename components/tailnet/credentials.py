@@ -1,4 +1,4 @@
-"""What a device joins the tailnet with, made through the API: for a gateway or for any other tagged device."""
+"""Makes the credential of a device through the API, for a gateway or any other tagged device."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -18,7 +18,7 @@ DESCRIPTION_MAX = 50
 
 @dataclass(frozen=True)
 class Device:
-    """Whom a credential is for: the tag that it gives, and the words by which the admin console shows it."""
+    """The device that a credential is for: the tag that it gives, and the words by which the admin console shows it."""
 
     tag: str
     title: str
@@ -101,7 +101,7 @@ def federated_identity(name: str, device: Device, issuer: str, subject: str, opt
 
 
 def given(instance: Instance, settings: Settings) -> Credential | None:
-    """What the stack's owner has given a gateway's sidecar to join with."""
+    """The credential that the stack's owner has given for a gateway's sidecar."""
     sidecar = instance.tailscale
     match sidecar.credential:
         case "authKey" if sidecar.auth_key.value:
@@ -117,7 +117,7 @@ def given(instance: Instance, settings: Settings) -> Credential | None:
 
 
 def made(instance: Instance, settings: Settings, opts: pulumi.ResourceOptions) -> Credential:
-    """What the stack makes for a gateway's sidecar to join with. `opts` as above."""
+    """The credential that the stack makes for a gateway's sidecar. `opts` as above."""
     sidecar, own = instance.tailscale, names.of(instance.id, instance.namespace)
     device = Device(own.tag, own.id)
     match sidecar.credential:

@@ -169,7 +169,7 @@ def _own(instance: Instance, devices: Sequence[Device]) -> list[Device]:
 
 
 def _holder(instance: Instance, settings: Settings, devices: Sequence[Device]) -> Device | None:
-    """Who else has the name of the instance's device."""
+    """The other device that has the name of the instance's device."""
     wanted, tag = _name(instance, settings), names.of(instance.id).tag
     return next((device for device in devices if device.name == wanted and tag not in device.tags), None)
 

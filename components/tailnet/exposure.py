@@ -1,4 +1,4 @@
-"""What a policy lets gateways and nodes do, or lets be done to them, besides packets: logins, Funnel, routes (I1, I7)."""
+"""Finds exposure besides packets: SSH logins, Funnel and routes of gateways and nodes (I1, I7)."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -34,7 +34,7 @@ class Exposed:
 
 @dataclass(frozen=True)
 class _Covered:
-    """Which of our tags some selectors cover, by which of them, and which of them might."""
+    """Our tags that some selectors cover, or might cover, with the selectors that do."""
 
     tags: tuple[str, ...]
     by: str
@@ -110,7 +110,7 @@ def _attributes(entry: NodeAttributes, ours: _Ours, found: Exposed) -> None:
 
 
 def _opening(entry: NodeAttributes) -> Iterator[tuple[str, str]]:
-    """What the attributes let a device do that a gateway must not."""
+    """The attributes that let a device do something that a gateway must not."""
     named = [*entry.attributes, *entry.apps]
     if any("funnel" in name.lower() for name in named):
         yield _FUNNEL

@@ -44,7 +44,7 @@ def reason(text: str) -> str:
 
 
 def same(first: str, second: str) -> bool:
-    """Whether two policies say the same; comments and formatting are nobody's access."""
+    """True when two policies say the same; comments and formatting are nobody's access."""
     try:
         return hujson.loads(first) == hujson.loads(second)
     except ValueError:
@@ -52,7 +52,7 @@ def same(first: str, second: str) -> bool:
 
 
 def looks_untouched(text: str) -> bool:
-    """Whether it is the policy of a new tailnet: everything allowed, nothing named. The API decides when it is replaced."""
+    """True when it is the policy of a new tailnet: everything allowed, nothing named. The API decides when it is replaced."""
     try:
         document = shape.document(text)
     except PolicyError:
@@ -76,7 +76,7 @@ def import_first(name: str, writer: str) -> str:
 
 
 def changed_by_hand(before: str, live: str) -> str:
-    """What somebody changed since the stack wrote the policy, and what to do."""
+    """Explains a change by hand since the stack wrote the policy, and the next step."""
     compared = (before.splitlines(), live.splitlines(), "written by this stack", "live")
     lines = list(difflib.unified_diff(*compared, n=1, lineterm=""))
     shown = [f"  {line}" for line in lines[:SHOWN]]

@@ -30,7 +30,7 @@ class Grant:
 
 @dataclass(frozen=True)
 class PolicyTest:
-    """What the control server must find at every write: `src` reaches all of `accept` and none of `deny` (`tag:x:443`)."""
+    """A check that the control server makes at every write: `src` reaches all of `accept` and none of `deny` (`tag:x:443`)."""
 
     src: str
     accept: Sequence[str] = ()
@@ -62,7 +62,7 @@ class PolicyText:
     tests: Sequence[PolicyTest]
 
     def data(self) -> dict[str, Any]:
-        """What the text says, without its comments."""
+        """The policy as plain data, without comments."""
         made: dict[str, Any] = {
             "groups": {name: list(members) for name, members in self.groups.items()},
             "tagOwners": {name: list(owners) for name, owners in self.tag_owners.items()},

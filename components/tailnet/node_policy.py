@@ -31,7 +31,7 @@ def gateway_of(node: Node, settings: Settings) -> Instance:
 
 
 def node_grants(settings: Settings) -> Iterator[Grant]:
-    """What each node may open, and who may open the node."""
+    """Grants from each node to its gateway, and from its people to the node."""
     for node in tagged(settings):
         gateway = gateway_of(node, settings)
         tag, served = tag_of_node(node), f"tcp:{gateway.tailscale.served_port}"
@@ -42,7 +42,7 @@ def node_grants(settings: Settings) -> Iterator[Grant]:
 
 
 def node_tests(settings: Settings) -> Iterator[PolicyTest]:
-    """What the control server must find of each node, at every write."""
+    """Policy tests of each node."""
     nodes = tagged(settings)
     for node in nodes:
         gateway = gateway_of(node, settings)
@@ -90,7 +90,7 @@ def _inward(node: Node, gateways: Sequence[Instance], others: Sequence[Node]) ->
 
 
 def _targets(node: Node) -> list[str]:
-    """What somebody might look for on a node."""
+    """The ports that somebody might try on a node."""
     return [f"{tag_of_node(node)}:{port}" for port in sorted({*CLOSED_PORTS, *node.ports})]
 
 

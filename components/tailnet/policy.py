@@ -52,7 +52,7 @@ def render(settings: Settings) -> str:
 
 
 def grant(instance: Instance) -> Grant:
-    """What the people of an instance may do: open what it serves, and nothing else."""
+    """The grant that lets the people of an instance open what it serves, and nothing else."""
     port = f"tcp:{instance.tailscale.served_port}"
     return Grant(instance.people, [tag_of(instance)], [port], why=f"{instance.id}: its people open the gateway.")
 

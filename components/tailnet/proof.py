@@ -64,7 +64,7 @@ def _tests(evaluator: Evaluator) -> Iterator[str]:
 
 
 def _mend(said: str) -> str:
-    """Where in the configuration to look."""
+    """The place in the configuration to look at."""
     if "names nobody" in said:
         return "Add somebody to that group in tailnet.groups, or remove it from people."
     if "tag not found" in said or "group not defined" in said:

@@ -22,7 +22,7 @@ def provider(name: str, settings: Tailnet, opts: pulumi.ResourceOptions) -> tail
 
 
 class ManagedTailnet(pulumi.ComponentResource):
-    """What this stack does through the tailnet's API: it mints keys, and writes the policy (`owned`) or proves it (`verified`)."""
+    """The stack's part of the tailnet: it mints keys, and writes the policy (`owned`) or proves it (`verified`)."""
 
     api: tailscale.Provider
     """The tailnet's API."""

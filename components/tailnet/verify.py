@@ -1,4 +1,4 @@
-"""Whether a policy that somebody else keeps gives exactly the access that this stack asks for (I7)."""
+"""Checks that a policy which somebody else keeps gives exactly the access that this stack asks for (I7)."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -26,14 +26,14 @@ Opened: TypeAlias = list[tuple[Opening, str, Sequence[str]]]
 
 @dataclass
 class Findings:
-    """What stands between the live policy and the access that the settings ask for. Empty: it gives exactly that."""
+    """Differences between the live policy and the access that the settings ask for. Empty when there are none."""
 
     wide: list[str] = field(default_factory=list[str])
-    """What it allows too much, one line each."""
+    """Access that it allows beyond the settings, one line each."""
     undecided: list[str] = field(default_factory=list[str])
-    """What cannot be judged offline, with its reason."""
+    """Rules that cannot be judged offline, with the reason."""
     missing: PolicyText | None = None
-    """What to add to it."""
+    """The fragment to add to it."""
 
     def __bool__(self) -> bool:
         return bool(self.wide or self.undecided or self.missing)
@@ -94,7 +94,7 @@ def _listed(title: str, entries: Sequence[str]) -> Iterator[str]:
 
 
 def _opened(judged: Evaluator, devices: Sequence[Wanted], settings: Settings, found: Findings) -> Opened:
-    """What lets more reach our tags than the settings ask for."""
+    """The rules that let more reach our tags than the settings ask for."""
     opened: Opened = []
     asked = _Asked(judged, devices, settings)
     for opening in judged.openings([device.tag for device in devices]):
@@ -108,7 +108,7 @@ def _opened(judged: Evaluator, devices: Sequence[Wanted], settings: Settings, fo
 
 
 class _Asked:
-    """Who should reach which of our tags, and by what."""
+    """The access that the settings ask for, by source and tag."""
 
     def __init__(self, judged: Evaluator, devices: Sequence[Wanted], settings: Settings) -> None:
         self._services = {device.tag: {*device.services} for device in devices}
@@ -216,7 +216,7 @@ def _owners(names: Definitions, owners: dict[str, object], tags: Iterable[str]) 
 
 
 def _anybody(owner: str, names: Definitions) -> bool:
-    """Whether an owner of a tag is more than people who are named one by one, and those who rule the tailnet."""
+    """True when an owner of a tag is more than people who are named one by one, and those who rule the tailnet."""
     if owner == "*":
         return True
     # A group names its members one by one.
@@ -245,7 +245,7 @@ def _ports(services: Sequence[Service]) -> str:
 def _fragment(
     settings: Settings, document: dict[str, object], lacking: dict[str, list[str]], undeclared: Sequence[str]
 ) -> PolicyText | None:
-    """What of the policy that we would write is not there, and the tests that keep it so."""
+    """The part of our own policy that is missing there, with the tests that keep it so."""
     whole = policy(settings)
     groups = shape.mapping(document.get("groups"), "groups")
     grants = [

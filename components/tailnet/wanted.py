@@ -1,4 +1,4 @@
-"""Who must reach which of this stack's devices, from the settings: what a policy is judged by (I7)."""
+"""The access that the settings ask for, device by device: every policy is judged by it (I7)."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

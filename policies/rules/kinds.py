@@ -1,4 +1,4 @@
-"""Which resource is which Kubernetes kind, and where its pods are. The only table of kinds with a pod template."""
+"""Maps resources to Kubernetes kinds, and finds their pods. The only table of kinds with a pod template."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What the evaluator answers: a verdict, who reaches a destination, what opens it, and a device's filter."""
+"""The evaluator's answers: a verdict, who reaches a destination, what opens it, and a device's filter."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass

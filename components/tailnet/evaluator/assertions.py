@@ -21,7 +21,7 @@ _LOOKS_PER_NAME: Final = 10
 
 @dataclass(frozen=True)
 class Outcome:
-    """Of one test: what failed, and what could not be decided. Passed when both are empty."""
+    """Failures of one test, and what could not be decided. Passed when both are empty."""
 
     test: Test
     failed: tuple[str, ...]

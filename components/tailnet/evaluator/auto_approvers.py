@@ -15,7 +15,7 @@ _APPROVERS: Final[tuple[Kind, ...]] = ("people", "domain", "tag", "tagged", "mem
 
 @dataclass(frozen=True)
 class Approval:
-    """What devices of `approvers` may advertise, in words. `place` is as in `autoApprovers.exitNode`."""
+    """The routes that devices of `approvers` may advertise, in words. `place` is as in `autoApprovers.exitNode`."""
 
     place: str
     what: str

@@ -60,7 +60,7 @@ def lowest(bits: int) -> int:
 
 
 class Stabbed(Generic[T]):
-    """Of many intervals, each with something of its own: the bits of those that hold a point."""
+    """Finds, among many intervals, the bits of those that hold a point."""
 
     def __init__(self, intervals: Iterable[tuple[int, int, T]], bits: Callable[[Sequence[T]], int]) -> None:
         known = list(intervals)

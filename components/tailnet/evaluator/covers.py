@@ -8,7 +8,7 @@ from components.tailnet.evaluator.written import any_of
 
 
 class Covers:
-    """Who is named by at least one of the selectors."""
+    """The endpoints that at least one of the selectors names."""
 
     def __init__(self, selectors: Sequence[Selector]) -> None:
         tags = [selector for selector in selectors if selector.kind == "tag"]

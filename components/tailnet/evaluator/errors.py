@@ -12,7 +12,7 @@ _SHOWN: Final = 200
 
 @dataclass(frozen=True)
 class Failure:
-    """What failed of one test, as the hosted API reports it: the test's source, and one line for each assertion."""
+    """The failures of one test, as the hosted API reports it: the test's source, and one line for each assertion."""
 
     user: str
     errors: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Who may send what to whom, by one policy in one network: deny by default, and "cannot decide" where that is so."""
+"""Decides who may send what to whom, by one policy in one network: deny by default, and "cannot decide" where that is so."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -40,7 +40,7 @@ class Evaluator:
         self._kept = self._looked_up = 0
 
     def can(self, src: str, dst: str, port: int, proto: str = "tcp") -> Verdict:
-        """Whether `src` may reach `port` of `dst`: each a device's name, an address, or anything a rule can name.
+        """True when `src` may reach `port` of `dst`: each a device's name, an address, or anything a rule can name.
 
         The port counts for every protocol, as in the filter rules; clients also answer pings of whoever may use any
         port. Raises PolicyError for names that nothing defines.
@@ -76,7 +76,7 @@ class Evaluator:
         return "" if device else parties.uncertain(text, self.policy, self.network)
 
     def every(self, sources: Group, targets: Group, numbers: Iterable[int], port: int) -> Verdict:
-        """Whether each of the sources may reach at least one of the targets, by at least one of the protocols."""
+        """True when each of the sources may reach at least one of the targets, by at least one of the protocols."""
         serving = union(self._index.serving(number, port) for number in numbers)
         own = self._index.to_own if not sources.users.isdisjoint(targets.users) else _NONE
         certain, possible = targets.all.certain & serving, union(targets.all) & serving
@@ -268,7 +268,7 @@ class Evaluator:
 
 
 def _common(reached: Sequence[Named]) -> Named:
-    """What all of them have."""
+    """The bits that all of them have."""
     certain, possible = reached[0]
     for one in reached[1:]:
         certain &= one.certain

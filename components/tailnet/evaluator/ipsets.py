@@ -60,6 +60,6 @@ class IpSets:
 
 
 def _layer(entry: str) -> tuple[bool, str]:
-    """Whether an entry adds or removes, and what."""
+    """Splits an entry into its operation (add or remove) and its operand."""
     word, _, rest = entry.partition(" ")
     return (word == "add", rest.strip(" ")) if word in ("add", "remove") else (True, entry)

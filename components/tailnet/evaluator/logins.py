@@ -1,4 +1,4 @@
-"""Who may log in where by the SSH rules of one policy, in one network."""
+"""Decides who may log in where, by the SSH rules of one policy in one network."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -17,7 +17,7 @@ TOO_MANY: Final = "the policy has more SSH rules and tests than can be judged"
 
 @dataclass(frozen=True)
 class Login:
-    """Whether somebody may log in at all, and whether (also) after a check; `reason` says why one of them is None."""
+    """Answers whether somebody may log in at all, and after a check; `reason` says why one of them is None."""
 
     allowed: bool | None
     checked: bool | None
@@ -42,11 +42,11 @@ class Logins:
 
     @property
     def exhausted(self) -> bool:
-        """Whether it was asked so much that it decides nothing any more."""
+        """True when it was asked so much that it decides nothing any more."""
         return self._looks > _LOOKS
 
     def of(self, source: Party, to: Party, user: str) -> Login:
-        """Whether `source` may log in to `to` as `user`. Without a rule that lets them, nobody may."""
+        """True when `source` may log in to `to` as `user`. Without a rule that lets them, nobody may."""
         # What is not understood may let somebody in, after a check or without.
         allowed = checked = None if self._unclear else False
         unsure: dict[str, SshRule] = {}

@@ -68,7 +68,7 @@ class Network:
         self.free: Ranges = ranges.minus(ranges.TAILNET, ranges.union(party.addresses for party in self.joined))
 
     def holds(self, selector: Selector, party: Party, destination: bool = False) -> bool | None:
-        """Whether the selector names the party; None when that cannot be told. As a source `*` is the tailnet and its
+        """True when the selector names the party; None when that cannot be told. As a source `*` is the tailnet and its
         approved routes, as a destination everything."""
         match selector.kind:
             case "any" | "danger-all":

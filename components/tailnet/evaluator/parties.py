@@ -1,4 +1,4 @@
-"""Who a word of a question means: a device, an identity without a device yet, or an address."""
+"""Finds the endpoints that a word of a question means: a device, an identity without a device yet, or an address."""
 
 from components.tailnet.evaluator import ranges
 from components.tailnet.evaluator.network import Network, Party, addressed

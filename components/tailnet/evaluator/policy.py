@@ -71,7 +71,7 @@ class Test:
 
 @dataclass(frozen=True)
 class Policy:
-    """What a policy says. `unclear` names sections that are not understood: they might allow what no rule allows."""
+    """A parsed policy. `unclear` names sections that are not understood: they might allow what no rule allows."""
 
     names: Definitions
     rules: tuple[Rule, ...]

@@ -60,7 +60,7 @@ def union(sets: Iterable[Ranges]) -> Ranges:
 
 
 def minus(left: Ranges, right: Ranges) -> Ranges:
-    """What of `left` is not in `right`."""
+    """The part of `left` that is not in `right`."""
     return layered([(True, left), (False, right)])
 
 
@@ -93,7 +93,7 @@ def layered(layers: Sequence[tuple[bool, Ranges]]) -> Ranges:
 
 
 def overlap(left: Ranges, right: Ranges) -> bool:
-    """Whether any address is in both."""
+    """True when any address is in both."""
     fewer, more = sorted((left, right), key=len)
     for low, high in fewer:
         place = bisect_right(more, (high, V6_ALL[1])) - 1
@@ -103,7 +103,7 @@ def overlap(left: Ranges, right: Ranges) -> bool:
 
 
 def within(inner: Ranges, outer: Ranges) -> bool:
-    """Whether every address of `inner` is in `outer`."""
+    """True when every address of `inner` is in `outer`."""
     for low, high in inner:
         place = bisect_right(outer, (low, V6_ALL[1])) - 1
         if place < 0 or outer[place][1] < high:
@@ -112,7 +112,7 @@ def within(inner: Ranges, outer: Ranges) -> bool:
 
 
 def single(ranges: Ranges) -> bool:
-    """Whether it is one address."""
+    """True when it is one address."""
     return len(ranges) == 1 and ranges[0][0] == ranges[0][1]
 
 

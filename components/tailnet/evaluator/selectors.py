@@ -1,4 +1,4 @@
-"""What rules name: people, groups, tags, autogroups, hosts, ipsets and addresses."""
+"""The names that rules use: people, groups, tags, autogroups, hosts, ipsets and addresses."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -42,12 +42,12 @@ class SshRule:
         return self.place
 
     def admits(self, source: Party, user: str, network: Network) -> bool | None:
-        """Whether `source` may log in as `user` wherever the rule leads; None when that cannot be told."""
+        """True when `source` may log in as `user` wherever the rule leads; None when that cannot be told."""
         admitted = all_of([self._from.holds(source, network), self._names(user, source)])
         return None if admitted and self.unclear else admitted
 
     def leads(self, source: Party, to: Party, network: Network) -> bool | None:
-        """Whether the rule leads those whom it admits from `source` to `to`, by something else than a tag that it names."""
+        """True when the rule leads those whom it admits from `source` to `to`, by something else than a tag that it names."""
         reached = self._beyond_tags.holds(to, network)
         same = _same_person(source, to)
         if "self" in self._kinds:
@@ -64,7 +64,7 @@ class SshRule:
 
     @cached_property
     def beyond_tags(self) -> tuple[frozenset[str], bool]:
-        """What decides where else it leads; equal for rules that lead to the same."""
+        """A key that is equal for rules that lead to the same destinations."""
         return frozenset(target.text for target in self.targets if target.kind != "tag"), self.has_localpart
 
     def why(self, source: Party, to: Party, user: str) -> str:
@@ -85,7 +85,7 @@ class SshRule:
 
     @cached_property
     def has_localpart(self) -> bool:
-        """Whether somebody may log in by the first part of their login."""
+        """True when somebody may log in by the first part of their login."""
         return bool(self._domains)
 
     @cached_property
@@ -97,7 +97,7 @@ class SshRule:
         return frozenset(user for user in self.users if not _domain(user))
 
     def _names(self, user: str, source: Party) -> bool | None:
-        """Whether the rule's `users` name the login user `user` for somebody of `source`."""
+        """True when the rule's `users` name the login user `user` for somebody of `source`."""
         if not user:
             return False
         if user in self._users or (user != _ROOT and _NONROOT in self._users):
@@ -224,7 +224,7 @@ def _domain(user: str) -> str:
 
 
 def _local_name(user: str, source: Party, domains: Set[str]) -> bool | None:
-    """Whether `user` is how somebody is called in one of the domains."""
+    """True when `user` is how somebody is called in one of the domains."""
     if not source.user or not domains:
         # Tagged devices have no login. Which device an address is, nobody may know.
         return None if source.anonymous and domains else False
@@ -246,7 +246,7 @@ def _same_person(source: Party, to: Party) -> bool | None:
 
 
 def _is_unnamed(user: str) -> bool:
-    """Whether it stands for somebody whom nothing names (see parties.py), and two of them may be two: no login."""
+    """True when it stands for somebody whom nothing names (see parties.py), and two of them may be two: no login."""
     return "@" not in user or " " in user
 
 

@@ -16,12 +16,12 @@ _SELF: Final = "autogroup:self"
 
 
 class _UndecidableError(Exception):
-    """Whom a word names cannot be told offline."""
+    """The endpoints that a word names cannot be told offline."""
 
 
 @dataclass(frozen=True)
 class LoginOutcome:
-    """Of one test: what failed, and what could not be decided. Passed when both are empty."""
+    """Failures of one test, and what could not be decided. Passed when both are empty."""
 
     test: SshTest
     failed: tuple[str, ...]
@@ -73,7 +73,7 @@ def _wanted(test: SshTest) -> list[tuple[Want, str]]:
 
 
 def _got(want: Want, user: str, sources: Sequence[Party], targets: Sequence[Party], logins: Logins) -> tuple[Want, str]:
-    """What certainly happens instead of what is wanted, for somebody of the sources and of the targets; else what is
+    """The certain outcome that differs from the wanted one, for somebody of the sources and of the targets; else what is
     wanted, and the reason when it cannot be told."""
     unsure = ""
     for source in sources:

@@ -55,7 +55,7 @@ def read(value: object) -> list[SshTest]:
 
 
 def _is_wide(text: str, names: Definitions) -> bool:
-    """Whether it is a range of addresses, or a host's name for one."""
+    """True when it is a range of addresses, or a host's name for one."""
     try:
         found = names.hosts[text] if text in names.hosts else ranges.parse(text)
     except ValueError:

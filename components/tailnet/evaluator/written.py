@@ -1,4 +1,4 @@
-"""What the entries of several sections have in common: how they are written, and answers that may stay open."""
+"""Common parts of several sections: how their entries are written, and answers that may stay open."""
 
 import ipaddress
 import re
