@@ -99,7 +99,7 @@ def container(
         "restartPolicy": "Always",
         # POD_IP stands before the variable that uses it, or it is not expanded.
         "env": [{"name": "POD_IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}, *env(values)],
-        # No liveness probe: /healthz stays 200 through outages on purpose, and restarting mends none of them.
+        # No liveness probe: /healthz stays 200 through outages on purpose, and restarting cures none of them.
         "startupProbe": _probe(sidecar, period=1, failures=120),
         "readinessProbe": _probe(sidecar, period=10, failures=3),
         "resources": limits(sidecar.resources),

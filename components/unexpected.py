@@ -58,5 +58,5 @@ def explained() -> Generator[None]:
             ) from None
         raise pulumi.RunError(
             f"The program failed unexpectedly: {described(error)}. Details: {record(error)}. Report it with them; once it is "
-            "mended, the next `pulumi up` goes on from here."
+            "fixed, the next `pulumi up` goes on from here."
         ) from None

@@ -70,10 +70,10 @@ def explained(error: Exception) -> tuple[str, str]:
     )
 
 
-def _say(what: str, mend: str) -> None:
-    console.print(Text.assemble(("error: ", "bold red"), what), soft_wrap=True)
-    if mend:
-        console.print(f"  {mend}", markup=False, soft_wrap=True)
+def _say(problem: str, hint: str) -> None:
+    console.print(Text.assemble(("error: ", "bold red"), problem), soft_wrap=True)
+    if hint:
+        console.print(f"  {hint}", markup=False, soft_wrap=True)
 
 
 class Stages:

@@ -17,7 +17,7 @@ from components.sealed_key import SealedKey
 from components.secrets import secret
 from components.settings import AuthKey, Instance, Node, Settings
 from components.storage import InstanceStorage
-from components.tailnet.credentials import Device, auth_key
+from components.tailnet.credentials import TaggedDevice, auth_key
 from components.tailnet.tailnet import ManagedTailnet
 from components.unexpected import explained
 
@@ -34,7 +34,11 @@ def key_of(node: Node, tailnet: ManagedTailnet | None) -> pulumi.Input[str] | No
         reusable=False, expiry_days=node.auth_key.expiry_days, rotation=node.auth_key.rotation
     )
     # Checked with the settings: without a tailnet of our own, it is given.
-    return auth_key(own.logical("authkey"), Device(own.tag, own.id), once, tailnet.credential_opts) if tailnet else None
+    return (
+        auth_key(own.logical("authkey"), TaggedDevice(own.tag, own.id), once, tailnet.credential_opts)
+        if tailnet
+        else None
+    )
 
 
 class ExecutionNode(pulumi.ComponentResource):

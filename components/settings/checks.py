@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from components import names
-from components.settings import kinds
+from components.settings import credential_kinds
 from components.settings.credential_checks import credentials
 from components.settings.egress import open_nearly_everything
 from components.settings.errors import Problem
@@ -62,7 +62,7 @@ def check(
             )
         yield from egress(f"{path}.extraEgress", instance.extra_egress)
         for variable, key in instance.gateway.model_keys.items():
-            yield from kinds.model_key(f"{path}.gateway.modelKeys.{variable}", key.get_secret_value())
+            yield from credential_kinds.model_key(f"{path}.gateway.modelKeys.{variable}", key.get_secret_value())
         if tailnet:
             yield from _people(path, instance, tailnet)
         yield from credentials(path, instance, tailnet, cluster)
@@ -71,7 +71,7 @@ def check(
 
 
 def _duplicates(instances: Mapping[int, Instance]) -> Iterator[Problem]:
-    for field, mend in (
+    for field, hint in (
         ("id", "Give each instance its own id."),
         ("namespace", "Two instances never share a namespace: remove the key, or choose another."),
         ("tailscale.hostname", "Two devices never share a name: choose another."),
@@ -85,7 +85,7 @@ def _duplicates(instances: Mapping[int, Instance]) -> Iterator[Problem]:
             told = field != "id" and value == f"openclaw-{instance.id}" and instance.id in ids
             ids.add(instance.id)
             if value in seen and not told:
-                yield Problem(f"instances[{index}].{field}", f'"{value}" is that of instances[{seen[value]}]. {mend}')
+                yield Problem(f"instances[{index}].{field}", f'"{value}" is that of instances[{seen[value]}]. {hint}')
             seen.setdefault(value, index)
 
 
@@ -107,12 +107,12 @@ def _tailnet(tailnet: Tailnet) -> Iterator[Problem]:
         lacking = "oauthClientSecret" if tailnet.oauth_client_secret is None else "oauthClientId"
         yield Problem(f"tailnet.{lacking}", "is missing: an OAuth client has an id and a secret. Set both.")
     if tailnet.api_key and tailnet.oauth_client_id:
-        yield Problem("tailnet.apiKey", "stands beside an OAuth client. Keep one of the two credentials.")
+        yield Problem("tailnet.apiKey", "is set together with an OAuth client. Keep one of the two.")
     if tailnet.api_key:
-        yield from kinds.api_key("tailnet.apiKey", tailnet.api_key.get_secret_value(), tailnet.api_url)
+        yield from credential_kinds.api_key("tailnet.apiKey", tailnet.api_key.get_secret_value(), tailnet.api_url)
     if tailnet.oauth_client_secret:
         given = tailnet.oauth_client_secret.get_secret_value()
-        yield from kinds.client_secret("tailnet.oauthClientSecret", given, tailnet.api_url)
+        yield from credential_kinds.client_secret("tailnet.oauthClientSecret", given, tailnet.api_url)
     if tailnet.ownership == "external" and (tailnet.api_key or tailnet.oauth_client_id):
         yield Problem(
             "tailnet.ownership", '"external" never uses the API. Remove the API credential, or write "verified".'
@@ -143,7 +143,7 @@ def _combinations(path: str, instance: Instance) -> Iterator[Problem]:
         if sidecar.mode == "userspace":
             yield Problem(
                 f"{where}.mode",
-                '"identity" cannot be had in userspace mode: peers could reach the gateway beside Serve and forge the '
+                '"identity" does not work in userspace mode: peers could bypass Serve and forge the '
                 'login. Use tailscale.mode "tun", or auth mode "token".',
             )
         if sidecar.reach == "tcp":
@@ -154,7 +154,9 @@ def _combinations(path: str, instance: Instance) -> Iterator[Problem]:
                 "is missing: the gateway knows logins, not groups. List the logins that it lets in.",
             )
     if sidecar.metrics and not sidecar.enabled:
-        yield Problem(f"{path}.tailscale.metrics", "is on while Tailscale is disabled. Turn one of the two around.")
+        yield Problem(
+            f"{path}.tailscale.metrics", "is on while Tailscale is disabled. Enable Tailscale, or turn metrics off."
+        )
     commands = instance.gateway.nodes.commands
     for number, command in enumerate(commands.allow):
         if command in commands.deny:

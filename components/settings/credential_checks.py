@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from components.settings import kinds
+from components.settings import credential_kinds
 from components.settings.errors import Problem
 from components.settings.models import AuthKey, Cluster, Instance, OAuthClient, Tailnet, WorkloadIdentity
 from components.settings.nodes import NodeKey
@@ -67,7 +67,9 @@ def given_key(where: str, key: AuthKey | NodeKey, tailnet: Tailnet | None, neede
         return
     if tailnet:
         oauth = 'Use credential "oauth" and oauth.clientSecret.' if isinstance(key, AuthKey) else ""
-        yield from kinds.auth_key(f"{where}.value", key.value.get_secret_value(), tailnet.login_server, oauth)
+        yield from credential_kinds.auth_key(
+            f"{where}.value", key.value.get_secret_value(), tailnet.login_server, oauth
+        )
     for field, alias in (("expiry_days", "expiryDays"), ("rotation", "rotation"), ("rotate_days", "rotateDays")):
         if field in key.model_fields_set:
             yield Problem(
@@ -85,7 +87,7 @@ def _oauth(where: str, client: OAuthClient, must_be_given: bool) -> Iterator[Pro
             )
         return
     # Anything else would be taken for an auth key (tailscale feature/oauthkey).
-    yield from kinds.client_secret(f"{where}.clientSecret", client.client_secret.get_secret_value(), None)
+    yield from credential_kinds.client_secret(f"{where}.clientSecret", client.client_secret.get_secret_value(), None)
     if client.rotation:
         yield Problem(
             f"{where}.rotation",

@@ -85,4 +85,4 @@ if __name__ == "__main__":
     try:
         print(document(), end="")
     except Exception as error:
-        sys.exit(f"error: {described(error)}. Details: {record(error)}. Mend the models, then run `make docs` again.")
+        sys.exit(f"error: {described(error)}. Details: {record(error)}. Fix the models, then run `make docs` again.")

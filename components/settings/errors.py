@@ -1,4 +1,4 @@
-"""One error for all that is wrong with a configuration: path, fact and mend.
+"""One error for all that is wrong with a configuration: path, problem and hint.
 
 People paste secrets into the wrong place: as a value, as a key, a line too high. So a message repeats of what they wrote
 only what is harmless by its own type: small numbers, known words, and values that did validate as what they are to be.
@@ -72,7 +72,7 @@ def _lines(problems: tuple[Problem, ...]) -> Iterator[str]:
 
 
 def problems_of(root: str, model: type[BaseModel], error: ValidationError, words: Iterable[str]) -> list[Problem]:
-    """The problems of one failed model, in words that name the mend. `words`: all keys that there are, here or elsewhere."""
+    """The problems of one failed model, in words that name the fix. `words`: all keys that there are, here or elsewhere."""
     found: dict[str, Problem] = {}
     hidden: Counter[Problem] = Counter()
     details = error.errors(include_url=False)

@@ -1,4 +1,4 @@
-"""Names and people in the configuration: what a single value must look like, and how to mend it."""
+"""Names and people in the configuration: what a single value must look like, and how to correct it."""
 
 import base64
 import binascii

@@ -8,9 +8,9 @@ from components.nodes.kinds import kind_of
 from components.settings import Settings
 from components.tailnet.evaluator import Evaluator, Policy, PolicyError, Reach, shape
 from components.tailnet.evaluator.services import ALL_PORTS, Service
+from components.tailnet.expected_access import expected_access, known_people
 from components.tailnet.node_policy import gateway_of, tag_of_node, tagged
 from components.tailnet.policy import tag_of
-from components.tailnet.wanted import listed, people
 
 # More than any tailnet has; a rule of thousands of sources and thousands of ports would have millions.
 _MOST_ROWS: Final = 10_000
@@ -61,14 +61,14 @@ def rows(text: str, settings: Settings, tags: Sequence[str] = ()) -> list[Row]:
 
     Raises PolicyError when the policy cannot be read, or gives more access than can be listed.
     """
-    gateways = {device.tag: device.gateway for device in listed(settings)}
+    gateways = {device.tag: device.gateway for device in expected_access(settings)}
     for tag in tags:
         gateways.setdefault(tag, "")
     # Its tests say nothing of their own.
     document = {name: section for name, section in shape.document(text).items() if name != "tests"}
     # A rule for everything reaches a tag before anybody declares it.
     declared = {**{tag: list[str]() for tag in gateways}, **shape.mapping(document.get("tagowners"), "tagOwners")}
-    judged = Evaluator(Policy.of({**document, "tagowners": declared}), people(settings))
+    judged = Evaluator(Policy.of({**document, "tagowners": declared}), known_people(settings))
     workers = {tag_of_node(node): tag_of(gateway_of(node, settings)) for node in tagged(settings)}
     found: dict[tuple[str, str, str], Row] = {}
     looked_at = 0
@@ -148,7 +148,7 @@ def _who(subject: str) -> str:
     return "everybody (*)" if subject == "*" else subject
 
 
-def told(before: str | None, after: str, settings: Settings) -> list[str]:
+def readable_changes(before: str | None, after: str, settings: Settings) -> list[str]:
     """`changes`, or nothing where one of the two cannot be read: others report that."""
     try:
         return changes(before, after, settings) if before is not None else []

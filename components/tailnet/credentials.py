@@ -17,14 +17,14 @@ DESCRIPTION_MAX = 50
 
 
 @dataclass(frozen=True)
-class Device:
+class TaggedDevice:
     """The device that a credential is for: the tag that it gives, and the words by which the admin console shows it."""
 
     tag: str
     title: str
 
 
-def auth_key(name: str, device: Device, settings: AuthKey, opts: pulumi.ResourceOptions) -> pulumi.Output[str]:
+def auth_key(name: str, device: TaggedDevice, settings: AuthKey, opts: pulumi.ResourceOptions) -> pulumi.Output[str]:
     """A pre-authorized auth key, a secret. `name` is its Pulumi name.
 
     `opts` name parent and provider, and must depend on the policy: the tag must be owned before a key may carry it.
@@ -68,11 +68,13 @@ def period(title: str, days: int, day: date) -> date:
     return day - timedelta(days=(day.toordinal() + sum(title.encode())) % days)
 
 
-def _title(device: Device) -> str:
+def _title(device: TaggedDevice) -> str:
     return f"openclaw {device.title}"[:DESCRIPTION_MAX]
 
 
-def oauth_client(name: str, device: Device, settings: OAuthClient, opts: pulumi.ResourceOptions) -> pulumi.Output[str]:
+def oauth_client(
+    name: str, device: TaggedDevice, settings: OAuthClient, opts: pulumi.ResourceOptions
+) -> pulumi.Output[str]:
     """The secret of an OAuth client that mints keys for the device's tag and can do nothing else. `opts` as above."""
     made = tailscale.OauthClient(
         # In the name: its description can change without a new secret, and a rotation word must make one.
@@ -85,7 +87,9 @@ def oauth_client(name: str, device: Device, settings: OAuthClient, opts: pulumi.
     return pulumi.Output.secret(made.key)
 
 
-def federated_identity(name: str, device: Device, issuer: str, subject: str, opts: pulumi.ResourceOptions) -> Federated:
+def federated_identity(
+    name: str, device: TaggedDevice, issuer: str, subject: str, opts: pulumi.ResourceOptions
+) -> Federated:
     """An identity that lets tokens of `issuer` for exactly `subject` mint keys for the device's tag. `opts` as above."""
     made = tailscale.FederatedIdentity(
         name,
@@ -119,7 +123,7 @@ def given(instance: Instance, settings: Settings) -> Credential | None:
 def made(instance: Instance, settings: Settings, opts: pulumi.ResourceOptions) -> Credential:
     """The credential that the stack makes for a gateway's sidecar. `opts` as above."""
     sidecar, own = instance.tailscale, names.of(instance.id, instance.namespace)
-    device = Device(own.tag, own.id)
+    device = TaggedDevice(own.tag, own.id)
     match sidecar.credential:
         case "authKey":
             return Credential(auth_key(own.logical("authkey"), device, sidecar.auth_key, opts))

@@ -19,7 +19,7 @@ HOSTED_API = "https://api.tailscale.com"
 
 
 @dataclass(frozen=True)
-class Device:
+class TailnetDevice:
     """A device of the tailnet, as its API tells of it. `name` is the MagicDNS name; `seen` a time, or empty."""
 
     id: str
@@ -48,7 +48,7 @@ def report(settings: Settings, provider: tailscale.Provider, live: LiveCluster, 
         return
     for line in left_over(settings, found):
         pulumi.log.warn(line, of)
-    for line in away(settings, found):
+    for line in offline_devices(settings, found):
         pulumi.log.info(line, of)
     if taken := [*names_taken(settings, found), *tags_taken(settings, found, live)]:
         raise pulumi.RunError("\n".join(taken))
@@ -66,7 +66,7 @@ def joined(provider: tailscale.Provider) -> list[evaluator.Device]:
     ]
 
 
-def left_over(settings: Settings, devices: Sequence[Device]) -> Iterator[str]:
+def left_over(settings: Settings, devices: Sequence[TailnetDevice]) -> Iterator[str]:
     """Devices that no instance or node has any more, and second ones of an instance."""
     known = {names.of(instance.id).tag for instance in settings.instances} | {
         tag_of_node(node) for node in tagged(settings)
@@ -91,11 +91,11 @@ def left_over(settings: Settings, devices: Sequence[Device]) -> Iterator[str]:
         elif own and instance.tailscale.enabled and (holder := _holder(instance, settings, devices)):
             yield (
                 f"{instance.id}: {own[0]} is not named {_name(instance, settings)}, so it is not reached by its address: "
-                f"{holder} has that name. {_mend(settings, instance, holder)}"
+                f"{holder} has that name. {_hint(settings, instance, holder)}"
             )
 
 
-def away(settings: Settings, devices: Sequence[Device]) -> Iterator[str]:
+def offline_devices(settings: Settings, devices: Sequence[TailnetDevice]) -> Iterator[str]:
     """Devices of instances whose Tailscale is off: kept, and told, so that nobody forgets them."""
     for instance in settings.instances:
         for device in _own(instance, devices) if not instance.tailscale.enabled else []:
@@ -105,7 +105,7 @@ def away(settings: Settings, devices: Sequence[Device]) -> Iterator[str]:
             )
 
 
-def names_taken(settings: Settings, devices: Sequence[Device]) -> Iterator[str]:
+def names_taken(settings: Settings, devices: Sequence[TailnetDevice]) -> Iterator[str]:
     """Names that a new gateway would not get: the tailnet would call it `<hostname>-1`, and nobody would find it."""
     for instance in settings.instances:
         if not instance.tailscale.enabled or _own(instance, devices):
@@ -113,11 +113,11 @@ def names_taken(settings: Settings, devices: Sequence[Device]) -> Iterator[str]:
         if holder := _holder(instance, settings, devices):
             yield (
                 f"{instance.id}: the name {_name(instance, settings)} is taken by {holder}; the gateway would become "
-                f"{_name(instance, settings, suffix='-1')}. Nothing of it was deployed. {_mend(settings, instance, holder)}"
+                f"{_name(instance, settings, suffix='-1')}. Nothing of it was deployed. {_hint(settings, instance, holder)}"
             )
 
 
-def tags_taken(settings: Settings, devices: Sequence[Device], live: LiveCluster) -> Iterator[str]:
+def tags_taken(settings: Settings, devices: Sequence[TailnetDevice], live: LiveCluster) -> Iterator[str]:
     """Tags that a device carries which this stack has not joined: of another stack, or left by an earlier one."""
     if live.reason:
         return
@@ -147,11 +147,11 @@ def _pods(settings: Settings) -> Iterator[tuple[str, Names]]:
             yield f"nodes[{index}].id", names.node(node.id, node.kubernetes.namespace, node.hostname)
 
 
-def _listed(provider: tailscale.Provider) -> list[Device]:
+def _listed(provider: tailscale.Provider) -> list[TailnetDevice]:
     """At once, not as an Output: a name that is taken must be found before anything is registered."""
     found = tailscale.get_devices(opts=pulumi.InvokeOptions(provider=provider)).devices or []
     devices = [
-        Device(
+        TailnetDevice(
             item.node_id,
             item.name,
             tuple(item.tags or ()),
@@ -164,11 +164,11 @@ def _listed(provider: tailscale.Provider) -> list[Device]:
     return sorted(devices, key=lambda device: (device.name, device.id))
 
 
-def _own(instance: Instance, devices: Sequence[Device]) -> list[Device]:
+def _own(instance: Instance, devices: Sequence[TailnetDevice]) -> list[TailnetDevice]:
     return [device for device in devices if names.of(instance.id).tag in device.tags]
 
 
-def _holder(instance: Instance, settings: Settings, devices: Sequence[Device]) -> Device | None:
+def _holder(instance: Instance, settings: Settings, devices: Sequence[TailnetDevice]) -> TailnetDevice | None:
     """The other device that has the name of the instance's device."""
     wanted, tag = _name(instance, settings), names.of(instance.id).tag
     return next((device for device in devices if device.name == wanted and tag not in device.tags), None)
@@ -179,14 +179,14 @@ def _name(instance: Instance, settings: Settings, suffix: str = "") -> str:
     return f"{own.hostname}{suffix}.{settings.tailnet.name}"
 
 
-def _mend(settings: Settings, instance: Instance, holder: Device) -> str:
+def _hint(settings: Settings, instance: Instance, holder: TailnetDevice) -> str:
     return (
         f"Choose another tailscale.hostname for {instance.id}, or rename that device, or remove it: "
         f"{_removal(settings, holder)}"
     )
 
 
-def _removal(settings: Settings, device: Device) -> str:
+def _removal(settings: Settings, device: TailnetDevice) -> str:
     """The command; the API takes the key as a user without password."""
     url = f"{settings.tailnet.api_url or HOSTED_API}/api/v2/device/{device.id}"
     return f'curl --request DELETE --user "$TAILSCALE_API_KEY:" {url}'

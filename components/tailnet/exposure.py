@@ -6,7 +6,7 @@ from typing import Final, cast
 
 from components.tailnet.evaluator import Network, Policy, PolicyError, shape
 from components.tailnet.evaluator.auto_approvers import Approval
-from components.tailnet.evaluator.network import Party
+from components.tailnet.evaluator.network import Endpoint
 from components.tailnet.evaluator.node_attributes import NodeAttributes
 from components.tailnet.evaluator.selectors import Selector
 from components.tailnet.evaluator.ssh import SshRule
@@ -70,7 +70,7 @@ class _Ours:
         self.tags = tuple(tags)
         self._places = {tag: place for place, tag in enumerate(self.tags)}
         # For a selector that is no tag, it does not matter which of the tags a device has.
-        self._any = Party(self.tags[0], tags=frozenset(self.tags))
+        self._any = Endpoint(self.tags[0], tags=frozenset(self.tags))
 
     def covered(self, selectors: Sequence[Selector]) -> _Covered:
         own = {selector.text for selector in selectors if selector.text in self._places}

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from components.settings import Settings
 from components.tailnet.evaluator import Evaluator, Policy, PolicyError, Reach, run_tests
-from components.tailnet.wanted import Wanted, listed, people
+from components.tailnet.expected_access import ExpectedAccess, expected_access, known_people
 
 # A wrong grant can break every instance in the same way: the first few say it.
 SHOWN = 5
@@ -13,12 +13,16 @@ SHOWN = 5
 def problems(text: str, settings: Settings) -> list[str]:
     """One line for each thing that the policy gets wrong; empty when exactly the listed people reach each gateway."""
     try:
-        evaluator = Evaluator(Policy.parse(text), people(settings))
+        evaluator = Evaluator(Policy.parse(text), known_people(settings))
         tests = [*_tests(evaluator)]
     except PolicyError as error:
-        return [f"the control server would refuse it: {error.message}. {_mend(error.message)}"]
+        return [f"the control server would refuse it: {error.message}. {_hint(error.message)}"]
     return [
-        *(problem for wanted in listed(settings) for problem in _reached(wanted, evaluator.reaches(wanted.tag))),
+        *(
+            problem
+            for wanted in expected_access(settings)
+            for problem in _reached(wanted, evaluator.reaches(wanted.tag))
+        ),
         *tests,
     ]
 
@@ -32,7 +36,7 @@ def message(found: Sequence[str]) -> str:
     return "\n".join(lines)
 
 
-def _reached(wanted: Wanted, reaches: Sequence[Reach]) -> Iterator[str]:
+def _reached(wanted: ExpectedAccess, reaches: Sequence[Reach]) -> Iterator[str]:
     tag = wanted.tag
     shown = ", ".join(map(str, wanted.services))
     sources = {source.lower() for source in wanted.sources}
@@ -60,10 +64,10 @@ def _reached(wanted: Wanted, reaches: Sequence[Reach]) -> Iterator[str]:
 def _tests(evaluator: Evaluator) -> Iterator[str]:
     for index, outcome in enumerate(run_tests(evaluator)):
         for said in (*outcome.failed, *outcome.undecided):
-            yield f"its own tests[{index}] ({outcome.test.src}) would fail: {said}. {_mend(said)}"
+            yield f"its own tests[{index}] ({outcome.test.src}) would fail: {said}. {_hint(said)}"
 
 
-def _mend(said: str) -> str:
+def _hint(said: str) -> str:
     """The place in the configuration to look at."""
     if "names nobody" in said:
         return "Add somebody to that group in tailnet.groups, or remove it from people."

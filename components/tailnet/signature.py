@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from components.settings import Settings
 from components.tailnet.evaluator import PolicyError, shape
-from components.tailnet.wanted import listed
+from components.tailnet.expected_access import expected_access
 
 
 def signed(text: str, stack: str) -> str:
@@ -28,4 +28,4 @@ def shared_tags(text: str, settings: Settings, stack: str) -> list[str]:
     except PolicyError:
         # The proof says what is wrong with it.
         return []
-    return sorted({device.tag for device in listed(settings)}.intersection(declared))
+    return sorted({device.tag for device in expected_access(settings)}.intersection(declared))

@@ -5,8 +5,8 @@ import pulumi_tailscale as tailscale
 
 from components.settings import Settings, Tailnet
 from components.tailnet import access, devices, live, proof, signature, verify
-from components.tailnet.guard import Guard
 from components.tailnet.policy import render
+from components.tailnet.write_guard import PolicyWriteGuard
 
 
 def provider(name: str, settings: Tailnet, opts: pulumi.ResourceOptions) -> tailscale.Provider:
@@ -43,7 +43,7 @@ class ManagedTailnet(pulumi.ComponentResource):
 
     def _tell(self, before: str | None, after: str, settings: Settings) -> None:
         """Says what changes for whom, and in a preview, where it is reviewed, who then has access."""
-        if lines := access.told(before, after, settings):
+        if lines := access.readable_changes(before, after, settings):
             pulumi.log.info("\n".join(["Who gains and who loses access:", *(f"  {line}" for line in lines)]), self)
         if pulumi.runtime.is_dry_run():
             pulumi.log.info(f"Who has access after this:\n{access.table(self.access)}", self)
@@ -52,7 +52,7 @@ class ManagedTailnet(pulumi.ComponentResource):
         """Declares the whole policy, and the settings that gateways need."""
         if found.text is None:
             pulumi.log.warn(f"The tailnet's policy cannot be compared with what is live: {found.reason}", self)
-        guard = Guard(found, text)
+        guard = PolicyWriteGuard(found, text)
         policy = tailscale.Acl(
             "policy",
             acl=text,
@@ -97,7 +97,7 @@ def _proven(found: live.Live, settings: Settings, stack: str, api: tailscale.Pro
     if found.text is None:
         raise pulumi.RunError(
             f"The tailnet's policy cannot be read, so who would reach the gateways is not known: {found.reason}\n"
-            "Mend that, or its credentials (they need to read the policy); nothing was changed."
+            "Fix that, or the credentials (they need to read the policy); nothing was changed."
         )
     if shared := signature.shared_tags(found.text, settings, stack):
         raise pulumi.RunError(

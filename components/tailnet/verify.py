@@ -12,10 +12,10 @@ from components.tailnet.evaluator.errors import quoted
 from components.tailnet.evaluator.rules import Rule
 from components.tailnet.evaluator.selectors import Definitions, Selector
 from components.tailnet.evaluator.services import ALL_PORTS, TCP, Service
+from components.tailnet.expected_access import ExpectedAccess, expected_access, known_people
 from components.tailnet.exposure import exposed, several
 from components.tailnet.model import Grant, PolicyTest, PolicyText
 from components.tailnet.policy import policy
-from components.tailnet.wanted import Wanted, listed, people
 
 SHOWN: Final = 10
 
@@ -43,14 +43,14 @@ def verify(text: str, settings: Settings, joined: Sequence[Device] = ()) -> Find
     """Judges the live policy `text` (HuJSON). `joined` are the devices of the tailnet, as far as they are known: an
     address of another device is no gateway's."""
     found = Findings()
-    devices = [*listed(settings)]
+    devices = [*expected_access(settings)]
     tags = [device.tag for device in devices]
     try:
         document = shape.document(text)
         owners = shape.mapping(document.get("tagowners"), "tagOwners")
         # A rule for everything reaches our tags before anybody declares them.
         declared = {**{tag: list[str]() for tag in tags}, **owners}
-        judged = Evaluator(Policy.of({**document, "tagowners": declared}), people(settings, joined))
+        judged = Evaluator(Policy.of({**document, "tagowners": declared}), known_people(settings, joined))
         if judged.policy.unclear:
             found.undecided.append(f"{judged.policy.unclear}, and may let anybody in")
         opened = _opened(judged, devices, settings, found)
@@ -93,7 +93,7 @@ def _listed(title: str, entries: Sequence[str]) -> Iterator[str]:
         yield f"  and {len(entries) - SHOWN} more."
 
 
-def _opened(judged: Evaluator, devices: Sequence[Wanted], settings: Settings, found: Findings) -> Opened:
+def _opened(judged: Evaluator, devices: Sequence[ExpectedAccess], settings: Settings, found: Findings) -> Opened:
     """The rules that let more reach our tags than the settings ask for."""
     opened: Opened = []
     asked = _Asked(judged, devices, settings)
@@ -110,7 +110,7 @@ def _opened(judged: Evaluator, devices: Sequence[Wanted], settings: Settings, fo
 class _Asked:
     """The access that the settings ask for, by source and tag."""
 
-    def __init__(self, judged: Evaluator, devices: Sequence[Wanted], settings: Settings) -> None:
+    def __init__(self, judged: Evaluator, devices: Sequence[ExpectedAccess], settings: Settings) -> None:
         self._services = {device.tag: {*device.services} for device in devices}
         # The tags of each login (and of each other source) that is listed somewhere.
         self._listed: defaultdict[str, set[str]] = defaultdict(set)
@@ -166,7 +166,7 @@ def _narrowed(judged: Evaluator, opened: Opened, tags: Sequence[str]) -> Iterato
             yield replace(rule, sources=sources)
 
 
-def _allowed(judged: Evaluator, device: Wanted, settings: Settings) -> frozenset[str]:
+def _allowed(judged: Evaluator, device: ExpectedAccess, settings: Settings) -> frozenset[str]:
     """The logins and tags that the settings list, groups opened as the live policy has them."""
     names, allowed = judged.policy.names, set[str]()
     for source in device.sources:
@@ -175,7 +175,7 @@ def _allowed(judged: Evaluator, device: Wanted, settings: Settings) -> frozenset
     return frozenset(allowed)
 
 
-def _lacking(judged: Evaluator, device: Wanted, settings: Settings, found: Findings) -> list[str]:
+def _lacking(judged: Evaluator, device: ExpectedAccess, settings: Settings, found: Findings) -> list[str]:
     """Those of the listed who cannot use everything that they should."""
     lacking: list[str] = []
     for source in device.sources:

@@ -72,7 +72,7 @@ def command(resource: Resource) -> Iterator[Finding]:
         for container in pod.containers:
             if any(present(found := text(word)) and _WORD.search(found or "") for word in words(container)):
                 yield Finding(
-                    f"runs a command that speaks of Funnel in {container.title}",
+                    f"runs a command that mentions Funnel in {container.title}",
                     container.path,
                     "Remove it; the Serve config alone says what is served, inside the tailnet.",
                 )

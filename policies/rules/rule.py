@@ -12,7 +12,7 @@ class Finding:
 
     what: str  # goes on after 'Service "x" '
     path: str
-    mend: str
+    hint: str
 
 
 Rule = Callable[[Resource], Iterator[Finding]]
@@ -36,4 +36,4 @@ class Invariant:
             for rule in self.rules:
                 for finding in rule(found):
                     where = f" ({finding.path})" if finding.path else ""
-                    yield f'{self.id}: {found.kind} "{found.name}" {finding.what}{where}. {finding.mend}'
+                    yield f'{self.id}: {found.kind} "{found.name}" {finding.what}{where}. {finding.hint}'

@@ -35,7 +35,7 @@ _PLUGIN_SOCKET: Final = Path("/var/lib/kubelet/device-plugins/kubelet.sock")
 def available(home: Home) -> str | None:
     """None when a real node can run here; else the first reason why not, for people to read.
 
-    Only what nobody can mend on this machine: what can be installed is (sandbox/needs.py).
+    Only what nobody can change on this machine: what can be installed is (sandbox/needs.py).
     """
     if sys.platform != "linux":
         return "a real node needs Linux"

@@ -11,7 +11,7 @@ from sandbox.plugins.values import Path, Props
 
 
 class ProviderError(Exception):
-    """For the person who runs the engine: what failed, where, and the mend. Shown without a traceback."""
+    """For the person who runs the engine: what failed, where, and a hint. Shown without a traceback."""
 
 
 class InitFailed(ProviderError):

@@ -113,7 +113,7 @@ CASES = [
         DEPLOYMENT,
         deployment(pod(container("tailscale", args=["--socket=/tmp/s"]))),
         deployment(pod(container("tailscale", args=["sh", "-c", "tailscale funnel 443"]))),
-        f'I1: Deployment "x" runs a command that speaks of Funnel in container "tailscale" ({SPEC}.containers[0]). '
+        f'I1: Deployment "x" runs a command that mentions Funnel in container "tailscale" ({SPEC}.containers[0]). '
         "Remove it; the Serve config alone says what is served, inside the tailnet.",
         deployment(pod(container("tailscale", args=[UNKNOWN_STRING_VALUE]))),
     ),

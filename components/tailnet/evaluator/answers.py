@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from components.tailnet.evaluator.bits import union
-from components.tailnet.evaluator.network import Party
+from components.tailnet.evaluator.network import Endpoint
 from components.tailnet.evaluator.ranges import Ranges
 from components.tailnet.evaluator.rules import Rule
 from components.tailnet.evaluator.services import Service
@@ -52,17 +52,17 @@ class Flows:
 
 
 class Group:
-    """Parties that a question names together; those whom all rules take alike are there once."""
+    """Endpoints that a question names together; those whom all rules take alike are there once."""
 
-    def __init__(self, parties: Iterable[Party], naming: Callable[[Party], Named], to_own: Named) -> None:
+    def __init__(self, endpoints: Iterable[Endpoint], naming: Callable[[Endpoint], Named], to_own: Named) -> None:
         own = to_own.certain | to_own.possible
-        members: dict[tuple[Named, str], Party] = {}
+        members: dict[tuple[Named, str], Endpoint] = {}
         users: set[str] = set()
-        for party in parties:
-            named = naming(party)
-            users.add(party.user)
-            members.setdefault((named, party.user if own else ""), party)
-        self.parties = tuple(members.values())
+        for endpoint in endpoints:
+            named = naming(endpoint)
+            users.add(endpoint.user)
+            members.setdefault((named, endpoint.user if own else ""), endpoint)
+        self.endpoints = tuple(members.values())
         self.named = tuple(named for named, _ in members)
         self.users = frozenset(users - {""})
         self.all = Named(union(one.certain for one in self.named), union(one.possible for one in self.named))

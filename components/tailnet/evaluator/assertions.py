@@ -13,7 +13,7 @@ from components.tailnet.evaluator.ranges import single
 from components.tailnet.evaluator.selectors import Selector, split_port
 from components.tailnet.evaluator.ssh_assertions import LoginOutcome, run_ssh_tests
 
-# Parties and names that all tests together may make us look at one by one: some, and some for each name of the policy.
+# Endpoints and names that all tests together may make us look at one by one: some, and some for each name of the policy.
 # Beyond that a small policy would take minutes.
 _LOOKS: Final = 100_000
 _LOOKS_PER_NAME: Final = 10
@@ -130,7 +130,7 @@ class _Run:
         return selector
 
     def _named(self, text: str, group: Group) -> Group:
-        if not group.parties and not self._evaluator.uncertain(text):
+        if not group.endpoints and not self._evaluator.uncertain(text):
             raise PolicyError(f"{quoted(text)} names nobody")
         return group
 

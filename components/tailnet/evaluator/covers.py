@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from components.tailnet.evaluator.network import Network, Party
+from components.tailnet.evaluator.network import Endpoint, Network
 from components.tailnet.evaluator.selectors import Selector
 from components.tailnet.evaluator.written import any_of
 
@@ -19,10 +19,10 @@ class Covers:
         # Of an address that nobody is known to have, each tag and each person says the same.
         self._samples = (*tags[:1], *people[:1])
 
-    def holds(self, party: Party, network: Network) -> bool | None:
+    def holds(self, endpoint: Endpoint, network: Network) -> bool | None:
         """As Network.holds, for any of the selectors."""
-        if party.anonymous:
-            return any_of(network.holds(selector, party) for selector in (*self._samples, *self._others))
-        if (party.user and party.user in self._people) or not self._tags.isdisjoint(party.tags):
+        if endpoint.anonymous:
+            return any_of(network.holds(selector, endpoint) for selector in (*self._samples, *self._others))
+        if (endpoint.user and endpoint.user in self._people) or not self._tags.isdisjoint(endpoint.tags):
             return True
-        return any_of(network.holds(selector, party) for selector in self._others)
+        return any_of(network.holds(selector, endpoint) for selector in self._others)

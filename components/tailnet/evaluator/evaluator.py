@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from components.tailnet.evaluator import parties, ranges, services
+from components.tailnet.evaluator import endpoints, ranges, services
 from components.tailnet.evaluator.answers import Flows, Group, Opening, Reach, Verdict
 from components.tailnet.evaluator.bits import lowest, places, union
 from components.tailnet.evaluator.errors import PolicyError
 from components.tailnet.evaluator.index import Index
-from components.tailnet.evaluator.network import Network, Party
+from components.tailnet.evaluator.network import Endpoint, Network
 from components.tailnet.evaluator.policy import Policy
 from components.tailnet.evaluator.ranges import Ranges
 from components.tailnet.evaluator.rules import Rule, Target
@@ -19,7 +19,7 @@ _DENIED = Verdict(False, reason="no rule allows it")
 # Names that a reason shows.
 SHOWN = 5
 _MOST_PAIRS = 200_000
-# Parties whose bits are kept for the questions to come.
+# Endpoints whose bits are kept for the questions to come.
 _REMEMBERED = 20_000
 # Verdicts that are kept for the questions to come.
 _VERDICTS = 1000
@@ -47,14 +47,14 @@ class Evaluator:
         """
         numbers = (services.protocol(proto),)
         sources, targets = self.sources(src), self.targets(dst)
-        if not sources.parties or not targets.parties:
-            return Verdict(None, reason=f"{dst if sources.parties else src} names nobody")
-        if len(sources.parties) * len(targets.parties) > _MOST_PAIRS:
+        if not sources.endpoints or not targets.endpoints:
+            return Verdict(None, reason=f"{dst if sources.endpoints else src} names nobody")
+        if len(sources.endpoints) * len(targets.endpoints) > _MOST_PAIRS:
             return Verdict(None, reason=f"{src} and {dst} name too many to look at each pair")
         verdicts = [
             self.every(source, to, numbers, port)
-            for source in map(self._source, sources.parties)
-            for to in map(self._target, targets.parties)
+            for source in map(self._source, sources.endpoints)
+            for to in map(self._target, targets.endpoints)
         ]
         for verdict in verdicts:
             if verdict.allowed is None or verdict.allowed != verdicts[0].allowed:
@@ -72,15 +72,15 @@ class Evaluator:
 
     def uncertain(self, text: str) -> str:
         """Why it is not known whom a word means, or nothing."""
-        device = any(party.text == text for party in self.network.parties)
-        return "" if device else parties.uncertain(text, self.policy, self.network)
+        device = any(endpoint.text == text for endpoint in self.network.endpoints)
+        return "" if device else endpoints.uncertain(text, self.policy, self.network)
 
     def every(self, sources: Group, targets: Group, numbers: Iterable[int], port: int) -> Verdict:
         """True when each of the sources may reach at least one of the targets, by at least one of the protocols."""
         serving = union(self._index.serving(number, port) for number in numbers)
         own = self._index.to_own if not sources.users.isdisjoint(targets.users) else _NONE
         certain, possible = targets.all.certain & serving, union(targets.all) & serving
-        if len(sources.parties) == 1:
+        if len(sources.endpoints) == 1:
             self._looked_up += 1
             return self._every(sources, targets, certain, possible, serving)
         # Of many ports and destinations that the same rules are about, tests ask the same.
@@ -88,7 +88,7 @@ class Evaluator:
         if key not in self._verdicts:
             if len(self._verdicts) >= _VERDICTS:
                 self._verdicts.clear()
-            self._looked_up += len(sources.parties)
+            self._looked_up += len(sources.endpoints)
             self._verdicts[key] = sources, self._every(sources, targets, certain, possible, serving)
         return self._verdicts[key][1]
 
@@ -96,7 +96,7 @@ class Evaluator:
         verdict = _DENIED
         first = True
         to_own = Named(self._index.to_own.certain & serving, union(self._index.to_own) & serving)
-        for source, named in zip(sources.parties, sources.named, strict=True):
+        for source, named in zip(sources.endpoints, sources.named, strict=True):
             own = to_own if source.user in targets.users else _NONE
             if held := named.certain & (certain | own.certain):
                 if first:
@@ -113,7 +113,7 @@ class Evaluator:
 
     @property
     def looked_at(self) -> int:
-        """Parties and names that were looked at one by one, so far: what makes questions slow."""
+        """Endpoints and names that were looked at one by one, so far: what makes questions slow."""
         return self._looked_up + self._index.looked_at
 
     def reaches(self, dst: str) -> tuple[Reach, ...]:
@@ -128,7 +128,7 @@ class Evaluator:
 
     def openings(self, names: Sequence[str]) -> list[Opening]:
         """The rules that open any of `names` (each as in `reaches`), in order; one that opens all is there once."""
-        groups = [parties.of(name, self.policy, self.network) for name in names]
+        groups = [endpoints.of(name, self.policy, self.network) for name in names]
         reached = [self._reached(group) for group in groups]
         everywhere = _common(reached) if len(names) > 1 else _NONE
         found = [
@@ -140,7 +140,9 @@ class Evaluator:
             found += self._openings(everywhere, groups[0], tuple(names))
         return [opening for _, opening in sorted(found, key=lambda entry: entry[0])]
 
-    def _openings(self, bits: Named, group: Sequence[Party], names: tuple[str, ...]) -> Iterator[tuple[int, Opening]]:
+    def _openings(
+        self, bits: Named, group: Sequence[Endpoint], names: tuple[str, ...]
+    ) -> Iterator[tuple[int, Opening]]:
         for place in places(union(bits)):
             rule, target = self._index.entries[place]
             if target.services:
@@ -148,9 +150,9 @@ class Evaluator:
                 reason = "" if certain else next(filter(None, (self._unsure(rule, target, to) for to in group)), "")
                 yield place, Opening(rule, self._alike(target.services), names, reason)
 
-    def _reached(self, group: Sequence[Party]) -> Named:
-        named = [self._index.destinations(party) for party in group]
-        named += [self._index.to_own for party in group if party.user]
+    def _reached(self, group: Sequence[Endpoint]) -> Named:
+        named = [self._index.destinations(endpoint) for endpoint in group]
+        named += [self._index.to_own for endpoint in group if endpoint.user]
         certain = union(one.certain for one in named)
         return Named(certain, union(one.possible for one in named) & ~certain)
 
@@ -163,19 +165,19 @@ class Evaluator:
     def filter(self, device: str) -> tuple[Flows, ...]:
         """The packet filter of one device, as the control server would send it. Raises PolicyError when unclear."""
         index = next(place for place, known in enumerate(self.network.devices) if known.name == device)
-        party, routes = self.network.parties[index], self.network.routes[index]
+        endpoint, routes = self.network.endpoints[index], self.network.routes[index]
         return tuple(
             Flows(sources, destinations, target.services, rule)
             for rule, target in self._index.entries
             if target.services
-            and (destinations := self._destinations(rule, target, party, routes))
-            and (sources := self._sources(rule, target, party))
+            and (destinations := self._destinations(rule, target, endpoint, routes))
+            and (sources := self._sources(rule, target, endpoint))
         )
 
-    def _group(self, text: str, naming: Callable[[Party], Named]) -> Group:
+    def _group(self, text: str, naming: Callable[[Endpoint], Named]) -> Group:
         key = (text, naming.__name__)
         if key not in self._groups:
-            found = parties.of(text, self.policy, self.network)
+            found = endpoints.of(text, self.policy, self.network)
             self._looked_up += len(found)
             self._kept += len(found)
             if self._kept > _REMEMBERED:
@@ -184,22 +186,22 @@ class Evaluator:
             self._groups[key] = Group(found, naming, self._index.to_own)
         return self._groups[key]
 
-    def _source(self, party: Party) -> Group:
-        return Group((party,), self._index.sources, self._index.to_own)
+    def _source(self, endpoint: Endpoint) -> Group:
+        return Group((endpoint,), self._index.sources, self._index.to_own)
 
-    def _target(self, party: Party) -> Group:
-        return Group((party,), self._index.destinations, self._index.to_own)
+    def _target(self, endpoint: Endpoint) -> Group:
+        return Group((endpoint,), self._index.destinations, self._index.to_own)
 
-    def _maybe(self, place: int, source: Party, named: Named, targets: Group) -> Verdict:
+    def _maybe(self, place: int, source: Endpoint, named: Named, targets: Group) -> Verdict:
         """A rule that might let the source reach one of the targets, and why it is not certain."""
         rule, target = self._index.entries[place]
         to = next(
             (
                 to
-                for to, reached in zip(targets.parties, targets.named, strict=True)
+                for to, reached in zip(targets.endpoints, targets.named, strict=True)
                 if (reached.certain | reached.possible) >> place & 1
             ),
-            targets.parties[0],
+            targets.endpoints[0],
         )
         reason = self._unsure(rule, target, to)
         if not reason and not named.certain >> place & 1:
@@ -207,7 +209,7 @@ class Evaluator:
             reason = f"{rule}: whether {source.text} is in {next(unknown, 'its sources')} is not known"
         return Verdict(None, rule, reason)
 
-    def _unsure(self, rule: Rule, target: Target, to: Party) -> str:
+    def _unsure(self, rule: Rule, target: Target, to: Endpoint) -> str:
         """Why it is not certain that a target of a rule is (part of) `to`, or nothing."""
         if target.to.kind == "internet":
             return f"{rule}: {_INTERNET}"
@@ -223,10 +225,10 @@ class Evaluator:
             return f"{rule}: no other device has {target.to.text}, so {to.text} may come to have it"
         return f"{rule}: whether {to.text} is in {target.to.text} is not known"
 
-    def _destinations(self, rule: Rule, target: Target, party: Party, routes: Ranges) -> Ranges:
+    def _destinations(self, rule: Rule, target: Target, endpoint: Endpoint, routes: Ranges) -> Ranges:
         kind = target.to.kind
         if rule.via:
-            wanted = () if party.tags.isdisjoint(rule.via) or kind != "addresses" else target.to.addresses
+            wanted = () if endpoint.tags.isdisjoint(rule.via) or kind != "addresses" else target.to.addresses
             return tuple(part for part in wanted if ranges.overlap((part,), routes))
         match kind:
             case "internet":
@@ -235,14 +237,14 @@ class Evaluator:
             case "any":
                 return ranges.EVERYTHING
             case "self":
-                return party.addresses if party.user else ()
+                return endpoint.addresses if endpoint.user else ()
             case "addresses":
-                own = ranges.union([party.addresses, routes])
+                own = ranges.union([endpoint.addresses, routes])
                 return tuple(part for part in target.to.addresses if ranges.overlap((part,), own))
             case _:
-                return party.addresses if self._certain(rule, self.network.holds(target.to, party)) else ()
+                return endpoint.addresses if self._certain(rule, self.network.holds(target.to, endpoint)) else ()
 
-    def _sources(self, rule: Rule, target: Target, party: Party) -> Ranges:
+    def _sources(self, rule: Rule, target: Target, endpoint: Endpoint) -> Ranges:
         found: list[Ranges] = []
         for selector in rule.sources:
             own = target.to.kind == "self"
@@ -253,8 +255,8 @@ class Evaluator:
             else:
                 found.extend(
                     other.addresses
-                    for other in self.network.parties
-                    if (not own or other.user == party.user)
+                    for other in self.network.endpoints
+                    if (not own or other.user == endpoint.user)
                     and self._certain(rule, self.network.holds(selector, other))
                 )
         if found and rule.unclear:

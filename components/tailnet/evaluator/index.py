@@ -1,4 +1,4 @@
-"""Finds the rules that let one party reach another without looking at each: a few operations on sets of bits.
+"""Finds the rules that let one endpoint reach another without looking at each: a few operations on sets of bits.
 
 So a policy of 20,000 rules is asked hundreds of questions within seconds.
 """
@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from components.tailnet.evaluator import ranges
 from components.tailnet.evaluator.bits import Bits, Run, Stabbed, union
-from components.tailnet.evaluator.network import Network, Party
+from components.tailnet.evaluator.network import Endpoint, Network
 from components.tailnet.evaluator.rules import Rule, Target
 from components.tailnet.evaluator.selectors import Selector
 from components.tailnet.evaluator.sides import Named, Side
@@ -48,18 +48,18 @@ class Index:
         """Those that let people reach their own devices."""
         self._internet = bits.of(kinds["internet"])
 
-    def sources(self, party: Party) -> Named:
-        """Those with the party among their sources."""
-        return self._sources.naming(party)
+    def sources(self, endpoint: Endpoint) -> Named:
+        """Those with the endpoint among their sources."""
+        return self._sources.naming(endpoint)
 
-    def destinations(self, party: Party) -> Named:
-        """Those that reach the party, but for autogroup:self."""
-        certain, possible = self._destinations.naming(party)
-        if not party.anonymous:
+    def destinations(self, endpoint: Endpoint) -> Named:
+        """Those that reach the endpoint, but for autogroup:self."""
+        certain, possible = self._destinations.naming(endpoint)
+        if not endpoint.anonymous:
             # What a router carries is no device's own, unless the device is that router.
-            own = union(self._routers.get(tag, 0) for tag in party.tags) if party.addresses else 0
+            own = union(self._routers.get(tag, 0) for tag in endpoint.tags) if endpoint.addresses else 0
             certain, possible = certain & ~(self._via & ~own), possible & ~(self._via & ~own)
-        elif not ranges.overlap(party.addresses, self._network.anywhere):
+        elif not ranges.overlap(endpoint.addresses, self._network.anywhere):
             possible |= self._internet
         uncertain = certain & (self._via | self._unclear)
         return Named(certain & ~uncertain, possible | uncertain)

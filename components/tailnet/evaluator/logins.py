@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from components.tailnet.evaluator.evaluator import Evaluator
-from components.tailnet.evaluator.network import Party
+from components.tailnet.evaluator.network import Endpoint
 from components.tailnet.evaluator.ssh import SshRule
 from components.tailnet.evaluator.written import all_of, any_of
 
@@ -38,14 +38,14 @@ class Logins:
                 self._by_tag[tag].append(rule)
             if rule.beyond_tags != (frozenset(), False):
                 self._beyond_tags.append(rule)
-        self._known: dict[tuple[Party, str], list[tuple[SshRule, bool | None]]] = {}
+        self._known: dict[tuple[Endpoint, str], list[tuple[SshRule, bool | None]]] = {}
 
     @property
     def exhausted(self) -> bool:
         """True when it was asked so much that it decides nothing any more."""
         return self._looks > _LOOKS
 
-    def of(self, source: Party, to: Party, user: str) -> Login:
+    def of(self, source: Endpoint, to: Endpoint, user: str) -> Login:
         """True when `source` may log in to `to` as `user`. Without a rule that lets them, nobody may."""
         # What is not understood may let somebody in, after a check or without.
         allowed = checked = None if self._unclear else False
@@ -63,7 +63,7 @@ class Logins:
         why = unsure.get("check") or (unsure.get("accept") if allowed is None else None)
         return Login(allowed, checked, why.why(source, to, user) if why else self._unclear)
 
-    def _answers(self, source: Party, to: Party, user: str) -> Iterator[tuple[SshRule, bool | None]]:
+    def _answers(self, source: Endpoint, to: Endpoint, user: str) -> Iterator[tuple[SshRule, bool | None]]:
         self._looks += 1
         for rule in self._towards(to):
             self._looks += 1
@@ -76,14 +76,14 @@ class Logins:
             self._looks += 1
             yield rule, all_of([admitted, rule.leads(source, to, self._network)])
 
-    def _towards(self, to: Party) -> Sequence[SshRule]:
+    def _towards(self, to: Endpoint) -> Sequence[SshRule]:
         if not to.anonymous:
             return [rule for tag in sorted(to.tags) for rule in self._by_tag.get(tag, ())]
         if self._network.devices:
             return ()
         return [rule for rules in self._by_tag.values() for rule in rules]
 
-    def _wide(self, source: Party, user: str) -> Sequence[tuple[SshRule, bool | None]]:
+    def _wide(self, source: Endpoint, user: str) -> Sequence[tuple[SshRule, bool | None]]:
         """The rules that admit `source` as `user`, or may, and lead not only to tags: one of those that say the same."""
         if (source, user) not in self._known:
             found: dict[object, tuple[SshRule, bool | None]] = {}

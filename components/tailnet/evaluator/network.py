@@ -29,7 +29,7 @@ class Device:
 
 
 @dataclass(frozen=True)
-class Party:
+class Endpoint:
     """One end of a flow. Without `addresses` it is any device of that identity, at an address nobody knows yet."""
 
     text: str
@@ -52,12 +52,12 @@ class Network:
     ) -> None:
         self.devices = tuple(devices)
         self.roles = {user.login.lower(): user.role for user in users}
-        self.parties = tuple(_party(device, self.roles) for device in self.devices)
-        self.joined = tuple(_party(device, self.roles) for device in joined)
+        self.endpoints = tuple(_endpoint(device, self.roles) for device in self.devices)
+        self.joined = tuple(_endpoint(device, self.roles) for device in joined)
         self._own: defaultdict[str, list[Ranges]] = defaultdict(list)
-        for party in self.joined:
-            for name in party.tags or {party.user}:
-                self._own[name].append(party.addresses)
+        for endpoint in self.joined:
+            for name in endpoint.tags or {endpoint.user}:
+                self._own[name].append(endpoint.addresses)
         # Exit routes carry the internet, which rules name by `*` and autogroup:internet only.
         self.routes = tuple(
             ranges.union(route for text in device.routes if (route := ranges.parse(text)) not in ranges.EXIT_ROUTES)
@@ -65,65 +65,69 @@ class Network:
         )
         self.anywhere: Ranges = ranges.union([ranges.TAILNET, *self.routes])
         # Where a device that joins may come to be.
-        self.free: Ranges = ranges.minus(ranges.TAILNET, ranges.union(party.addresses for party in self.joined))
+        self.free: Ranges = ranges.minus(ranges.TAILNET, ranges.union(endpoint.addresses for endpoint in self.joined))
 
-    def holds(self, selector: Selector, party: Party, destination: bool = False) -> bool | None:
-        """True when the selector names the party; None when that cannot be told. As a source `*` is the tailnet and its
+    def holds(self, selector: Selector, endpoint: Endpoint, destination: bool = False) -> bool | None:
+        """True when the selector names the endpoint; None when that cannot be told. As a source `*` is the tailnet and its
         approved routes, as a destination everything."""
         match selector.kind:
             case "any" | "danger-all":
-                return self._holds_all(selector, party, destination)
+                return self._holds_all(selector, endpoint, destination)
             case "addresses":
-                return self._holds_addresses(selector.addresses, party)
-            case "service" if party.anonymous:
-                return None if ranges.overlap(party.addresses, ranges.TAILNET) else False
-            case _ if party.anonymous:
+                return self._holds_addresses(selector.addresses, endpoint)
+            case "service" if endpoint.anonymous:
+                return None if ranges.overlap(endpoint.addresses, ranges.TAILNET) else False
+            case _ if endpoint.anonymous:
                 # Devices have addresses of the tailnet. With all of them known, one that none of them has is nobody's.
-                return False if self.devices or not ranges.overlap(party.addresses, ranges.TAILNET) else None
+                return False if self.devices or not ranges.overlap(endpoint.addresses, ranges.TAILNET) else None
             case "people":
-                return party.user in selector.people
+                return endpoint.user in selector.people
             case "domain":
                 # Somebody without a login may be of any domain.
-                return None if party.user and "@" not in party.user else party.user.endswith(f"@{selector.detail}")
+                return (
+                    None
+                    if endpoint.user and "@" not in endpoint.user
+                    else endpoint.user.endswith(f"@{selector.detail}")
+                )
             case "tag":
-                return selector.text in party.tags
+                return selector.text in endpoint.tags
             case "tagged":
-                return bool(party.tags)
+                return bool(endpoint.tags)
             case "member":
-                return bool(party.user)
+                return bool(endpoint.user)
             case "role":
-                return False if not party.user else party.role == selector.detail if party.role else None
+                return False if not endpoint.user else endpoint.role == selector.detail if endpoint.role else None
             case "shared" | "unknown":
                 # People, so no tagged device.
-                return None if party.user else False
+                return None if endpoint.user else False
             case _:
                 # `self` and `internet` are about both ends; a Service is at an address of its own.
                 return False
 
-    def own(self, party: Party) -> Ranges:
-        """Addresses of those who joined already, of a party without one address of its own."""
-        if party.addresses or not self.joined:
+    def own(self, endpoint: Endpoint) -> Ranges:
+        """Addresses of those who joined already, of a endpoint without one address of its own."""
+        if endpoint.addresses or not self.joined:
             return ()
-        names = party.tags or {party.user}
+        names = endpoint.tags or {endpoint.user}
         return ranges.union(addresses for name in names for addresses in self._own.get(name, ()))
 
-    def _holds_all(self, selector: Selector, party: Party, destination: bool) -> bool | None:
+    def _holds_all(self, selector: Selector, endpoint: Endpoint, destination: bool) -> bool | None:
         # To an address that no device has `*` opens the way, too: through whatever router or exit node carries it.
-        if selector.kind == "danger-all" or destination or not party.anonymous:
+        if selector.kind == "danger-all" or destination or not endpoint.anonymous:
             return True
-        within = covers(self.anywhere, party.addresses)
+        within = covers(self.anywhere, endpoint.addresses)
         # With no device known, nobody knows either what routers carry.
         return within if self.devices else within or None
 
-    def _holds_addresses(self, addresses: Ranges, party: Party) -> bool | None:
-        if party.anonymous:
-            return covers(addresses, party.addresses)
-        if party.addresses:
-            return ranges.overlap(addresses, party.addresses)
+    def _holds_addresses(self, addresses: Ranges, endpoint: Endpoint) -> bool | None:
+        if endpoint.anonymous:
+            return covers(addresses, endpoint.addresses)
+        if endpoint.addresses:
+            return ranges.overlap(addresses, endpoint.addresses)
         # A device whose address is not known has one of each family, somewhere in the tailnet.
         if ranges.within(ranges.TAILNET_V4, addresses) or ranges.within(ranges.TAILNET_V6, addresses):
             return True
-        possible = ranges.overlap(addresses, self.free) or ranges.overlap(addresses, self.own(party))
+        possible = ranges.overlap(addresses, self.free) or ranges.overlap(addresses, self.own(endpoint))
         return None if possible else False
 
 
@@ -134,15 +138,15 @@ def covers(outer: Ranges, inner: Ranges) -> bool | None:
     return None if ranges.overlap(inner, outer) else False
 
 
-def addressed(text: str, addresses: Ranges, network: Network) -> Party:
+def addressed(text: str, addresses: Ranges, network: Network) -> Endpoint:
     """The device that has these addresses, else the addresses alone."""
-    owner = next((party for party in network.parties if ranges.within(addresses, party.addresses)), None)
+    owner = next((endpoint for endpoint in network.endpoints if ranges.within(addresses, endpoint.addresses)), None)
     if owner is None:
-        return Party(text, addresses, anonymous=True)
-    return Party(text, addresses, owner.tags, owner.user, owner.role)
+        return Endpoint(text, addresses, anonymous=True)
+    return Endpoint(text, addresses, owner.tags, owner.user, owner.role)
 
 
-def _party(device: Device, roles: dict[str, str]) -> Party:
+def _endpoint(device: Device, roles: dict[str, str]) -> Endpoint:
     addresses = ranges.union(ranges.parse(address) for address in device.addresses)
     login = "" if device.tags else device.user.lower()
-    return Party(device.name, addresses, frozenset(device.tags), login, roles.get(login, ""))
+    return Endpoint(device.name, addresses, frozenset(device.tags), login, roles.get(login, ""))

@@ -1,24 +1,24 @@
-"""The sources, or the destinations, of all rules: which of them name a party, without looking at each."""
+"""The sources, or the destinations, of all rules: which of them name a endpoint, without looking at each."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from components.tailnet.evaluator.bits import Bits, Run, Stabbed, union
-from components.tailnet.evaluator.network import Network, Party
+from components.tailnet.evaluator.network import Endpoint, Network
 from components.tailnet.evaluator.selectors import Kind, Selector
 
-# Kinds that name a party or not, whatever their text is.
+# Kinds that name a endpoint or not, whatever their text is.
 _ALIKE: Final[tuple[Kind, ...]] = ("any", "danger-all", "member", "tagged", "shared", "service", "unknown")
 # As those, for an address that no known device has.
 _ALIKE_FOR_ADDRESSES: Final[tuple[Kind, ...]] = (*_ALIKE, "people", "domain", "tag", "role")
-# How many parties are remembered: each may need as many bits as there are rules.
+# How many endpoints are remembered: each may need as many bits as there are rules.
 _REMEMBERED: Final = 2000
-_JOINS: Final = Party("a device that joins")
+_JOINS: Final = Endpoint("a device that joins")
 
 
 class Named(NamedTuple):
-    """The bits of those that certainly name a party, and of those that may."""
+    """The bits of those that certainly name a endpoint, and of those that may."""
 
     certain: int
     possible: int
@@ -50,59 +50,59 @@ class Side:
             if selector.kind == "domain":
                 self._domains[selector.detail].append(text)
         self._all: dict[str, int] = {}
-        self._known: dict[Party, Named] = {}
+        self._known: dict[Endpoint, Named] = {}
         self._stabbed: Stabbed[str] | None = None
         self._joining: Named | None = None
         self.looked_at = 0
         """Selectors that were asked one by one, so far."""
 
-    def naming(self, party: Party) -> Named:
-        if party not in self._known:
+    def naming(self, endpoint: Endpoint) -> Named:
+        if endpoint not in self._known:
             if len(self._known) >= _REMEMBERED:
                 self._known.clear()
-            self._known[party] = _named(self._groups(party))
-        return self._known[party]
+            self._known[endpoint] = _named(self._groups(endpoint))
+        return self._known[endpoint]
 
-    def _groups(self, party: Party) -> Iterator[tuple[int, bool | None]]:
+    def _groups(self, endpoint: Endpoint) -> Iterator[tuple[int, bool | None]]:
         """Sets of bits, with what `Network.holds` says of all in one."""
-        for kind in _ALIKE_FOR_ADDRESSES if party.anonymous else _ALIKE:
+        for kind in _ALIKE_FOR_ADDRESSES if endpoint.anonymous else _ALIKE:
             if texts := self._kinds.get(kind):
-                holds = self._network.holds(self._selectors[texts[0]], party, self._destination)
+                holds = self._network.holds(self._selectors[texts[0]], endpoint, self._destination)
                 yield 0 if holds is False else self._whole(kind), holds
-        if not party.anonymous:
-            yield from self._identity(party)
+        if not endpoint.anonymous:
+            yield from self._identity(endpoint)
         if "addresses" in self._kinds:
-            yield from self._addresses(party)
+            yield from self._addresses(endpoint)
 
-    def _identity(self, party: Party) -> Iterator[tuple[int, bool | None]]:
-        for tag in party.tags:
+    def _identity(self, endpoint: Endpoint) -> Iterator[tuple[int, bool | None]]:
+        for tag in endpoint.tags:
             yield self._of([tag] if tag in self._runs else []), True
-        if party.user:
-            yield self._of(self._people.get(party.user, ())), True
-            yield self._of(self._domains.get(party.user.rpartition("@")[2], ())), True
-            if "@" not in party.user:
+        if endpoint.user:
+            yield self._of(self._people.get(endpoint.user, ())), True
+            yield self._of(self._domains.get(endpoint.user.rpartition("@")[2], ())), True
+            if "@" not in endpoint.user:
                 yield self._whole("domain"), None
         for text in self._kinds.get("role", ()):
-            yield self._of([text]), self._network.holds(self._selectors[text], party)
+            yield self._of([text]), self._network.holds(self._selectors[text], endpoint)
 
-    def _addresses(self, party: Party) -> Iterator[tuple[int, bool | None]]:
-        if party.addresses and all(low == high for low, high in party.addresses):
-            yield self._at(low for low, _ in party.addresses), True
-        elif party.addresses:
-            yield from self._each(party)
+    def _addresses(self, endpoint: Endpoint) -> Iterator[tuple[int, bool | None]]:
+        if endpoint.addresses and all(low == high for low, high in endpoint.addresses):
+            yield self._at(low for low, _ in endpoint.addresses), True
+        elif endpoint.addresses:
+            yield from self._each(endpoint)
         else:
             if self._joining is None:
                 self._joining = _named(self._each(_JOINS))
             yield self._joining.certain, True
             yield self._joining.possible, None
-            # A rule towards one device of the party reaches the party; one from one of its devices is not all of them.
-            yield self._at(low for low, _ in self._network.own(party)), True if self._destination else None
+            # A rule towards one device of the endpoint reaches the endpoint; one from one of its devices is not all of them.
+            yield self._at(low for low, _ in self._network.own(endpoint)), True if self._destination else None
 
-    def _each(self, party: Party) -> Iterator[tuple[int, bool | None]]:
+    def _each(self, endpoint: Endpoint) -> Iterator[tuple[int, bool | None]]:
         texts: dict[bool | None, list[str]] = {True: [], None: [], False: []}
         self.looked_at += len(self._kinds["addresses"])
         for text in self._kinds["addresses"]:
-            texts[self._network.holds(self._selectors[text], party)].append(text)
+            texts[self._network.holds(self._selectors[text], endpoint)].append(text)
         yield self._of(texts[True]), True
         yield self._of(texts[None]), None
 

@@ -8,7 +8,7 @@ from typing import Final, Literal, TypeAlias
 from components.tailnet.evaluator import durations, ranges, shape
 from components.tailnet.evaluator.covers import Covers
 from components.tailnet.evaluator.errors import PolicyError, at, quoted
-from components.tailnet.evaluator.network import Network, Party
+from components.tailnet.evaluator.network import Endpoint, Network
 from components.tailnet.evaluator.selectors import Definitions, Kind, Selector, trimmed
 from components.tailnet.evaluator.written import all_of, any_of, unclear, words
 
@@ -41,12 +41,12 @@ class SshRule:
     def __str__(self) -> str:
         return self.place
 
-    def admits(self, source: Party, user: str, network: Network) -> bool | None:
+    def admits(self, source: Endpoint, user: str, network: Network) -> bool | None:
         """True when `source` may log in as `user` wherever the rule leads; None when that cannot be told."""
         admitted = all_of([self._from.holds(source, network), self._names(user, source)])
         return None if admitted and self.unclear else admitted
 
-    def leads(self, source: Party, to: Party, network: Network) -> bool | None:
+    def leads(self, source: Endpoint, to: Endpoint, network: Network) -> bool | None:
         """True when the rule leads those whom it admits from `source` to `to`, by something else than a tag that it names."""
         reached = self._beyond_tags.holds(to, network)
         same = _same_person(source, to)
@@ -67,7 +67,7 @@ class SshRule:
         """A key that is equal for rules that lead to the same destinations."""
         return frozenset(target.text for target in self.targets if target.kind != "tag"), self.has_localpart
 
-    def why(self, source: Party, to: Party, user: str) -> str:
+    def why(self, source: Endpoint, to: Endpoint, user: str) -> str:
         """The reason when it cannot be told whether it lets `source` in."""
         return f"{self}: {self.unclear or f'whether {source.text} may log in to {to.text} as {user} is not known'}"
 
@@ -96,7 +96,7 @@ class SshRule:
     def _users(self) -> frozenset[str]:
         return frozenset(user for user in self.users if not _domain(user))
 
-    def _names(self, user: str, source: Party) -> bool | None:
+    def _names(self, user: str, source: Endpoint) -> bool | None:
         """True when the rule's `users` name the login user `user` for somebody of `source`."""
         if not user:
             return False
@@ -223,7 +223,7 @@ def _domain(user: str) -> str:
     return "" if "@" in domain else domain.lower()
 
 
-def _local_name(user: str, source: Party, domains: Set[str]) -> bool | None:
+def _local_name(user: str, source: Endpoint, domains: Set[str]) -> bool | None:
     """True when `user` is how somebody is called in one of the domains."""
     if not source.user or not domains:
         # Tagged devices have no login. Which device an address is, nobody may know.
@@ -239,18 +239,18 @@ def _local_name(user: str, source: Party, domains: Set[str]) -> bool | None:
     return user == name
 
 
-def _same_person(source: Party, to: Party) -> bool | None:
+def _same_person(source: Endpoint, to: Endpoint) -> bool | None:
     if not source.user or source.user != to.user:
         return False
     return None if _is_unnamed(source.user) else True
 
 
 def _is_unnamed(user: str) -> bool:
-    """True when it stands for somebody whom nothing names (see parties.py), and two of them may be two: no login."""
+    """True when it stands for somebody whom nothing names (see endpoints.py), and two of them may be two: no login."""
     return "@" not in user or " " in user
 
 
-def _is_itself(source: Party, to: Party) -> bool | None:
+def _is_itself(source: Endpoint, to: Endpoint) -> bool | None:
     if not source.tags or source.tags != to.tags:
         return False
     return ranges.overlap(source.addresses, to.addresses) if source.addresses and to.addresses else None

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-from components.tailnet.evaluator import parties
+from components.tailnet.evaluator import endpoints
 from components.tailnet.evaluator.errors import PolicyError, quoted
 from components.tailnet.evaluator.evaluator import Evaluator
 from components.tailnet.evaluator.logins import TOO_MANY, Logins
-from components.tailnet.evaluator.network import Party
+from components.tailnet.evaluator.network import Endpoint
 from components.tailnet.evaluator.ssh_tests import SshTest
 
 Want: TypeAlias = Literal["Accept", "Drop", "Check"]
@@ -72,7 +72,9 @@ def _wanted(test: SshTest) -> list[tuple[Want, str]]:
     return [(want, user) for want, users in lists for user in users]
 
 
-def _got(want: Want, user: str, sources: Sequence[Party], targets: Sequence[Party], logins: Logins) -> tuple[Want, str]:
+def _got(
+    want: Want, user: str, sources: Sequence[Endpoint], targets: Sequence[Endpoint], logins: Logins
+) -> tuple[Want, str]:
     """The certain outcome that differs from the wanted one, for somebody of the sources and of the targets; else what is
     wanted, and the reason when it cannot be told."""
     unsure = ""
@@ -89,32 +91,32 @@ def _got(want: Want, user: str, sources: Sequence[Party], targets: Sequence[Part
     return want, unsure
 
 
-def _sources(src: str, evaluator: Evaluator, known: frozenset[str]) -> Sequence[Party]:
-    sources = _parties(src, evaluator, known)
+def _sources(src: str, evaluator: Evaluator, known: frozenset[str]) -> Sequence[Endpoint]:
+    sources = _endpoints(src, evaluator, known)
     if not sources:
         raise PolicyError(f"{quoted(src)} names nobody")
     return sources
 
 
 def _targets(
-    dst: str, src: str, sources: Sequence[Party], evaluator: Evaluator, known: frozenset[str]
-) -> Sequence[Party]:
+    dst: str, src: str, sources: Sequence[Endpoint], evaluator: Evaluator, known: frozenset[str]
+) -> Sequence[Endpoint]:
     if dst == _SELF:
         if "@" not in src:
             raise PolicyError("autogroup:self needs one user as the src")
         return sources
-    targets = _parties(dst, evaluator, known)
+    targets = _endpoints(dst, evaluator, known)
     if not targets or (evaluator.network.devices and any(to.anonymous for to in targets)):
         raise PolicyError("it names no device")
     return targets
 
 
-def _parties(text: str, evaluator: Evaluator, known: frozenset[str]) -> tuple[Party, ...]:
+def _endpoints(text: str, evaluator: Evaluator, known: frozenset[str]) -> tuple[Endpoint, ...]:
     selector = evaluator.policy.names.selector(text)
     if selector.kind in ("self", "internet"):
         raise PolicyError(f"{quoted(text)} names no device of the tailnet")
     if selector.kind == "people" and not text.startswith("group:") and not selector.people <= known:
         raise PolicyError(f"user not found: {quoted(text)}")
-    if reason := parties.uncertain(text, evaluator.policy, evaluator.network):
+    if reason := endpoints.uncertain(text, evaluator.policy, evaluator.network):
         raise _UndecidableError(reason)
-    return parties.of(text, evaluator.policy, evaluator.network)
+    return endpoints.of(text, evaluator.policy, evaluator.network)

@@ -83,7 +83,7 @@ CROSS_CHECKS: dict[str, tuple[Raw, str]] = {
     ),
     "two API credentials": (
         with_tailnet(apiKey="tskey-api-x", oauthClientId="k", oauthClientSecret="tskey-client-x"),
-        "tailnet.apiKey stands beside an OAuth client. Keep one of the two credentials.",
+        "tailnet.apiKey is set together with an OAuth client. Keep one of the two.",
     ),
     "external with an API credential": (
         {
@@ -115,8 +115,8 @@ CROSS_CHECKS: dict[str, tuple[Raw, str]] = {
     ),
     "identity in userspace": (
         smallest(gateway={"auth": {"mode": "identity"}}, tailscale={"mode": "userspace"}),
-        'instances[0].gateway.auth.mode "identity" cannot be had in userspace mode: peers could reach the gateway '
-        'beside Serve and forge the login. Use tailscale.mode "tun", or auth mode "token".',
+        'instances[0].gateway.auth.mode "identity" does not work in userspace mode: peers could bypass '
+        'Serve and forge the login. Use tailscale.mode "tun", or auth mode "token".',
     ),
     "identity by tcp": (
         smallest(gateway={"auth": {"mode": "identity"}}, tailscale={"reach": "tcp"}),
@@ -132,7 +132,7 @@ CROSS_CHECKS: dict[str, tuple[Raw, str]] = {
     ),
     "metrics without Tailscale": (
         smallest(tailscale={"enabled": False, "metrics": True}),
-        "instances[0].tailscale.metrics is on while Tailscale is disabled. Turn one of the two around.",
+        "instances[0].tailscale.metrics is on while Tailscale is disabled. Enable Tailscale, or turn metrics off.",
     ),
     "the gateway's own secret": (
         smallest(gateway={"modelKeys": {"OPENCLAW_GATEWAY_TOKEN": "x"}}),

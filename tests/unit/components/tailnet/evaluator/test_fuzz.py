@@ -16,11 +16,11 @@ from components.tailnet.evaluator import (
     Policy,
     PolicyError,
     User,
-    parties,
+    endpoints,
     ranges,
     run_tests,
 )
-from components.tailnet.evaluator.network import Party
+from components.tailnet.evaluator.network import Endpoint
 from components.tailnet.evaluator.rules import Rule, Target
 from components.tailnet.policy import render
 from components.tailnet.verify import verify
@@ -79,7 +79,7 @@ OWN = render(SETTINGS)
 
 def judge(text: str) -> None:
     """All that is asked of a policy; nothing but a PolicyError may come out of it."""
-    access.told(text, OWN, SETTINGS)
+    access.readable_changes(text, OWN, SETTINGS)
     findings = verify(text, SETTINGS, NETWORK.devices)
     try:
         policy = Policy.parse(text)
@@ -188,7 +188,7 @@ ENDS = (
 )
 
 
-def the_long_way(judged: Evaluator, source: Party, to: Party, number: int, port: int) -> bool | None:
+def the_long_way(judged: Evaluator, source: Endpoint, to: Endpoint, number: int, port: int) -> bool | None:
     """Each rule and each of its destinations, one after the other."""
     said = [
         _said(judged, rule, target, source, to)
@@ -199,7 +199,7 @@ def the_long_way(judged: Evaluator, source: Party, to: Party, number: int, port:
     return True if True in said else None if None in said or judged.policy.unclear else False
 
 
-def _said(judged: Evaluator, rule: Rule, target: Target, source: Party, to: Party) -> bool | None:
+def _said(judged: Evaluator, rule: Rule, target: Target, source: Endpoint, to: Endpoint) -> bool | None:
     network = judged.network
     sources = [network.holds(selector, source) for selector in rule.sources]
     held: bool | None
@@ -229,7 +229,7 @@ def test_the_index_says_what_each_rule_says(
 ) -> None:
     judged = evaluator(network, ipsets=IPSETS, grants=grants, acls=acls)
     named = {text for text in ENDS if "." in text or ":" in text or network.devices}
-    ends = {text: parties.of(text, judged.policy, network) for text in named}
+    ends = {text: endpoints.of(text, judged.policy, network) for text in named}
     for source, sources in ends.items():
         for to, targets in ends.items():
             wanted = {the_long_way(judged, one, other, number, port) for one in sources for other in targets}

@@ -40,7 +40,7 @@ def test_what_is_allowed_is_allowed_by_one_of_the_grants_alone(
 ) -> None:
     alone = [answer([rule], network, flow) for rule in rules]
     together = answer(rules, network, flow)
-    # Several devices may be allowed by several grants; a single party never is.
+    # Several devices may be allowed by several grants; a single endpoint never is.
     if together is True:
         assert any(said is not False for said in alone)
     if together is False:

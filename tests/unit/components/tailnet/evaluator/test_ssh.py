@@ -119,7 +119,7 @@ def test_no_section_and_an_empty_one_let_nobody_in() -> None:
 
 
 def login(rules: Any, source: str, to: str, user: str) -> tuple[bool | None, bool | None]:
-    found = {party.text: party for party in rules.network.parties}
+    found = {endpoint.text: endpoint for endpoint in rules.network.endpoints}
     answer = Logins(rules).of(found[source], found[to], user)
     assert bool(answer.reason) == (None in (answer.allowed, answer.checked))
     return answer.allowed, answer.checked
@@ -231,7 +231,7 @@ def test_check_is_asked_for_where_any_rule_asks_for_it(order: int) -> None:
 )
 def test_what_cannot_be_known_is_neither_allowed_nor_denied(rule: dict[str, Any], reason: str | None) -> None:
     rules = evaluator(LAPTOPS, ssh=[rule])
-    found = {party.text: party for party in LAPTOPS.parties}
+    found = {endpoint.text: endpoint for endpoint in LAPTOPS.endpoints}
     answer = Logins(rules).of(found["laptop"], found["gateway"], "root")
     assert (answer.allowed, answer.reason) == ((None, reason) if reason else (False, ""))
     # Another user is not what the rule is about; and a rule that certainly allows settles it.
@@ -247,7 +247,7 @@ def test_a_section_that_is_not_understood_leaves_no_denial() -> None:
 
 def test_a_group_with_an_empty_member_names_no_tagged_device() -> None:
     odd = Covers([Selector("group:odd", "people", people=frozenset({""}))])
-    assert not any(odd.holds(party, LAPTOPS) for party in LAPTOPS.parties)
+    assert not any(odd.holds(endpoint, LAPTOPS) for endpoint in LAPTOPS.endpoints)
 
 
 def test_a_recorder_keeps_nobody_out() -> None:

@@ -176,7 +176,7 @@ def verified(text: str) -> None:
 
 
 def told(text: str) -> None:
-    access.told(text, '{"grants": []}', SETTINGS)
+    access.readable_changes(text, '{"grants": []}', SETTINGS)
 
 
 SETTINGS = parse(smallest())

@@ -6,7 +6,7 @@ from components.tailnet.live import Live, changed_by_hand, import_first, looks_u
 from components.tailnet.signature import writer
 
 
-class Guard:
+class PolicyWriteGuard:
     """Compares the live policy with what the stack last wrote. Only the engine knows that, so it is asked in hooks."""
 
     def __init__(self, live: Live, text: str) -> None:
@@ -33,7 +33,7 @@ class Guard:
         if self._live is None and not pulumi.runtime.is_dry_run():
             raise pulumi.RunError(
                 f"The tailnet's policy cannot be read, so it is not overwritten: {self._reason}\n"
-                "Mend that, or its credentials (they need to read the policy)."
+                "Fix that, or the credentials (they need to read the policy)."
             )
         before = (args.old_inputs or {}).get("acl")
         if isinstance(before, str):

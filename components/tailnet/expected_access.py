@@ -11,7 +11,7 @@ from components.tailnet.policy import tag_of
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ExpectedAccess:
     """These sources, and nobody else, reach these services of a tag. `path`: where the sources are listed.
 
     `title` is the device's name for people; `gateway` the instance that it is, or works for.
@@ -25,7 +25,7 @@ class Wanted:
     services: Sequence[Service]
 
 
-def listed(settings: Settings) -> Iterator[Wanted]:
+def expected_access(settings: Settings) -> Iterator[ExpectedAccess]:
     """Every device of the stack that carries a tag."""
     nodes = tagged(settings)
     for index, instance in enumerate(settings.instances):
@@ -33,15 +33,15 @@ def listed(settings: Settings) -> Iterator[Wanted]:
         sources = [*instance.people, *own] if instance.tailscale.enabled else []
         served = [_tcp(instance.tailscale.served_port)]
         title = f"gateway {instance.id}"
-        yield Wanted(tag_of(instance), title, instance.id, f"instances[{index}].people", sources, served)
+        yield ExpectedAccess(tag_of(instance), title, instance.id, f"instances[{index}].people", sources, served)
     for index, node in enumerate(settings.nodes):
         if node in nodes:
             ports = [_tcp(port) for port in sorted({*node.ports})] if node.people else []
             title = f"node {node.id}"
-            yield Wanted(tag_of_node(node), title, node.gateway, f"nodes[{index}].people", node.people, ports)
+            yield ExpectedAccess(tag_of_node(node), title, node.gateway, f"nodes[{index}].people", node.people, ports)
 
 
-def people(settings: Settings, joined: Sequence[Device] = ()) -> Network:
+def known_people(settings: Settings, joined: Sequence[Device] = ()) -> Network:
     """Everybody whom the settings name: a test may name somebody whom no grant names. Without devices of the stack's,
     which may not be there yet; `joined` only say whose an address is."""
     entries = (*settings.instances, *settings.nodes)

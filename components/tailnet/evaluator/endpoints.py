@@ -1,7 +1,7 @@
 """Finds the endpoints that a word of a question means: a device, an identity without a device yet, or an address."""
 
 from components.tailnet.evaluator import ranges
-from components.tailnet.evaluator.network import Network, Party, addressed
+from components.tailnet.evaluator.network import Endpoint, Network, addressed
 from components.tailnet.evaluator.policy import Policy
 from components.tailnet.evaluator.selectors import Selector
 
@@ -9,25 +9,25 @@ from components.tailnet.evaluator.selectors import Selector
 SOMEBODY = "somebody else"
 
 
-def of(text: str, policy: Policy, network: Network) -> tuple[Party, ...]:
-    """Each device named; with none of them known, one party that stands for the identity.
+def of(text: str, policy: Policy, network: Network) -> tuple[Endpoint, ...]:
+    """Each device named; with none of them known, one endpoint that stands for the identity.
 
     Raises PolicyError when the word is no device, no address and not defined by the policy.
     """
-    if named := [party for party in network.parties if party.text == text]:
+    if named := [endpoint for endpoint in network.endpoints if endpoint.text == text]:
         return tuple(named)
     selector = policy.names.selector(text)
     if selector.kind == "addresses":
         return tuple(addressed(text, (part,), network) for part in selector.addresses)
-    known = tuple(party for party in network.parties if network.holds(selector, party))
+    known = tuple(endpoint for endpoint in network.endpoints if network.holds(selector, endpoint))
     match selector.kind:
         case "people":
-            owned = {party.user for party in known}
+            owned = {endpoint.user for endpoint in known}
             return (*known, *(_person(login, network) for login in sorted(selector.people - owned)))
         case "role":
-            owned = {party.user for party in known}
+            owned = {endpoint.user for endpoint in known}
             others = [login for login, role in sorted(network.roles.items()) if role == selector.detail]
-            somebody = Party(f"{SOMEBODY} in {text}", user=SOMEBODY, role=selector.detail)
+            somebody = Endpoint(f"{SOMEBODY} in {text}", user=SOMEBODY, role=selector.detail)
             people = [_person(login, network) for login in others if login not in owned]
             return (*known, *people, *([somebody] if uncertain(text, policy, network) else []))
         case _:
@@ -42,26 +42,26 @@ def uncertain(text: str, policy: Policy, network: Network) -> str:
     return f"the address of {text} is not known" if kind == "service" else ""
 
 
-def _without_devices(selector: Selector, policy: Policy, network: Network) -> tuple[Party, ...]:
+def _without_devices(selector: Selector, policy: Policy, network: Network) -> tuple[Endpoint, ...]:
     text = selector.text
     match selector.kind:
         case "tag":
-            return (Party(text, tags=frozenset({text})),)
+            return (Endpoint(text, tags=frozenset({text})),)
         case "tagged":
-            return tuple(Party(tag, tags=frozenset({tag})) for tag in sorted(policy.names.tags))
+            return tuple(Endpoint(tag, tags=frozenset({tag})) for tag in sorted(policy.names.tags))
         case "member":
-            return (*(_person(login, network) for login in sorted(network.roles)), Party(SOMEBODY, user=SOMEBODY))
+            return (*(_person(login, network) for login in sorted(network.roles)), Endpoint(SOMEBODY, user=SOMEBODY))
         case "domain":
             end = f"@{selector.detail}"
             people = [_person(login, network) for login in sorted(network.roles) if login.endswith(end)]
-            return (*people, Party(f"{SOMEBODY}{end}", user=f"{SOMEBODY}{end}"))
+            return (*people, Endpoint(f"{SOMEBODY}{end}", user=f"{SOMEBODY}{end}"))
         case "any":
-            return (Party(text, ranges.TAILNET, anonymous=True),)
+            return (Endpoint(text, ranges.TAILNET, anonymous=True),)
         case "danger-all":
-            return (Party(text, ranges.EVERYTHING, anonymous=True),)
+            return (Endpoint(text, ranges.EVERYTHING, anonymous=True),)
         case _:
             return ()
 
 
-def _person(login: str, network: Network) -> Party:
-    return Party(login, user=login, role=network.roles.get(login, ""))
+def _person(login: str, network: Network) -> Endpoint:
+    return Endpoint(login, user=login, role=network.roles.get(login, ""))
