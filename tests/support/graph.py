@@ -173,6 +173,14 @@ class Graph:
             urn = self.resources[urn].parent if urn in self.resources else ""
         return found
 
+    def qualified_names(self) -> list[str]:
+        """The part of each URN that the program decides: the types of all parents, the own one, and the name."""
+        found: list[str] = []
+        for resource in self.all():
+            parents = [self.resources[urn].type for urn in reversed(self.ancestors(resource)) if urn in self.resources]
+            found.append(f"{'$'.join([*parents, resource.type])}::{resource.name}")
+        return found
+
     def comes_after(self, resource: Resource) -> frozenset[str]:
         """URNs that the engine creates before, and deletes after: a component waits for what it depends on, and its
         children wait for the component."""

@@ -106,3 +106,14 @@ def test_the_files_inside_are_json(shape: str) -> None:
     for name, manifest in documents(shape).items():
         if name.startswith("ConfigMap"):
             assert all(json.loads(text) for text in manifest["data"].values())
+
+
+URNS = Path(__file__).with_name("urns.yaml")
+
+
+def test_urns_stay() -> None:
+    """A state made earlier previews without a change only while every resource keeps its URN: its name, type and parents."""
+    declared = {shape: sorted(run_program(SHAPES[shape]).qualified_names()) for shape in SHAPES}
+    if os.environ.get("GOLDEN_UPDATE"):
+        URNS.write_text(yaml.safe_dump(declared, width=1000))
+    assert declared == yaml.safe_load(URNS.read_text())
