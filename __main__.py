@@ -5,6 +5,7 @@ import pulumi
 from components.unexpected import explained
 
 with explained():
+    from components import names
     from components.settings import SettingsError, load
     from components.topology import Topology
 
@@ -14,7 +15,7 @@ with explained():
         # A RunError is shown without a traceback.
         raise pulumi.RunError(str(error)) from None
 
-    topology = Topology(settings)
+    topology = Topology(settings, names.stack(pulumi.get_stack()))
     pulumi.export("instances", topology.instances)
     pulumi.export("access", topology.access)
     pulumi.export("tokens", {name: pulumi.Output.secret(token) for name, token in topology.tokens.items()})

@@ -4,6 +4,7 @@ Across namespaces it also holds who owns what (I12): a stack never takes over an
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import pulumi
 import pulumi_kubernetes as k8s
@@ -172,17 +173,25 @@ def binding(guard: Manifest) -> Manifest:
     return {"metadata": guard["metadata"], "spec": spec}
 
 
-class AdmissionGuard(pulumi.ComponentResource):
-    """The guards of one stack, in force for every namespace, and every object, that carries its label.
-
-    `keep_ownership`: that part outlives the stack, for namespaces that do: no other stack adopts their volumes.
+@dataclass(frozen=True)
+class AdmissionGuardArgs:
+    """`stack` is the name in labels. `keep_ownership`: that part outlives the stack, for namespaces that do, so that no other
+    stack adopts their volumes.
     """
 
-    def __init__(self, name: str, stack: str, keep_ownership: bool, opts: pulumi.ResourceOptions) -> None:
+    stack: str
+    keep_ownership: bool
+
+
+class AdmissionGuard(pulumi.ComponentResource):
+    """The guards of one stack, in force for every namespace, and every object, that carries its label."""
+
+    def __init__(self, name: str, args: AdmissionGuardArgs, opts: pulumi.ResourceOptions) -> None:
+        stack = args.stack
         super().__init__("openclaw:tailnet:AdmissionGuard", name, {"stack": stack}, opts)
         for guard, manifest in guards(stack).items():
             part = guard.removeprefix(f"{names.guard(stack)}-")
-            kept = keep_ownership and part == "ownership"
+            kept = args.keep_ownership and part == "ownership"
             policy = register(
                 k8s.admissionregistration.v1.ValidatingAdmissionPolicy,
                 f"guard-{part}",

@@ -1,6 +1,6 @@
 """Default-deny network around one gateway; egress to public addresses only (I6)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -13,9 +13,9 @@ from components.constants import (
     PRIVATE_CIDRS_V6,
     SIDECAR_HEALTH_PORT,
 )
-from components.manifest import Manifest, metadata, register
-from components.names import Names
-from components.settings import Cluster, EgressRule, Instance
+from components.manifest import Manifest, register
+from components.scope import Scope
+from components.settings import Cluster, EgressRule
 
 
 @dataclass(frozen=True)
@@ -50,28 +50,40 @@ def public() -> list[Manifest]:
     ]
 
 
-def network_policies(
-    names: Names, labels: Mapping[str, str], instance: Instance, cluster: Cluster
-) -> dict[str, Manifest]:
+@dataclass(frozen=True)
+class NetworkArgs:
+    """The network of one pod. `sidecar` adds UDP egress, for direct WireGuard paths (without it: DERP over TCP 443);
+    `metrics` lets the monitoring namespace read the sidecar's.
+    """
+
+    scope: Scope
+    cluster: Cluster
+    sidecar: bool
+    metrics: bool = False
+    extra_egress: Sequence[EgressRule] = ()
+
+
+def network_policies(args: NetworkArgs) -> dict[str, Manifest]:
     """Manifests by name. Pure: what the tests read is what the cluster gets."""
-    gateway = {"matchLabels": {LABEL_INSTANCE: names.id}}
+    names, cluster = args.scope.names, args.cluster
+    pod = {"matchLabels": {LABEL_INSTANCE: names.id}}
     rules: dict[str, tuple[Manifest, Manifest]] = {
         # Every pod of the namespace, also those that nobody declared here.
         "default-deny": ({}, {"policyTypes": ["Ingress", "Egress"]}),
-        "allow-dns": (gateway, _egress([_dns(cluster)], [Port.udp(53), Port.tcp(53)])),
+        "allow-dns": (pod, _egress([_dns(cluster)], [Port.udp(53), Port.tcp(53)])),
         # Model providers, the control server, relays (DERP) and certificates.
-        "allow-https": (gateway, _egress(public(), [Port.tcp(443)])),
+        "allow-https": (pod, _egress(public(), [Port.tcp(443)])),
     }
-    if instance.tailscale.enabled:
+    if args.sidecar:
         sidecar = {"matchLabels": {LABEL_INSTANCE: names.id, LABEL_SIDECAR: "true"}}
         # Direct WireGuard paths and STUN: peers choose the port. Without this rule everything goes by relay.
         rules["allow-wireguard"] = (sidecar, _egress(public(), [Port.any_udp()]))
-        if instance.tailscale.metrics:
+        if args.metrics:
             rules["allow-metrics"] = (sidecar, _ingress(cluster.monitoring_namespace, [Port.tcp(SIDECAR_HEALTH_PORT)]))
-    for number, rule in enumerate(instance.extra_egress):
-        rules[f"extra-egress-{number}"] = (gateway, _extra(rule))
+    for number, rule in enumerate(args.extra_egress):
+        rules[f"extra-egress-{number}"] = (pod, _extra(rule))
     return {
-        name: {"metadata": metadata(names.namespace, labels, name=name), "spec": {"podSelector": selector, **rest}}
+        name: {"metadata": args.scope.metadata(name), "spec": {"podSelector": selector, **rest}}
         for name, (selector, rest) in rules.items()
     }
 
@@ -97,20 +109,12 @@ def _extra(rule: EgressRule) -> Manifest:
 
 
 class InstanceNetwork(pulumi.ComponentResource):
-    """The NetworkPolicies of one instance."""
+    """The NetworkPolicies of one instance or node."""
 
-    def __init__(
-        self,
-        name: str,
-        names: Names,
-        labels: Mapping[str, str],
-        instance: Instance,
-        cluster: Cluster,
-        opts: pulumi.ResourceOptions,
-    ) -> None:
-        manifests = network_policies(names, labels, instance, cluster)
+    def __init__(self, name: str, args: NetworkArgs, opts: pulumi.ResourceOptions) -> None:
+        manifests = network_policies(args)
         super().__init__("openclaw:tailnet:InstanceNetwork", name, {"policies": sorted(manifests)}, opts)
         for policy, manifest in manifests.items():
             child = pulumi.ResourceOptions(parent=self)
-            register(k8s.networking.v1.NetworkPolicy, names.logical(policy), manifest, child)
+            register(k8s.networking.v1.NetworkPolicy, args.scope.logical(policy), manifest, child)
         self.register_outputs({})

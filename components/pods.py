@@ -5,7 +5,7 @@ from typing import Final
 
 from components.constants import LABEL_INSTANCE
 from components.manifest import Manifest
-from components.names import Names
+from components.scope import Scope
 from components.settings import Resources
 from components.settings.quantities import quantity_bytes
 
@@ -15,19 +15,26 @@ HOME: Final = "/home/node"
 
 
 def one_pod_deployment(
-    names: Names, metadata: Manifest, labels: Mapping[str, str], annotations: Manifest, pod: Manifest
+    scope: Scope,
+    labels: Mapping[str, str],
+    rolled_by: Manifest,
+    pod: Manifest,
+    annotations: Mapping[str, str] | None = None,
 ) -> Manifest:
-    """A Deployment of one pod, which is replaced only after the old one is gone. `labels` are the pod's."""
+    """A Deployment of one pod, which is replaced only after the old one is gone.
+
+    `labels` are the pod's besides those of the scope, `rolled_by` its annotations, `annotations` the Deployment's own.
+    """
     return {
-        "metadata": metadata,
+        "metadata": scope.metadata(scope.names.deployment, annotations),
         "spec": {
             "replicas": 1,
             # Two pods must never write one state, nor be one device: neither OpenClaw nor tailscaled locks its state against
             # another machine.
             "strategy": {"type": "Recreate"},
             "revisionHistoryLimit": 2,
-            "selector": {"matchLabels": {LABEL_INSTANCE: names.id}},
-            "template": {"metadata": {"labels": dict(labels), "annotations": annotations}, "spec": pod},
+            "selector": {"matchLabels": {LABEL_INSTANCE: scope.names.id}},
+            "template": {"metadata": {"labels": {**scope.labels, **labels}, "annotations": rolled_by}, "spec": pod},
         },
     }
 

@@ -7,6 +7,7 @@ header is authenticated, so a ciphertext of another instance does not open.
 import base64
 import hashlib
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,8 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from components.constants import UNSEAL_CONTAINER, VOLUME_AUTH_KEY, VOLUME_KEK, VOLUME_SEALED_KEY, VOLUME_TAILNET_STATE
 from components.credential import AUTH_KEY_FILE, AUTH_KEY_PATH
 from components.manifest import Manifest
-from components.names import Names
 from components.pods import USER, limits, locked_down
+from components.scope import Scope
 from components.secrets import random_text, secret
 from components.settings import Resources
 from components.sidecar import STATE_PATH
@@ -91,6 +92,14 @@ def volumes(kek_secret: Any, sealed_secret: Any) -> list[Manifest]:
     ]
 
 
+@dataclass(frozen=True)
+class SealedKeyArgs:
+    """An auth key or client secret, and the instance or node that alone may open it."""
+
+    scope: Scope
+    credential: pulumi.Input[str]
+
+
 class SealedKey(pulumi.ComponentResource):
     """The two Secrets of a sealed auth key: ciphertext, and the key-encryption key."""
 
@@ -99,27 +108,20 @@ class SealedKey(pulumi.ComponentResource):
     sealed_secret: pulumi.Output[str]
     """Name of the Secret with the ciphertext."""
 
-    def __init__(
-        self,
-        name: str,
-        names: Names,
-        labels: dict[str, str],
-        auth_key: pulumi.Input[str],
-        opts: pulumi.ResourceOptions,
-    ) -> None:
-        super().__init__("openclaw:tailnet:SealedKey", name, {"subject": names.seal_subject}, opts)
+    def __init__(self, name: str, args: SealedKeyArgs, opts: pulumi.ResourceOptions) -> None:
+        scope, subject = args.scope, args.scope.names.seal_subject
+        super().__init__("openclaw:tailnet:SealedKey", name, {"subject": subject}, opts)
         child = pulumi.ResourceOptions(parent=self)
-        plain = pulumi.Output.secret(auth_key)
-        subject = names.seal_subject
+        plain = pulumi.Output.secret(args.credential)
         # A new auth key makes a new key-encryption key; the same one keeps it, so a second `up` changes nothing.
         keepers = {"authkey": plain.apply(lambda key: hashlib.sha256(key.encode()).hexdigest()), "subject": subject}
-        drawn = random_text(names.logical("kek"), keepers, child)
+        drawn = random_text(scope.logical("kek"), keepers, child)
         kek = drawn.apply(lambda text: base64.b64encode(key_encryption_key(text)).decode())
         sealed = pulumi.Output.all(plain, drawn).apply(
             lambda parts: seal(parts[0], key_encryption_key(parts[1]), nonce(parts[1], parts[0], subject), subject)
         )
         # Two Secrets, so that they can be guarded apart: one without the other opens nothing.
-        key = secret(names.logical("tailnet-kek"), names.namespace, labels, {KEK_KEY: kek}, child)
-        locked = secret(names.logical("tailnet-authkey"), names.namespace, labels, {SEALED_KEY: sealed}, child)
+        key = secret(scope, "tailnet-kek", {KEK_KEY: kek}, child)
+        locked = secret(scope, "tailnet-authkey", {SEALED_KEY: sealed}, child)
         self.kek_secret, self.sealed_secret, self.uids = key.name, locked.name, [key.uid, locked.uid]
         self.register_outputs({"kekSecret": self.kek_secret, "sealedSecret": self.sealed_secret})

@@ -1,13 +1,14 @@
 """The gateway's own secret and the model providers' keys, as Secrets that the gateway container reads by name (I4)."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import pulumi
 import pulumi_kubernetes as k8s
 import pulumi_random as random
 
-from components.manifest import Declared, content_name, metadata, register
-from components.names import Names
+from components.manifest import Declared, content_name, register
+from components.scope import Scope
 from components.settings import Gateway
 
 # Letters and digits, 62 of them: 285 bits, where 32 bytes have 256.
@@ -26,9 +27,8 @@ def random_text(
 
 
 def secret(
-    logical: str,
-    namespace: str,
-    labels: Mapping[str, str],
+    scope: Scope,
+    part: str,
     data: Mapping[str, pulumi.Input[str]],
     opts: pulumi.ResourceOptions,
     salt: pulumi.Input[str] = "",
@@ -37,15 +37,24 @@ def secret(
 
     `salt` is a secret, needed where the data may be guessed; what is random or sealed needs none.
     """
+    logical = scope.logical(part)
     values = {key: pulumi.Output.secret(value) for key, value in data.items()}
     name = pulumi.Output.all(salt, values).apply(lambda parts: content_name(logical, parts[1], parts[0]))
     manifest = {
-        "metadata": metadata(namespace, labels, pulumi.Output.unsecret(name)),
+        "metadata": scope.metadata(pulumi.Output.unsecret(name)),
         "type": "Opaque",
         "immutable": True,
         "stringData": values,
     }
     return Declared.of(register(k8s.core.v1.Secret, logical, manifest, opts))
+
+
+@dataclass(frozen=True)
+class GatewaySecretsArgs:
+    """The settings of one gateway: its authentication, and its model keys."""
+
+    scope: Scope
+    gateway: Gateway
 
 
 class GatewaySecrets(pulumi.ComponentResource):
@@ -56,20 +65,19 @@ class GatewaySecrets(pulumi.ComponentResource):
     token_secret: pulumi.Output[str]
     """Name of the Secret that holds it, under the key `token`."""
 
-    def __init__(
-        self, name: str, names: Names, labels: Mapping[str, str], gateway: Gateway, opts: pulumi.ResourceOptions
-    ) -> None:
+    def __init__(self, name: str, args: GatewaySecretsArgs, opts: pulumi.ResourceOptions) -> None:
+        scope, gateway = args.scope, args.gateway
         super().__init__("openclaw:tailnet:GatewaySecrets", name, {"modelKeys": sorted(gateway.model_keys)}, opts)
         child = pulumi.ResourceOptions(parent=self)
         # The mode is a keeper too: a token that was an API credential must not live on as somebody's password.
         keepers = {"mode": gateway.auth.mode, "rotation": gateway.auth.rotation}
-        self.token = random_text(names.logical("token"), keepers, child)
-        token = secret(names.logical("gateway-token"), names.namespace, labels, {"token": self.token}, child)
+        self.token = random_text(scope.logical("token"), keepers, child)
+        token = secret(scope, "gateway-token", {"token": self.token}, child)
         self.token_secret, self.uids = token.name, [token.uid]
         self.model_secrets: list[pulumi.Input[str]] = []
         if gateway.model_keys:
             keys = {variable: key.get_secret_value() for variable, key in gateway.model_keys.items()}
-            made = secret(names.logical("model-keys"), names.namespace, labels, keys, child, self.token)
+            made = secret(scope, "model-keys", keys, child, self.token)
             self.model_secrets.append(made.name)
             self.uids.append(made.uid)
         if gateway.model_keys_secret:

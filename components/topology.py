@@ -7,27 +7,26 @@ import pulumi_kubernetes as k8s
 import pulumi_random as random
 
 from components import names, ownership
-from components.admission import AdmissionGuard
+from components.admission import AdmissionGuard, AdmissionGuardArgs
 from components.credential import Credential
-from components.instance import GatewayInstance
+from components.instance import GatewayInstance, GatewayInstanceArgs
 from components.nodes.kinds import kind_of
-from components.nodes.node import ExecutionNode, key_of
+from components.nodes.node import ExecutionNode, ExecutionNodeArgs, key_of
 from components.settings import Instance, Settings
 from components.tailnet import credentials, devices
-from components.tailnet.tailnet import ManagedTailnet
+from components.tailnet.tailnet import ManagedTailnet, ManagedTailnetArgs
 
 
 class Topology(pulumi.ComponentResource):
     """Gateways, execution nodes, tailnet and admission guard of one stack.
 
-    `instances` has, by instance, its address, hostname, namespace, tag and the command that reads its token; `tokens` the
-    token or password itself, a secret; `access` the rows of who can connect to what (none when the policy is external).
-    `nodes` has what each execution node is and how it is approved; `join` what joins its machine, a secret. (Not annotated
-    here: the SDK would take an annotation for an output's type.)
+    `stack` is its name as Kubernetes takes it (names.stack). The outputs by instance or node have the types of outputs.py:
+    `instances`, `nodes`, and the rows of `access` (none when the policy is external). `tokens` has each gateway's token or
+    password, and `join` the text that joins a node's machine; both are secret. (Not annotated here: the SDK would take an
+    annotation for an output's type.)
     """
 
-    def __init__(self, settings: Settings) -> None:
-        stack = names.stack(pulumi.get_stack())
+    def __init__(self, settings: Settings, stack: str) -> None:
         super().__init__(
             "openclaw:tailnet:Topology",
             "topology",
@@ -42,32 +41,40 @@ class Topology(pulumi.ComponentResource):
         live = ownership.check(settings, stack, self)
         within = pulumi.ResourceOptions(parent=self)
         tailnet = (
-            ManagedTailnet("tailnet", settings, stack, within) if settings.tailnet.ownership != "external" else None
+            ManagedTailnet("tailnet", ManagedTailnetArgs(settings, stack), within)
+            if settings.tailnet.ownership != "external"
+            else None
         )
         if tailnet:
             devices.report(settings, tailnet.api, live, self)
         child = pulumi.ResourceOptions(
             parent=self, providers=[_cluster(settings, stack, within), random.Provider("random", opts=within)]
         )
-        guard = AdmissionGuard("guard", stack, keeps_volumes(settings), child)
+        guard = AdmissionGuard("guard", AdmissionGuardArgs(stack, keeps_volumes(settings)), child)
         gateways = {
-            instance.id: GatewayInstance(instance, settings, _credential(instance, settings, tailnet), guard, child)
+            instance.id: GatewayInstance(
+                names.of(instance.id).logical(),
+                GatewayInstanceArgs(instance, settings, stack, _credential(instance, settings, tailnet), guard),
+                child,
+            )
             for instance in settings.instances
         }
-        self.instances: dict[str, dict[str, pulumi.Input[str]]] = {
-            name: made.summary for name, made in gateways.items()
-        }
+        self.instances = {name: made.summary for name, made in gateways.items()}
         self.access = [row.data() for row in tailnet.access] if tailnet else []
         self.tokens = {name: made.token for name, made in gateways.items()}
         by_id = {instance.id: instance for instance in settings.instances}
         workers = {
             node.id: ExecutionNode(
-                node,
-                by_id[node.gateway],
-                settings,
-                key_of(node, tailnet),
-                gateways[node.gateway].token,
-                guard,
+                names.node(node.id).logical(),
+                ExecutionNodeArgs(
+                    node,
+                    by_id[node.gateway],
+                    settings,
+                    stack,
+                    key_of(node, tailnet),
+                    gateways[node.gateway].token,
+                    guard,
+                ),
                 child,
             )
             for node in settings.nodes

@@ -1,15 +1,16 @@
 """The Deployment of one gateway: one pod, replaced only after the old one is gone."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pulumi
 
 from components import credential, gateway, sealed_key, sidecar
 from components.constants import LABEL_SIDECAR
-from components.manifest import Manifest, metadata, rolled_by
+from components.manifest import Manifest, rolled_by
 from components.names import Names
 from components.pods import confined, one_pod_deployment
+from components.scope import Scope
 from components.settings import Images, Instance, Tailnet
 
 
@@ -27,19 +28,13 @@ class Sources:
     uids: Sequence[pulumi.Input[str]] = ()
 
 
-def deployment(
-    names: Names, labels: Mapping[str, str], instance: Instance, tailnet: Tailnet, images: Images, sources: Sources
-) -> Manifest:
+def deployment(scope: Scope, instance: Instance, tailnet: Tailnet, images: Images, sources: Sources) -> Manifest:
     """The Deployment. Pure but for what is in `sources`, which may be Outputs."""
-    pod_labels = dict(labels)
-    if instance.tailscale.enabled:
-        pod_labels[LABEL_SIDECAR] = "true"
     return one_pod_deployment(
-        names,
-        metadata(names.namespace, labels, name=names.deployment),
-        pod_labels,
+        scope,
+        {LABEL_SIDECAR: "true"} if instance.tailscale.enabled else {},
         rolled_by(sources.uids),
-        pod(names, instance, tailnet, images, sources),
+        pod(scope.names, instance, tailnet, images, sources),
     )
 
 

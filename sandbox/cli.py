@@ -3,15 +3,16 @@
 import signal
 import sys
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
+from components.outputs import InstanceOutput
 from components.unexpected import described, record
 from engine.errors import UserError
 from sandbox import environment
@@ -239,7 +240,7 @@ def show() -> None:
         stages.doing("joining two devices")
         owner = demo.join(home, devices.OWNER, person)
         stranger = demo.join(home, devices.STRANGER, demo.STRANGER)
-        address = str(instances[instance]["address"])
+        address = instances[instance]["address"]
         demo.wait_answer(owner, address, stages.doing)
         token = world.World(home).token(instance)
         seen = list(demo.checks(owner, stranger, address, token))
@@ -258,22 +259,22 @@ def summary(changes: dict[str, int]) -> str:
     return ", ".join(f"{count} {kind}" for kind, count in sorted(acted.items())) or "no changes"
 
 
-def show_instances(home: Home, instances: dict[str, dict[str, Any]]) -> None:
+def show_instances(home: Home, instances: Mapping[str, InstanceOutput]) -> None:
     """The table of gateways: where each is, whether its pod is ready, how to read its token."""
     from sandbox.world import pods_ready
 
     if not instances:
         console.print("No instance is declared.")
         return
-    ready = pods_ready(home, [str(instance["namespace"]) for instance in instances.values()])
+    ready = pods_ready(home, [instance["namespace"] for instance in instances.values()])
     table = Table("instance", Column("address", overflow="fold"), "hostname", "namespace", "pod")
     for name, instance in sorted(instances.items()):
         state = ready.get(str(instance["namespace"]), "none")
         color = "green" if state == "Ready" else "yellow"
         table.add_row(
             name,
-            str(instance["address"]),
-            str(instance["hostname"]),
+            instance["address"],
+            instance["hostname"],
             str(instance["namespace"]),
             f"[{color}]{state}[/]",
         )

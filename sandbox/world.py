@@ -13,6 +13,7 @@ import httpx
 import yaml
 
 from components.constants import PROJECT
+from components.outputs import InstanceOutput
 from components.settings import Images
 from engine.configuration import StackConfig
 from engine.processes import Process, end, parents
@@ -213,7 +214,7 @@ class World:
         here = Machine(self.kubeconfig, self.api_url, self.api_key, self.login_server)
         return engine(self.home, cli, StackConfig(stack_file, here.plain(), here.secret()), stack)
 
-    def instances(self, stack: str = "sandbox") -> dict[str, dict[str, Any]]:
+    def instances(self, stack: str = "sandbox") -> dict[str, InstanceOutput]:
         """The stack's output of that name, read from the state without starting an engine."""
         return outputs(self.home.state, PROJECT, stack).get("instances", {})
 

@@ -1,7 +1,7 @@
 """One execution node: its key, and the material or the pod with which it joins."""
 
 import shlex
-from typing import Any
+from dataclasses import dataclass
 
 import pulumi
 import pulumi_kubernetes as k8s
@@ -9,14 +9,16 @@ import pulumi_kubernetes as k8s
 from components import names
 from components.admission import AdmissionGuard
 from components.manifest import register
-from components.network import InstanceNetwork
+from components.network import InstanceNetwork, NetworkArgs
 from components.nodes import host, pod
 from components.nodes.kind import Join
 from components.nodes.kinds import kind_of
-from components.sealed_key import SealedKey
+from components.outputs import NodeOutput
+from components.scope import Scope
+from components.sealed_key import SealedKey, SealedKeyArgs
 from components.secrets import secret
 from components.settings import AuthKey, Instance, Node, Settings
-from components.storage import InstanceStorage
+from components.storage import InstanceStorage, StorageArgs
 from components.tailnet.credentials import TaggedDevice, auth_key
 from components.tailnet.tailnet import ManagedTailnet
 from components.unexpected import explained
@@ -41,62 +43,64 @@ def key_of(node: Node, tailnet: ManagedTailnet | None) -> pulumi.Input[str] | No
     )
 
 
+@dataclass(frozen=True)
+class ExecutionNodeArgs:
+    """One node, the instance that it works for, and the secrets of both: the key with which its machine joins the tailnet
+    (None for a phone), and the gateway's own.
+    """
+
+    node: Node
+    instance: Instance
+    settings: Settings
+    stack: str
+    key: pulumi.Input[str] | None
+    gateway_secret: pulumi.Input[str]
+    guard: AdmissionGuard
+
+    @property
+    def scope(self) -> Scope:
+        return Scope(names.node(self.node.id, self.node.kubernetes.namespace, self.node.hostname), self.stack)
+
+
 class ExecutionNode(pulumi.ComponentResource):
-    """A node of any kind. `summary` is what the stack exports of it."""
+    """A node of any kind. `summary` is the stack's output about it."""
 
     join: pulumi.Output[str] | None
     """The text that joins its machine, a secret: user-data, a script or a guide; None for a pod, which joins by itself."""
 
-    def __init__(
-        self,
-        node: Node,
-        instance: Instance,
-        settings: Settings,
-        key: pulumi.Input[str] | None,
-        gateway_secret: pulumi.Input[str],
-        guard: AdmissionGuard,
-        opts: pulumi.ResourceOptions,
-    ) -> None:
-        own = names.node(node.id, node.kubernetes.namespace, node.hostname)
+    def __init__(self, name: str, args: ExecutionNodeArgs, opts: pulumi.ResourceOptions) -> None:
+        node = args.node
         inputs = {"kind": node.kind, "gateway": node.gateway, "people": list(node.people)}
-        super().__init__("openclaw:tailnet:Node", own.logical(), inputs, opts)
-        self.summary = summary(node, instance, settings)
+        super().__init__("openclaw:tailnet:Node", name, inputs, opts)
+        self.summary = summary(node, args.instance, args.settings)
         self.join = None
         kind = kind_of(node)
-        if kind.in_cluster and key is not None:
-            self._pod(node, instance, settings, key, gateway_secret, guard)
+        if kind.in_cluster and args.key is not None:
+            self._pod(args, args.key)
         elif not kind.in_cluster:
             self.join = pulumi.Output.secret(
-                pulumi.Output.all(key or "", gateway_secret).apply(
-                    lambda parts: _material(Join(node, instance, settings, parts[0], parts[1]))
+                pulumi.Output.all(args.key or "", args.gateway_secret).apply(
+                    lambda parts: _material(Join(node, args.instance, args.settings, parts[0], parts[1]))
                 )
             )
-        self.register_outputs(self.summary)
+        self.register_outputs({**self.summary})
 
-    def _pod(
-        self,
-        node: Node,
-        instance: Instance,
-        settings: Settings,
-        key: pulumi.Input[str],
-        gateway_secret: pulumi.Input[str],
-        guard: AdmissionGuard,
-    ) -> None:
-        own = names.node(node.id, node.kubernetes.namespace, node.hostname)
-        labels = own.labels(names.stack(pulumi.get_stack()))
-        side = pod.tailnet_side(node, own)
-        guarded = pulumi.ResourceOptions(parent=self, depends_on=[guard])
-        storage = InstanceStorage(own.logical("storage"), own, labels, side, guarded)
+    def _pod(self, args: ExecutionNodeArgs, key: pulumi.Input[str]) -> None:
+        scope, own, cluster = args.scope, args.node.kubernetes, args.settings.cluster
+        # After the guard: it keeps this stack from adopting a namespace that is not its own.
+        guarded = pulumi.ResourceOptions(parent=self, depends_on=[args.guard])
+        storage = InstanceStorage(scope.logical("storage"), StorageArgs(scope, own.storage, tun=False), guarded)
         inside = pulumi.ResourceOptions(parent=self, depends_on=[storage])
-        network = InstanceNetwork(own.logical("network"), own, labels, side, settings.cluster, inside)
-        token = secret(own.logical("gateway-token"), own.namespace, labels, {"token": gateway_secret}, inside)
-        sealed = SealedKey(own.logical("sealed-key"), own, labels, key, inside)
+        network_args = NetworkArgs(scope, cluster, sidecar=True, extra_egress=own.extra_egress)
+        network = InstanceNetwork(scope.logical("network"), network_args, inside)
+        token = secret(scope, "gateway-token", {"token": args.gateway_secret}, inside)
+        sealed = SealedKey(scope.logical("sealed-key"), SealedKeyArgs(scope, key), inside)
         sources = pod.Sources(token.name, sealed.kek_secret, sealed.sealed_secret, uids=[token.uid, *sealed.uids])
         register(
             k8s.apps.v1.Deployment,
-            own.logical("host"),
-            pod.deployment(own, labels, node, instance, settings, sources),
-            pulumi.ResourceOptions(parent=self, depends_on=[storage, network, guard]),
+            scope.logical("host"),
+            pod.deployment(scope, args.node, args.instance, args.settings, sources),
+            pulumi.ResourceOptions(parent=self, depends_on=[storage, network, args.guard]),
         )
 
 
@@ -105,21 +109,21 @@ def _material(join: Join) -> str:
     return kind_of(join.node).join_material(join)
 
 
-def summary(node: Node, instance: Instance, settings: Settings) -> dict[str, Any]:
+def summary(node: Node, instance: Instance, settings: Settings) -> NodeOutput:
     """The stack's output about a node; nothing of it is secret."""
     own = names.node(node.id, node.kubernetes.namespace, node.hostname)
     gateway = names.of(instance.id, instance.namespace, instance.tailscale.hostname)
     inside = shlex.join(
         ["kubectl", "--namespace", gateway.namespace, "exec", f"deployment/{gateway.deployment}", "--", "openclaw"]
     )
-    made: dict[str, Any] = {
+    made: NodeOutput = {
         "kind": node.kind,
         "gateway": host.gateway_name(instance, settings),
         "approve": f"{inside} devices list && {inside} nodes pending",
     }
     kind = kind_of(node)
     if kind.tagged:
-        made |= {"hostname": own.hostname, "tag": own.tag}
+        made["hostname"], made["tag"] = own.hostname, own.tag
     if kind.in_cluster:
         made["namespace"] = own.namespace
     return made

@@ -1,6 +1,6 @@
 """A pod as a node: OpenClaw's node host beside a sidecar of its own, which takes it into the tailnet and nothing in."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,10 +14,11 @@ from components.constants import (
     VOLUME_HOME,
     VOLUME_TMP,
 )
-from components.manifest import Manifest, env, metadata, rolled_by
+from components.manifest import Manifest, env, rolled_by
 from components.names import Names
 from components.nodes import host
 from components.pods import HOME, USER, confined, heap_option, limits, locked_down, one_pod_deployment
+from components.scope import Scope
 from components.settings import Instance, Node, Settings, Sidecar
 
 # Where the sidecar is a proxy: the node host needs no route, no DNS and no device of the tailnet for it.
@@ -37,46 +38,36 @@ class Sources:
     uids: Sequence[pulumi.Input[str]] = ()
 
 
-def tailnet_side(node: Node, names: Names) -> Instance:
-    """The node as an instance that serves nothing: what is common to the two is declared by the same components.
+def node_sidecar(node: Node) -> Sidecar:
+    """The sidecar of the node's pod, which serves nothing.
 
     Userspace: it needs no capability and no device, and what it would forward to loopback nobody may connect to (I7).
     """
-    own = node.kubernetes
-    return Instance.model_construct(
-        id=names.id,
-        people=(),
-        namespace=names.namespace,
-        tailscale=Sidecar(mode="userspace", hostname=names.hostname, resources=own.sidecar_resources),
-        storage=own.storage,
-        extra_egress=own.extra_egress,
-    )
+    return Sidecar(mode="userspace", hostname=node.hostname, resources=node.kubernetes.sidecar_resources)
 
 
-def deployment(
-    names: Names, labels: Mapping[str, str], node: Node, instance: Instance, settings: Settings, sources: Sources
-) -> Manifest:
+def deployment(scope: Scope, node: Node, instance: Instance, settings: Settings, sources: Sources) -> Manifest:
     """The Deployment. Pure but for the names in `sources`, which may be Outputs."""
     return one_pod_deployment(
-        names,
-        # It is ready once somebody has approved it, and `pulumi up` does not wait for people.
-        metadata(names.namespace, labels, name=names.deployment, annotations={"pulumi.com/skipAwait": "true"}),
-        {**labels, LABEL_SIDECAR: "true"},
+        scope,
+        {LABEL_SIDECAR: "true"},
         rolled_by(sources.uids),
-        _pod(names, node, instance, settings, sources),
+        _pod(scope.names, node, instance, settings, sources),
+        # It is ready once somebody has approved it, and `pulumi up` does not wait for people.
+        {"pulumi.com/skipAwait": "true"},
     )
 
 
 def _pod(names: Names, node: Node, instance: Instance, settings: Settings, sources: Sources) -> Manifest:
     own = node.kubernetes
-    side = tailnet_side(node, names)
+    side = node_sidecar(node)
     image = own.image or instance.gateway.image or settings.images.gateway
     return {
         **confined(GRACE_SECONDS),
         "initContainers": [
             sealed_key.container(image, names.seal_subject),
             sidecar.container(
-                names, side.tailscale, settings.tailnet, own.sidecar_image or settings.images.tailscale, proxy=PROXY
+                names, side, settings.tailnet, own.sidecar_image or settings.images.tailscale, proxy=PROXY
             ),
             _enrol(node, instance, settings, image, sources),
         ],
@@ -84,7 +75,7 @@ def _pod(names: Names, node: Node, instance: Instance, settings: Settings, sourc
         "volumes": [
             {"name": VOLUME_HOME, "persistentVolumeClaim": {"claimName": names.home_claim}},
             {"name": VOLUME_TMP, "emptyDir": {}},
-            *sidecar.volumes(side.tailscale, None, names.tailnet_claim),
+            *sidecar.volumes(side, None, names.tailnet_claim),
             *sealed_key.volumes(sources.kek, sources.sealed_key),
         ],
     }

@@ -4,7 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from components.names import TAG_PREFIX
 from components.nodes.kinds import kind_of
+from components.outputs import AccessOutput
 from components.settings import Settings
 from components.tailnet.evaluator import Evaluator, Policy, PolicyError, Reach, shape
 from components.tailnet.evaluator.services import ALL_PORTS, Service
@@ -16,7 +18,7 @@ from components.tailnet.policy import tag_of
 _MOST_ROWS: Final = 10_000
 # What a preview shows of a long matrix; the whole is `pulumi stack output access`.
 SHOWN: Final = 40
-_TAG, _NODE_TAG = "tag:openclaw-", "tag:openclaw-node-"
+_TAG, _NODE_TAG = TAG_PREFIX, f"{TAG_PREFIX}node-"
 _COLUMNS: Final = ("subject", "device", "gateway", "port", "can connect", "can execute", "through")
 
 
@@ -35,7 +37,7 @@ class Row:
     """The subject is a node, which runs the gateway's commands once the gateway has approved it."""
     grant: str
 
-    def data(self) -> dict[str, str | bool | None]:
+    def data(self) -> AccessOutput:
         """As in `pulumi stack output access`."""
         return {
             "subject": self.subject,

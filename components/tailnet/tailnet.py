@@ -1,5 +1,7 @@
 """The tailnet that the gateways join: its policy, owned or verified, and one auth key per instance."""
 
+from dataclasses import dataclass
+
 import pulumi
 import pulumi_tailscale as tailscale
 
@@ -21,13 +23,22 @@ def provider(name: str, settings: Tailnet, opts: pulumi.ResourceOptions) -> tail
     )
 
 
+@dataclass(frozen=True)
+class ManagedTailnetArgs:
+    """The settings of a stack whose policy is `owned` or `verified`; `stack` is the name that signs an owned policy."""
+
+    settings: Settings
+    stack: str
+
+
 class ManagedTailnet(pulumi.ComponentResource):
     """The stack's part of the tailnet: it mints keys, and writes the policy (`owned`) or proves it (`verified`)."""
 
     api: tailscale.Provider
     """The tailnet's API."""
 
-    def __init__(self, name: str, settings: Settings, stack: str, opts: pulumi.ResourceOptions) -> None:
+    def __init__(self, name: str, args: ManagedTailnetArgs, opts: pulumi.ResourceOptions) -> None:
+        settings, stack = args.settings, args.stack
         super().__init__("openclaw:tailnet:Tailnet", name, {"name": settings.tailnet.name}, opts)
         text = signature.signed(render(settings), stack)
         owned = settings.tailnet.ownership == "owned"
