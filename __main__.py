@@ -6,16 +6,10 @@ from components.unexpected import explained
 
 with explained():
     from components import names
-    from components.settings import SettingsError, load
+    from components.settings import load
     from components.topology import Topology
 
-    try:
-        settings = load()
-    except SettingsError as error:
-        # A RunError is shown without a traceback.
-        raise pulumi.RunError(str(error)) from None
-
-    topology = Topology(settings, names.stack(pulumi.get_stack()))
+    topology = Topology(load(), names.stack(pulumi.get_stack()))
     pulumi.export("instances", topology.instances)
     pulumi.export("access", topology.access)
     pulumi.export("tokens", {name: pulumi.Output.secret(token) for name, token in topology.tokens.items()})

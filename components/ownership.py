@@ -14,6 +14,7 @@ import pulumi
 
 from components import names
 from components.constants import ANNOTATION_HAND_OVER, LABEL_INSTANCE, LABEL_STACK
+from components.errors import Refusal
 from components.names import Names
 from components.nodes.kinds import kind_of
 from components.settings import Cluster, Settings
@@ -90,7 +91,7 @@ def message(found: Sequence[str]) -> str:
 
 
 def check(settings: Settings, stack: str, of: pulumi.Resource) -> LiveCluster:
-    """Reads the cluster. Raises RunError when a namespace of the settings belongs to somebody else."""
+    """Reads the cluster. Raises Refusal when a namespace of the settings belongs to somebody else."""
     live = read(settings.cluster, stack)
     if live.reason:
         pulumi.log.warn(
@@ -99,7 +100,7 @@ def check(settings: Settings, stack: str, of: pulumi.Resource) -> LiveCluster:
             of,
         )
     if found := list(conflicts(settings, stack, live)):
-        raise pulumi.RunError(message(found))
+        raise Refusal(message(found))
     return live
 
 

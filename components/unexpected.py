@@ -8,6 +8,8 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Final
 
+from components.errors import Refusal
+
 _ROOT: Final = Path(__file__).resolve().parent.parent
 _PREFIX: Final = "openclaw-tailnet-"
 
@@ -42,7 +44,8 @@ def _written(error: BaseException, directory: Path) -> Path:
 def explained() -> Generator[None]:
     """In the Pulumi program: whatever goes wrong becomes a RunError, which Pulumi shows without a traceback.
 
-    The message itself stays in the file: a preview is read by more people than the stack's secrets. Also a decorator.
+    A Refusal is shown as it is. The message of anything else stays in the file: a preview is read by more people than the
+    stack's secrets. Also a decorator.
     """
     import pulumi
 
@@ -50,6 +53,8 @@ def explained() -> Generator[None]:
         yield
     except pulumi.RunError:
         raise
+    except Refusal as error:
+        raise pulumi.RunError(str(error)) from None
     except Exception as error:
         package = error.name.partition(".")[0] if isinstance(error, ImportError) and error.name else "components"
         if package != "components":

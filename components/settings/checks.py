@@ -64,7 +64,7 @@ def check(
         for variable, key in instance.gateway.model_keys.items():
             yield from credential_kinds.model_key(f"{path}.gateway.modelKeys.{variable}", key.get_secret_value())
         if tailnet:
-            yield from _people(path, instance, tailnet)
+            yield from people(f"{path}.people", instance.people, tailnet)
         yield from credentials(path, instance, tailnet, cluster)
         if images and images.require_digest:
             yield from _digests(path, instance, images)
@@ -125,10 +125,15 @@ def egress(path: str, rules: Sequence[EgressRule]) -> Iterator[Problem]:
         yield Problem(path, "opens nearly everything, in pieces. List the networks that the pod needs.")
 
 
-def _people(path: str, instance: Instance, tailnet: Tailnet) -> Iterator[Problem]:
-    for number, person in enumerate(instance.people):
+def people(path: str, listed: Sequence[str], tailnet: Tailnet) -> Iterator[Problem]:
+    """Groups of `people` that nobody is in, or that an owned policy would not define."""
+    for number, person in enumerate(listed):
         if person.startswith("group:") and tailnet.ownership == "owned" and person not in tailnet.groups:
-            yield Problem(f"{path}.people[{number}]", f'"{person}" is not a group of tailnet.groups. Add it there.')
+            yield Problem(f"{path}[{number}]", f'"{person}" is not a group of tailnet.groups. Add it there.')
+        elif not tailnet.groups.get(person, (person,)):
+            yield Problem(
+                f"{path}[{number}]", f'"{person}" has no members in tailnet.groups. Add somebody, or remove it here.'
+            )
 
 
 def _combinations(path: str, instance: Instance) -> Iterator[Problem]:

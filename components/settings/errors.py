@@ -13,6 +13,7 @@ from typing import Final
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from components.errors import Refusal
 from components.settings.places import HIDDEN, Place, place_of
 from components.settings.vocabulary import is_spelling_of, is_usual, nearest
 
@@ -39,7 +40,7 @@ class Problem:
         return re.sub(r"\[\d+\]", "[]", self.path), re.sub(r'"[^"]*"|\d+', "_", self.message)
 
 
-class SettingsError(Exception):
+class SettingsError(Refusal):
     """The configuration cannot be used; `problems` has everything that was found."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from components import names
 from components.nodes.kind import Surroundings
 from components.nodes.kinds import KEYS, kind_of
+from components.settings.checks import people
 from components.settings.credential_checks import given_key
 from components.settings.errors import Problem
 from components.settings.models import Cluster, Images, Instance, Tailnet
@@ -38,7 +39,7 @@ def check_nodes(
             if "commands" in kind.keys:
                 yield from _denied(path, node, index, gateway)
         if tailnet:
-            yield from _people(path, node, tailnet)
+            yield from people(f"{path}.people", node.people, tailnet)
             yield from given_key(f"{path}.authKey", node.auth_key, tailnet, kind.tagged)
         yield from kind.problems(path, node, Surroundings(gateway, f"instances[{index}]", cluster, images))
 
@@ -91,9 +92,3 @@ def _denied(path: str, node: Node, index: int, instance: Instance) -> Iterator[P
                 f"{path}.commands[{number}]",
                 f'"{command}" is denied by instances[{index}].gateway.nodes.commands.deny. Remove one of the two.',
             )
-
-
-def _people(path: str, node: Node, tailnet: Tailnet) -> Iterator[Problem]:
-    for number, person in enumerate(node.people):
-        if person.startswith("group:") and tailnet.ownership == "owned" and person not in tailnet.groups:
-            yield Problem(f"{path}.people[{number}]", f'"{person}" is not a group of tailnet.groups. Add it there.')

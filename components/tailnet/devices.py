@@ -7,6 +7,7 @@ import pulumi
 import pulumi_tailscale as tailscale
 
 from components import names
+from components.errors import Refusal
 from components.names import Names
 from components.nodes.kinds import kind_of
 from components.ownership import LiveCluster
@@ -35,7 +36,7 @@ class TailnetDevice:
 
 
 def report(settings: Settings, provider: tailscale.Provider, live: LiveCluster, of: pulumi.Resource) -> None:
-    """Warns of what is left over; raises RunError for a name or a tag that a new device would share with another."""
+    """Warns of what is left over; raises Refusal for a name or a tag that a new device would share with another."""
     try:
         found = _listed(provider)
     except Exception as error:  # the SDK raises no narrower one for a provider that fails
@@ -51,7 +52,7 @@ def report(settings: Settings, provider: tailscale.Provider, live: LiveCluster, 
     for line in offline_devices(settings, found):
         pulumi.log.info(line, of)
     if taken := [*names_taken(settings, found), *tags_taken(settings, found, live)]:
-        raise pulumi.RunError("\n".join(taken))
+        raise Refusal("\n".join(taken))
 
 
 def joined(provider: tailscale.Provider) -> list[evaluator.Device]:

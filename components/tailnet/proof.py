@@ -16,7 +16,7 @@ def problems(text: str, settings: Settings) -> list[str]:
         evaluator = Evaluator(Policy.parse(text), known_people(settings))
         tests = [*_tests(evaluator)]
     except PolicyError as error:
-        return [f"the control server would refuse it: {error.message}. {_hint(error.message)}"]
+        return [f"the control server would refuse it: {error.message}. Correct tailnet.tagOwners or tailnet.groups."]
     return [
         *(
             problem
@@ -64,13 +64,4 @@ def _reached(wanted: ExpectedAccess, reaches: Sequence[Reach]) -> Iterator[str]:
 def _tests(evaluator: Evaluator) -> Iterator[str]:
     for index, outcome in enumerate(run_tests(evaluator)):
         for said in (*outcome.failed, *outcome.undecided):
-            yield f"its own tests[{index}] ({outcome.test.src}) would fail: {said}. {_hint(said)}"
-
-
-def _hint(said: str) -> str:
-    """The place in the configuration to look at."""
-    if "names nobody" in said:
-        return "Add somebody to that group in tailnet.groups, or remove it from people."
-    if "tag not found" in said or "group not defined" in said:
-        return "Correct tailnet.tagOwners or tailnet.groups."
-    return "Correct people in instances, or tailnet.groups."
+            yield f"its own tests[{index}] ({outcome.test.src}) would fail: {said}. Correct people in instances, or tailnet.groups."

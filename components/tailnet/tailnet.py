@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_tailscale as tailscale
 
+from components.errors import Refusal
 from components.settings import Settings, Tailnet
 from components.tailnet import access, devices, live, proof, signature, verify
 from components.tailnet.policy import render
@@ -44,7 +45,7 @@ class ManagedTailnet(pulumi.ComponentResource):
         owned = settings.tailnet.ownership == "owned"
         # Before anything is registered: a wrong policy changes nothing, not even in a preview.
         if owned and (found := proof.problems(text, settings)):
-            raise pulumi.RunError(proof.message(found))
+            raise Refusal(proof.message(found))
         self.api = provider("tailscale", settings.tailnet, pulumi.ResourceOptions(parent=self))
         found = live.read(self.api)
         self._policy = [self._own(text, found, settings)] if owned else []
@@ -106,12 +107,12 @@ class ManagedTailnet(pulumi.ComponentResource):
 def _proven(found: live.Live, settings: Settings, stack: str, api: tailscale.Provider) -> str:
     """The policy of somebody else. Raises what it lacks, or gives too much; also when that cannot be told."""
     if found.text is None:
-        raise pulumi.RunError(
+        raise Refusal(
             f"The tailnet's policy cannot be read, so who would reach the gateways is not known: {found.reason}\n"
             "Fix that, or the credentials (they need to read the policy); nothing was changed."
         )
     if shared := signature.shared_tags(found.text, settings, stack):
-        raise pulumi.RunError(
+        raise Refusal(
             f"The stack {signature.writer(found.text)} writes the tailnet's policy, and has {', '.join(shared)} too; nothing "
             "was changed. Two stacks in one tailnet never share a tag: choose another id here."
         )
@@ -120,5 +121,5 @@ def _proven(found: live.Live, settings: Settings, stack: str, api: tailscale.Pro
         # Whose an address is can be told where the devices may be listed.
         findings = verify.verify(found.text, settings, devices.joined(api))
     if findings:
-        raise pulumi.RunError(verify.message(findings))
+        raise Refusal(verify.message(findings))
     return found.text

@@ -2,8 +2,10 @@
 
 import pulumi
 
+from components.errors import Refusal
 from components.tailnet.live import Live, changed_by_hand, import_first, looks_untouched, same
 from components.tailnet.signature import writer
+from components.unexpected import explained
 
 
 class PolicyWriteGuard:
@@ -20,18 +22,20 @@ class PolicyWriteGuard:
             before_update=[pulumi.ResourceHook("tailnet-policy-change", self.before_update, always)],
         )
 
+    @explained()
     def before_create(self, args: pulumi.ResourceHookArgs) -> None:
         """Not in the state: the policy must be that of a new tailnet. One of ours, of a lost state, is imported too."""
         self._written = True
         if self._live is not None and not looks_untouched(self._live):
-            raise pulumi.RunError(import_first(args.name, writer(self._live)))
+            raise Refusal(import_first(args.name, writer(self._live)))
 
+    @explained()
     def before_update(self, args: pulumi.ResourceHookArgs) -> None:
         """The state has what was last written or imported: the live policy must still be that."""
         self._written = True
         # A preview writes nothing.
         if self._live is None and not pulumi.runtime.is_dry_run():
-            raise pulumi.RunError(
+            raise Refusal(
                 f"The tailnet's policy cannot be read, so it is not overwritten: {self._reason}\n"
                 "Fix that, or the credentials (they need to read the policy)."
             )
@@ -39,6 +43,7 @@ class PolicyWriteGuard:
         if isinstance(before, str):
             self._compare(before)
 
+    @explained()
     def check_unchanged(self, _: str) -> None:
         """Without a step of the policy, what the stack last wrote is what it would write."""
         if not self._written:
@@ -46,4 +51,4 @@ class PolicyWriteGuard:
 
     def _compare(self, before: str) -> None:
         if self._live is not None and not same(self._live, before):
-            raise pulumi.RunError(changed_by_hand(before, self._live))
+            raise Refusal(changed_by_hand(before, self._live))

@@ -110,7 +110,8 @@ def test_i7_a_wrong_policy_is_refused_before_anything_of_the_tailnet_is_register
 def test_i7_a_group_that_nobody_is_in_is_refused() -> None:
     tailnet: Raw = {"name": "example.ts.net", "ownership": "owned", "groups": {"group:family": []}}
     config: Raw = {"tailnet": tailnet, "instances": [{"id": "home", "people": ["group:family"]}]}
-    with pytest.raises(pulumi.RunError, match=r"Add somebody to that group in tailnet\.groups"):
+    said = r'people\[0\] "group:family" has no members in tailnet\.groups\. Add somebody, or remove it here\.'
+    with pytest.raises(pulumi.RunError, match=said):
         run_program(config)
 
 
