@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -15,15 +15,13 @@ from typing import Final
 import httpx
 
 from engine.errors import UserError
+from engine.progress import Progress
 
 # Where the CLI and the plugins are published.
 DOWNLOADS: Final = "https://get.pulumi.com/releases/plugins"
 # Silence for so long, in seconds, is a "no".
 PATIENCE: Final = 5.0
 _INSTALL_SECONDS: Final = 300
-
-Progress = Callable[[str, float], None]
-"""Hears what is going on, and about how many seconds it takes."""
 
 
 @dataclass(frozen=True)

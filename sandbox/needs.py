@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
+from engine.progress import Progress
 from sandbox import apt, commands, nodejs, tools
 from sandbox.commands import Use
 from sandbox.errors import SandboxError
@@ -41,7 +42,7 @@ class Lacks(SandboxError):
         )
 
 
-def ensure(home: Home, real: bool, wanted: Sequence[str], progress: tools.Progress) -> None:
+def ensure(home: Home, real: bool, wanted: Sequence[str], progress: Progress) -> None:
     """Look at the machine for a world with these tools, and install what can be installed. Costs little when all is there."""
 
     def report(message: str) -> None:

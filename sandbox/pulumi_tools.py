@@ -8,6 +8,7 @@ from typing import Literal
 
 from engine.errors import UserError
 from engine.official import Official
+from engine.progress import Progress
 from sandbox import plugins, tools
 from sandbox.errors import SandboxError
 from sandbox.home import Home
@@ -36,7 +37,7 @@ def choice() -> Choice:
     return value
 
 
-def choose(home: Home, wanted: Choice, progress: tools.Progress) -> tuple[Plugins, Path]:
+def choose(home: Home, wanted: Choice, progress: Progress) -> tuple[Plugins, Path]:
     """The plugins, made the only ones that the engine finds, and the CLI. The caller builds the CLI where it is `own_cli`.
 
     `auto`: what is installed, else what can be downloaded, else our own build of the CLI with the stand-ins.

@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 from sandbox.errors import SandboxError
 from sandbox.home import Home
@@ -86,12 +86,6 @@ SIMULATED: Final = (*_COMMON, "kwok")
 # What one with a real node runs, and what its images are made of.
 REAL: Final = (*_COMMON, "kubelet", "derper", "tailscaled", "tailscale", "containerboot")
 ENVIRONMENT: Final = {"CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly", "GOTOOLCHAIN": "local", "GOWORK": "off"}
-
-
-class Progress(Protocol):
-    """Told what the builder is at; `left` is the estimate for everything still to do."""
-
-    def __call__(self, message: str, left: float) -> None: ...
 
 
 def version(family: str) -> str:

@@ -17,6 +17,7 @@ from components.outputs import InstanceOutput
 from components.settings import Images
 from engine.configuration import StackConfig
 from engine.processes import Process, end, parents
+from engine.progress import Progress
 from engine.state import outputs
 from sandbox import builds, control_plane, needs, parts, tools
 from sandbox.errors import SandboxError
@@ -120,7 +121,7 @@ class World:
         self,
         people: People | None = None,
         report: Report = quiet,
-        progress: tools.Progress = building,
+        progress: Progress = building,
         extra_tools: Sequence[str] = (),
     ) -> None:
         """Bring everything up from whatever state it is in. `report` hears each stage, what was done, and seconds.

@@ -18,6 +18,8 @@ REPO: Final = Path(__file__).resolve().parent.parent
 E2E: Final = Path("tests/e2e")
 # Each half finds its gateways as its last test left them: no file is in both, and one that is in neither would be lost.
 FAULTS: Final = ("test_fault_*.py", "test_port_forward.py", "test_restarts.py", "test_troubleshooting.py")
+# It takes all processors.
+LAST: Final = "test_load.py"
 # As `timeout` has it.
 TOO_LATE: Final = 124
 # Seconds in which a world is taken down.
@@ -26,7 +28,7 @@ _GOODBYE: Final = 150.0
 
 def halves() -> dict[str, list[str]]:
     """The test files of each half, in the order in which they run."""
-    files = sorted((REPO / E2E).glob("test_*.py"))
+    files = sorted((REPO / E2E).glob("test_*.py"), key=lambda path: (path.name == LAST, path.name))
     faults = [path for path in files if any(path.match(pattern) for pattern in FAULTS)]
     rest = [path for path in files if path not in faults]
     return {

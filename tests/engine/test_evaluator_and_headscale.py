@@ -1,24 +1,19 @@
 """Our evaluator and headscale's own `policy check`, asked about the same generated policies: they must agree."""
 
 import json
-import tempfile
 from collections.abc import Generator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
 from components.tailnet.evaluator import Evaluator, Policy, PolicyError, check, run_tests
-from components.tailnet.evaluator.policy import Test
-from sandbox.home import Home
+from components.tailnet.evaluator.policy import AccessTest
 from sandbox.tailnet import policy as judging
 from sandbox.tailnet.client import Control, HeadscaleError
-from sandbox.tailnet.headscale import HeadscaleConfig, command, connected, setup
 from tests.support.generated_policies import GROUPS, NETWORK, NOBODY, PEOPLE, TAGS, generated, rewritten
 from tests.support.headscale_world import (
-    answering,
-    running,  # the same headscale, without the adapter
+    headscale_alone,  # the same headscale, without the adapter
 )
 
 POLICIES: Final = 1000
@@ -44,7 +39,7 @@ def leave_out(made: dict[str, Any]) -> int:
 
 def comparable(test: dict[str, Any], policy: Policy) -> bool:
     each = [{**test, "src": source} for source in (test["src"], *MEMBERS.get(test["src"], ()))]
-    tests = tuple(Test.read("a test", one) for one in each)
+    tests = tuple(AccessTest.read("a test", one) for one in each)
     outcomes = run_tests(Evaluator(replace(policy, tests=tests), NETWORK))
     return not any(outcome.undecided or outcome.failed != outcomes[0].failed for outcome in outcomes)
 
@@ -72,18 +67,8 @@ def headscales(made: dict[str, Any], judge: judging.PolicyEnforcer) -> Answer:
 
 @pytest.fixture(scope="module")
 def control() -> Generator[Control]:
-    usual = Home.from_env()
-    with tempfile.TemporaryDirectory(prefix="engine-tests-", dir="/tmp") as root:
-        places = Home(Path(root), usual.bin)
-        places.create()
-        config = HeadscaleConfig(port=places.port("headscale"))
-        config.write(places.tailnet)
-        log = places.tailnet / "headscale.log"
-        with running(log, command(usual.bin, places.tailnet)) as process:
-            answering(config.health_url, process, log)
-            setup(places.tailnet, [*PEOPLE, NOBODY])
-            with connected(places.tailnet) as control:
-                yield control
+    with headscale_alone([*PEOPLE, NOBODY]) as control:
+        yield control
 
 
 def test_generated_policies_are_accepted_and_refused_as_headscale_does(control: Control) -> None:

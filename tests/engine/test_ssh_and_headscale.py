@@ -3,22 +3,17 @@
 import json
 import random
 import re
-import tempfile
 from collections import Counter
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
 from components.tailnet.evaluator import Device, Evaluator, Network, Policy, PolicyError, User, check
-from sandbox.home import Home
 from sandbox.tailnet.client import Control, HeadscaleError
-from sandbox.tailnet.headscale import HeadscaleConfig, command, connected, setup
 from tests.support.headscale_world import (
-    answering,
-    running,  # the same headscale, without the adapter
+    headscale_alone,  # the same headscale, without the adapter
 )
 
 DAVE: Final = "dave@example.com"
@@ -247,24 +242,14 @@ def headscales(made: dict[str, Any], control: Control) -> Answer:
 
 @pytest.fixture(scope="module")
 def control() -> Generator[Control]:
-    usual = Home.from_env()
-    with tempfile.TemporaryDirectory(prefix="engine-tests-", dir="/tmp") as root:
-        places = Home(Path(root), usual.bin)
-        places.create()
-        config = HeadscaleConfig(port=places.port("headscale"))
-        config.write(places.tailnet)
-        log = places.tailnet / "headscale.log"
-        with running(log, command(usual.bin, places.tailnet)) as process:
-            answering(config.health_url, process, log)
-            setup(places.tailnet, [*PEOPLE, DAVE])
-            with connected(places.tailnet) as control:
-                control.set_policy(json.dumps(NAMES))
-                for name, identity in DEVICES.items():
-                    tags = identity.split() if identity.startswith("tag:") else []
-                    node = control.register_offline_node(ALICE if tags else identity, name)
-                    if tags:
-                        control.tag_node(node.id, tags)
-                yield control
+    with headscale_alone([*PEOPLE, DAVE]) as control:
+        control.set_policy(json.dumps(NAMES))
+        for name, identity in DEVICES.items():
+            tags = identity.split() if identity.startswith("tag:") else []
+            node = control.register_offline_node(ALICE if tags else identity, name)
+            if tags:
+                control.tag_node(node.id, tags)
+        yield control
 
 
 @pytest.fixture(scope="module")

@@ -108,7 +108,7 @@ def _run(
     loop = asyncio.new_event_loop()
     # What failed is raised. A future that nobody asked would be logged whenever it is collected, in the midst of another test;
     # formatting its traceback parses source, which within another parse ends in a SystemError (CPython 3.11).
-    loop.set_exception_handler(lambda *_: None)
+    loop.set_exception_handler(_unheard)
     loop.set_default_executor(_Immediate())
     asyncio.set_event_loop(loop)
     try:
@@ -136,6 +136,10 @@ def _run(
         asyncio.set_event_loop(None)
     monitor.check_complete()
     return graph
+
+
+def _unheard(loop: asyncio.AbstractEventLoop, context: Mapping[str, Any]) -> None:
+    pass
 
 
 def _without_result(program: Callable[[], object]) -> None:

@@ -3,8 +3,9 @@
 import os
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,9 @@ from typing import Any
 import httpx
 import pytest
 
-from sandbox.tailnet.headscale import HeadscaleConfig, command, setup
+from sandbox.home import Home
+from sandbox.tailnet.client import Headscale
+from sandbox.tailnet.headscale import HeadscaleConfig, command, connected, setup
 from sandbox.tailnet.records import Credentials
 
 ALICE, BOB = "alice@example.com", "bob@example.com"
@@ -85,3 +88,20 @@ def serving(home: Path, bin_dir: Path, config: HeadscaleConfig, port: int) -> Ge
         arguments = [sys.executable, "-m", "sandbox.tailnet", "--home", str(home), "--listen", f"127.0.0.1:{port}"]
         answering(f"http://127.0.0.1:{port}/health", stack.enter_context(running(log, arguments)), log)
         yield World(home, bin_dir, config, credentials, f"http://127.0.0.1:{port}")
+
+
+@contextmanager
+def headscale_alone(people: Iterable[str]) -> Generator[Headscale]:
+    """A headscale of its own that knows these people; without the adapter."""
+    usual = Home.from_env()
+    with tempfile.TemporaryDirectory(prefix="engine-tests-", dir="/tmp") as root:
+        places = Home(Path(root), usual.bin)
+        places.create()
+        config = HeadscaleConfig(port=places.port("headscale"))
+        config.write(places.tailnet)
+        log = places.tailnet / "headscale.log"
+        with running(log, command(usual.bin, places.tailnet)) as process:
+            answering(config.health_url, process, log)
+            setup(places.tailnet, people)
+            with connected(places.tailnet) as control:
+                yield control

@@ -8,7 +8,7 @@ from components.tailnet.evaluator import services
 from components.tailnet.evaluator.answers import Group
 from components.tailnet.evaluator.errors import Failure, PolicyError, quoted
 from components.tailnet.evaluator.evaluator import Evaluator
-from components.tailnet.evaluator.policy import Test
+from components.tailnet.evaluator.policy import AccessTest
 from components.tailnet.evaluator.ranges import single
 from components.tailnet.evaluator.selectors import Selector, split_port
 from components.tailnet.evaluator.ssh_assertions import LoginOutcome, run_ssh_tests
@@ -23,7 +23,7 @@ _LOOKS_PER_NAME: Final = 10
 class Outcome:
     """Failures of one test, and what could not be decided. Passed when both are empty."""
 
-    test: Test
+    test: AccessTest
     failed: tuple[str, ...]
     undecided: tuple[str, ...] = ()
 
@@ -59,7 +59,7 @@ class _Run:
         self._logins = _logins(evaluator)
         self._most = _LOOKS + _LOOKS_PER_NAME * _size(evaluator)
 
-    def outcome(self, test: Test) -> Outcome:
+    def outcome(self, test: AccessTest) -> Outcome:
         try:
             sources, numbers = self._source(test)
         except _TooManyError:
@@ -85,7 +85,7 @@ class _Run:
                     failed.append(f"{said}want: {want}, got: {got}")
         return Outcome(test, tuple(failed), tuple(undecided))
 
-    def _source(self, test: Test) -> tuple[Group, frozenset[int]]:
+    def _source(self, test: AccessTest) -> tuple[Group, frozenset[int]]:
         if not test.src:
             raise PolicyError("a test needs a src")
         if not test.accept and not test.deny:
@@ -97,7 +97,9 @@ class _Run:
             raise PolicyError(f"{quoted(test.src)} not valid on the src side of a rule")
         return self._named(test.src, self._evaluator.sources(test.src)), numbers
 
-    def _allowed(self, test: Test, address: str, sources: Group, numbers: frozenset[int]) -> tuple[bool | None, str]:
+    def _allowed(
+        self, test: AccessTest, address: str, sources: Group, numbers: frozenset[int]
+    ) -> tuple[bool | None, str]:
         """As the control server tests: everybody of the source must be able to reach somebody of the destination."""
         destination, port = split_port(address)
         ports = services.ports(port)

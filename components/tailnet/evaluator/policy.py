@@ -45,7 +45,7 @@ _ALLOW_ALL: Final = Rule(
 
 
 @dataclass(frozen=True)
-class Test:
+class AccessTest:
     """One entry of `tests`, as written."""
 
     src: str
@@ -55,7 +55,7 @@ class Test:
     unclear: str
 
     @classmethod
-    def read(cls, place: str, value: object) -> "Test":
+    def read(cls, place: str, value: object) -> "AccessTest":
         raw = shape.entry(value, place)
         unknown = sorted(raw.keys() - _TEST_KEYS)
         unclear = ["srcPostureAttrs"] if raw.get("srcpostureattrs") else [key[:100] for key in unknown[:5]]
@@ -75,7 +75,7 @@ class Policy:
 
     names: Definitions
     rules: tuple[Rule, ...]
-    tests: tuple[Test, ...]
+    tests: tuple[AccessTest, ...]
     unclear: str = ""
     ssh: tuple[SshRule, ...] = ()
     ssh_tests: tuple[SshTest, ...] = ()
@@ -103,7 +103,8 @@ class Policy:
         # The shape of all rules first: the control server reads the whole document before it looks names up.
         written = [*rules.acls(document.get("acls")), *rules.grants(document.get("grants"))]
         tests = [
-            Test.read(f"tests[{index}]", item) for index, item in enumerate(shape.items(document.get("tests"), "tests"))
+            AccessTest.read(f"tests[{index}]", item)
+            for index, item in enumerate(shape.items(document.get("tests"), "tests"))
         ]
         logins, attributes = ssh.read(document.get("ssh")), node_attributes.read(document.get("nodeattrs"))
         approvers, login_tests = (

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine.processes import start_time
+from engine.progress import Progress
 from sandbox import builds, tools
 from sandbox.builds import Builds, Job, Lane
 from sandbox.errors import SandboxError
@@ -141,7 +142,7 @@ def test_a_build_is_kept_only_when_it_is_whole(home: Home, monkeypatch: pytest.M
     go.chmod(0o755)
     found = builds.Go(go, GO)
 
-    def find_go(home: Home, needed: tuple[int, ...], progress: tools.Progress) -> builds.Go:
+    def find_go(home: Home, needed: tuple[int, ...], progress: Progress) -> builds.Go:
         return found
 
     monkeypatch.setattr(builds, "find_go", find_go)

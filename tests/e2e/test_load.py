@@ -1,4 +1,4 @@
-"""Bounded load through the tunnel, beside the same load inside the pod. Last, because it takes both processors."""
+"""Bounded load through the tunnel, beside the same load inside the pod. It takes both processors, so `make e2e` runs it last."""
 
 import re
 from typing import Any
