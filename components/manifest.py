@@ -32,12 +32,12 @@ def metadata(
     annotations: Mapping[str, str] | None = None,
 ) -> Manifest:
     """Object metadata. The name is always ours: an auto-named object that a killed update left is never found again."""
-    made: Manifest = {"labels": dict(labels), "name": name}
+    fields: Manifest = {"labels": dict(labels), "name": name}
     if namespace is not None:
-        made["namespace"] = namespace
+        fields["namespace"] = namespace
     if annotations:
-        made["annotations"] = dict(annotations)
-    return made
+        fields["annotations"] = dict(annotations)
+    return fields
 
 
 @dataclass(frozen=True)

@@ -24,16 +24,16 @@ class UpdateLock:
 def locks(state: Path, project: str, stack: str) -> list[UpdateLock]:
     """The locks on one stack of a file backend."""
     directory = state / ".pulumi" / "locks" / "organization" / project / stack
-    found: list[UpdateLock] = []
+    held: list[UpdateLock] = []
     for path in directory.glob("*.json") if directory.is_dir() else ():
         try:
             content: Any = json.loads(path.read_text())
-            found.append(UpdateLock(int(content["pid"]), str(content["hostname"])))
+            held.append(UpdateLock(int(content["pid"]), str(content["hostname"])))
         except FileNotFoundError:
             continue  # released just now
         except (ValueError, KeyError):
-            found.append(UpdateLock(0, ""))
-    return found
+            held.append(UpdateLock(0, ""))
+    return held
 
 
 def runs_engine(pid: int) -> bool:

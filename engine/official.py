@@ -38,8 +38,8 @@ class Official:
         for pulumi in (Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi"), self.directory):
             plugins = pulumi / "plugins"
             if plugins.is_dir():
-                found = {match[1] for entry in plugins.iterdir() if (match := pattern.match(entry.name))}
-                if found >= set(self.names):
+                installed = {match[1] for entry in plugins.iterdir() if (match := pattern.match(entry.name))}
+                if installed >= set(self.names):
                     return plugins
         paths = [shutil.which(f"pulumi-resource-{name}") for name in self.names]
         return Path(paths[0]).parent if paths[0] and all(paths) else None

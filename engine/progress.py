@@ -1,4 +1,4 @@
-"""How long work tells whoever waits for it what it is doing."""
+"""Reports of work to whoever waits for it."""
 
 from typing import Protocol
 

@@ -216,13 +216,13 @@ def _changes(events: "list[EngineEvent]") -> dict[str, int]:
 
 
 def _errors(events: "list[EngineEvent]") -> list[str]:
-    found: list[str] = []
+    messages: list[str] = []
     for event in events:
         diagnostic, policy = event.diagnostic_event, event.policy_event
         if diagnostic and diagnostic.severity == "error":
             # What a program raises comes twice: as it is, and as the end of the program.
             said = _COLOR.sub("", diagnostic.message).strip().removeprefix("an unhandled error occurred: ")
-            found.append(said.partition("\nTraceback (most recent call last)")[0])
+            messages.append(said.partition("\nTraceback (most recent call last)")[0])
         if policy and policy.enforcement_level == "mandatory":
-            found.append(f"{policy.policy_name}: {_COLOR.sub('', policy.message).strip()}")
-    return list(dict.fromkeys(line for line in found if line))
+            messages.append(f"{policy.policy_name}: {_COLOR.sub('', policy.message).strip()}")
+    return list(dict.fromkeys(line for line in messages if line))

@@ -50,10 +50,10 @@ def plain(value: Any) -> Value:
     if isinstance(value, Mapping):
         fields = cast(Mapping[str, Any], value)
         # One by one: a proxy raises at each unknown leaf, and the other leaves are still to be judged.
-        found = {key: _plain_at(fields, key) for key in fields}
-        if found.get(_SIGNATURE) in (_SECRET, _OUTPUT):
-            return found.get("value", UNKNOWN)
-        return found
+        values = {key: _plain_at(fields, key) for key in fields}
+        if values.get(_SIGNATURE) in (_SECRET, _OUTPUT):
+            return values.get("value", UNKNOWN)
+        return values
     if isinstance(value, Sequence):
         elements = cast(Sequence[Any], value)
         return [_plain_at(elements, index) for index in range(len(elements))]

@@ -34,7 +34,7 @@ def environment(home: str, instance: Instance) -> dict[str, str]:
 
 def variables(instance: Instance) -> dict[str, str]:
     """The part of the environment that is the same everywhere."""
-    made = {
+    shared = {
         "NODE_ENV": "production",
         # The version is the gateway's, and moves with it.
         "OPENCLAW_NO_AUTO_UPDATE": "1",
@@ -43,8 +43,8 @@ def variables(instance: Instance) -> dict[str, str]:
     }
     if instance.tailscale.reach != "https":
         # It refuses plain ws:// to names outside ts.net unless it is told that the network is private; WireGuard is.
-        made["OPENCLAW_ALLOW_INSECURE_PRIVATE_WS"] = "1"
-    return made
+        shared["OPENCLAW_ALLOW_INSECURE_PRIVATE_WS"] = "1"
+    return shared
 
 
 def secret_name(instance: Instance) -> str:

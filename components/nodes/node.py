@@ -116,14 +116,14 @@ def summary(node: Node, instance: Instance, settings: Settings) -> NodeOutput:
     inside = shlex.join(
         ["kubectl", "--namespace", gateway.namespace, "exec", f"deployment/{gateway.deployment}", "--", "openclaw"]
     )
-    made: NodeOutput = {
+    output: NodeOutput = {
         "kind": node.kind,
         "gateway": host.gateway_name(instance, settings),
         "approve": f"{inside} devices list && {inside} nodes pending",
     }
     kind = kind_of(node)
     if kind.tagged:
-        made["hostname"], made["tag"] = own.hostname, own.tag
+        output["hostname"], output["tag"] = own.hostname, own.tag
     if kind.in_cluster:
-        made["namespace"] = own.namespace
-    return made
+        output["namespace"] = own.namespace
+    return output

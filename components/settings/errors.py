@@ -74,7 +74,7 @@ def _lines(problems: tuple[Problem, ...]) -> Iterator[str]:
 
 def problems_of(root: str, model: type[BaseModel], error: ValidationError, words: Iterable[str]) -> list[Problem]:
     """The problems of one failed model, in words that name the fix. `words`: all keys that there are, here or elsewhere."""
-    found: dict[str, Problem] = {}
+    problems: dict[str, Problem] = {}
     hidden: Counter[Problem] = Counter()
     details = error.errors(include_url=False)
     # A list whose items failed is also reported as too short.
@@ -92,8 +92,8 @@ def problems_of(root: str, model: type[BaseModel], error: ValidationError, words
         problem = Problem(path, message)
         # Several keys may hide behind one path.
         hidden[problem] += HIDDEN in path
-        found.setdefault(str(problem) if HIDDEN in path else path, problem)
-    return [counted(problem, hidden[problem]) for problem in found.values()]
+        problems.setdefault(str(problem) if HIDDEN in path else path, problem)
+    return [counted(problem, hidden[problem]) for problem in problems.values()]
 
 
 def counted(problem: Problem, count: int) -> Problem:

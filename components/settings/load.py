@@ -126,17 +126,17 @@ def _list(model: type[M], path: str, listed: object, entries: str, problems: lis
         if not any(problem.path == path for problem in problems):
             problems.append(Problem(path, f"must be a list. Add {entries}."))
         return {}
-    found = {
+    validated = {
         index: _part(model, f"{path}[{index}]", item, problems) for index, item in enumerate(cast(list[object], listed))
     }
-    return {index: item for index, item in found.items() if item is not None}
+    return {index: item for index, item in validated.items() if item is not None}
 
 
 def _ids(listed: object) -> frozenset[object]:
     """The ids in a list, also of items that did not validate: who refers to one of those has made no mistake."""
     items = cast(list[object], listed) if isinstance(listed, list) else []
-    found = [cast(dict[object, object], item).get("id") for item in items if isinstance(item, dict)]
-    return frozenset(item for item in found if isinstance(item, str))
+    ids = [cast(dict[object, object], item).get("id") for item in items if isinstance(item, dict)]
+    return frozenset(item for item in ids if isinstance(item, str))
 
 
 def _part(model: type[M], path: str, value: object, problems: list[Problem]) -> M | None:

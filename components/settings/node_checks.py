@@ -45,13 +45,13 @@ def check_nodes(
 
 
 def _shared_names(instances: Mapping[int, Instance], nodes: Mapping[int, Node]) -> Iterator[Problem]:
-    made = {
+    names_by_path = {
         f"instances[{index}]": names.of(instance.id, instance.namespace, instance.tailscale.hostname)
         for index, instance in instances.items()
     }
     for number, node in nodes.items():
         path, own = f"nodes[{number}]", names.node(node.id, node.kubernetes.namespace, node.hostname)
-        for other, theirs in made.items():
+        for other, theirs in names_by_path.items():
             # One mistake is one line: the same id also makes the same hostname and namespace.
             if own.id == theirs.id:
                 shown = f'"{node.id}" is that of' if other.startswith("nodes") else f'"{node.id}" makes the names of'
@@ -67,7 +67,7 @@ def _shared_names(instances: Mapping[int, Instance], nodes: Mapping[int, Node]) 
                     f"{path}.kubernetes.namespace",
                     f'"{own.namespace}" is that of {other}. A node has a namespace of its own: choose another.',
                 )
-        made[path] = own
+        names_by_path[path] = own
 
 
 def _gateway(path: str, node: Node, index: int, instance: Instance) -> Iterator[Problem]:

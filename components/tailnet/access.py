@@ -72,7 +72,7 @@ def rows(text: str, settings: Settings, tags: Sequence[str] = ()) -> list[Row]:
     declared = {**{tag: list[str]() for tag in gateways}, **shape.mapping(document.get("tagowners"), "tagOwners")}
     judged = Evaluator(Policy.of({**document, "tagowners": declared}), known_people(settings))
     workers = {tag_of_node(node): tag_of(gateway_of(node, settings)) for node in tagged(settings)}
-    found: dict[tuple[str, str, str], Row] = {}
+    matrix: dict[tuple[str, str, str], Row] = {}
     looked_at = 0
     for tag, gateway in gateways.items():
         for reach in judged.reaches(tag):
@@ -84,8 +84,8 @@ def rows(text: str, settings: Settings, tags: Sequence[str] = ()) -> list[Row]:
                     can = None if reach.reason else _allowed(judged, subject, tag, service)
                     through = str(reach.by) + ("" if subject == reach.source else f" ({reach.source})")
                     row = Row(subject, tag, gateway, _port(service), can, workers.get(subject) == tag, through)
-                    found.setdefault((row.subject, row.device, row.port), row)
-    return [*found.values(), *_phones([*found.values()], settings)]
+                    matrix.setdefault((row.subject, row.device, row.port), row)
+    return [*matrix.values(), *_phones([*matrix.values()], settings)]
 
 
 def changes(before: str, after: str, settings: Settings) -> list[str]:

@@ -20,12 +20,12 @@ class Grant:
     why: str = ""
 
     def data(self) -> dict[str, Any]:
-        made: dict[str, Any] = {"src": list(self.src), "dst": list(self.dst)}
+        grant: dict[str, Any] = {"src": list(self.src), "dst": list(self.dst)}
         if self.ip:
-            made["ip"] = list(self.ip)
+            grant["ip"] = list(self.ip)
         if self.app:
-            made["app"] = {name: list(values) for name, values in self.app.items()}
-        return made
+            grant["app"] = {name: list(values) for name, values in self.app.items()}
+        return grant
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,12 @@ class PolicyTest:
     why: str = ""
 
     def data(self) -> dict[str, Any]:
-        made: dict[str, Any] = {"src": self.src, "proto": self.proto}
+        test: dict[str, Any] = {"src": self.src, "proto": self.proto}
         if self.accept:
-            made["accept"] = list(self.accept)
+            test["accept"] = list(self.accept)
         if self.deny:
-            made["deny"] = list(self.deny)
-        return made
+            test["deny"] = list(self.deny)
+        return test
 
 
 @dataclass(frozen=True)
@@ -63,13 +63,15 @@ class PolicyText:
 
     def data(self) -> dict[str, Any]:
         """The policy as plain data, without comments."""
-        made: dict[str, Any] = {
+        sections: dict[str, Any] = {
             "groups": {name: list(members) for name, members in self.groups.items()},
             "tagOwners": {name: list(owners) for name, owners in self.tag_owners.items()},
             "grants": [grant.data() for grant in self.grants or ()],
             "tests": [test.data() for test in self.tests],
         }
-        return {name: found for name, found in made.items() if found or (name == "grants" and self.grants is not None)}
+        return {
+            name: found for name, found in sections.items() if found or (name == "grants" and self.grants is not None)
+        }
 
     def text(self) -> str:
         """As HuJSON: the same policy always gives the same text (I11)."""

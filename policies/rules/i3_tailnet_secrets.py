@@ -97,11 +97,11 @@ def _env_sources(container: Container) -> Iterator[tuple[str, Source]]:
 
 def _tailnet_sources(pod: Pod) -> set[Source]:
     """The objects behind the tailnet volumes, and the Secrets that the tailnet side takes variables from."""
-    found = {source for _, volume in pod.volumes() if _is_tailnet(volume) for source in _volume_sources(volume)}
+    sources = {source for _, volume in pod.volumes() if _is_tailnet(volume) for source in _volume_sources(volume)}
     for container in pod.containers:
         if container.name in _TAILNET_SIDE:
-            found |= {source for _, source in _env_sources(container) if source[0] == "secret"}
-    return found
+            sources |= {source for _, source in _env_sources(container) if source[0] == "secret"}
+    return sources
 
 
 def _tailnet_volumes(pod: Pod) -> set[str]:

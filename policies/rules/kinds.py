@@ -111,12 +111,12 @@ def mounts(container: Container) -> Iterator[tuple[str, str]]:
 
 def words(container: Container) -> tuple[Value, ...]:
     """Everything that the container is told to run: command, args and life-cycle commands, in this order."""
-    found: list[Value] = []
+    commands: list[Value] = []
     for value in (
         container.spec.get("command"),
         container.spec.get("args"),
         get(container.spec, "lifecycle", "postStart", "exec", "command"),
         get(container.spec, "lifecycle", "preStop", "exec", "command"),
     ):
-        found += [word for _, word in items(value, "")]
-    return tuple(found)
+        commands += [word for _, word in items(value, "")]
+    return tuple(commands)

@@ -133,7 +133,7 @@ def test_an_update_survives_the_restart_of_all_parts_of_the_node(
 
 
 def under_way(stack: Stack) -> bool:
-    """Whether an engine is at work."""
+    """True when an engine is at work."""
     return any((stack.world.home.state / ".pulumi" / "locks").rglob("*.json"))
 
 

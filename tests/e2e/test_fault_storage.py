@@ -157,6 +157,6 @@ def refusal(gateway: Breakable) -> str:
 
 
 def kept_pages(pages: Path) -> bool:
-    """Whether the gateway has ended its copy of the Control UI: its directory has the name of a digest."""
+    """True when the gateway has ended its copy of the Control UI: its directory has the name of a digest."""
     names = [entry.name for entry in pages.iterdir()] if pages.is_dir() else []
     return bool(names) and not any(name.startswith(".") for name in names)

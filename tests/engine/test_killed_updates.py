@@ -41,7 +41,7 @@ def forget(stack: Stack, name: str) -> None:
 
 
 def objects(cluster: Cluster) -> dict[str, str]:
-    """Which objects the cluster has of the stack: uid by place."""
+    """The stack's objects in the cluster: uid by place."""
     return {place: json.loads(said)[0] for place, said in cluster.inventory("killed").items()}
 
 

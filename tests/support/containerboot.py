@@ -60,7 +60,7 @@ class Boot:
             self.put_secret(given.secret)
 
     def put_secret(self, text: str) -> None:
-        """What the init container would have unsealed."""
+        """The text that the init container would have unsealed."""
         (self._directory("tailnet-authkey") / "authkey").write_text(text)
 
     def put_token(self, text: str) -> None:

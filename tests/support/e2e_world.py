@@ -1,4 +1,4 @@
-"""What the end-to-end tests share: looks into a running gateway's pod, its device in the tailnet, and client devices."""
+"""Helpers of the end-to-end tests: looks into a running gateway's pod, its device in the tailnet, and client devices."""
 
 import base64
 import contextlib
@@ -101,7 +101,7 @@ class Gateway:
         return {name: [status.get("state"), status.get("lastState")] for name, status in self.statuses().items()}
 
     def restarts(self) -> dict[str, int]:
-        """How often each container was started anew."""
+        """Restarts of each container."""
         return {name: int(status["restartCount"]) for name, status in self.statuses().items()}
 
     def pid(self, container: str) -> int:
@@ -125,7 +125,7 @@ class Gateway:
         return [program, f"--kubeconfig={self.world.kubeconfig}", f"--namespace={self.namespace}", *arguments]
 
     def exec(self, *command: str, container: str = GATEWAY_CONTAINER, seconds: float = 60) -> str:
-        """What a command in a container printed; it must succeed."""
+        """The output of a command in a container; it must succeed."""
         result = self.attempt(*command, container=container, seconds=seconds)
         assert result.returncode == 0, f"{' '.join(command)[:200]}: {result.stdout}{result.stderr}"
         return result.stdout
@@ -166,7 +166,7 @@ class Gateway:
             return [node for node in control.nodes() if f"tag:openclaw-{self.id}" in node.tags]
 
     def identity(self) -> tuple[str, str, tuple[str, ...], str]:
-        """What must outlive everything: the device's number, name, addresses and key."""
+        """The identity that must outlive everything: the device's number, name, addresses and key."""
         node = self.device()
         return node.id, node.given_name, tuple(node.ip_addresses), node.machine_key
 
@@ -188,7 +188,7 @@ def join(world: World, name: str, person: str, *, userspace: bool = False) -> De
 
 
 def answers(device: Device, url: str, seconds: int = 3) -> bool:
-    """Whether a GET from the device brings a 200."""
+    """True when a GET from the device brings a 200."""
     return device.curl("--fail", "--output", "/dev/null", url, seconds=seconds).returncode == 0
 
 
@@ -201,7 +201,7 @@ def wait_answer(device: Device, url: str, seconds: float = 60) -> float:
 
 @dataclass
 class Outage:
-    """How long nobody answered, at most, while something was done."""
+    """The longest time without an answer while something was done."""
 
     seconds: float = 0.0
 

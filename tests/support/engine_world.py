@@ -1,4 +1,4 @@
-"""What the engine tests share: a stack of their own, and looks at what is really in the cluster and the tailnet."""
+"""Helpers of the engine tests: a stack of their own, and looks at what is really in the cluster and the tailnet."""
 
 import base64
 import json
@@ -124,7 +124,7 @@ def eventually(condition: Callable[[], object], what: str, seconds: float = 60) 
 
 
 def steps(result: Result) -> dict[str, str]:
-    """What the engine did, or would do, by resource name; without what stayed the same."""
+    """The engine's steps, done or planned, by resource name; without what stayed the same."""
     found: dict[str, str] = {}
     for event in result.events:
         done = event.resource_pre_event or event.res_outputs_event
@@ -186,7 +186,7 @@ class Cluster(Api):
         return self._http.post(path, json=body).raise_for_status().json()["status"]["token"]
 
     def as_bearer(self, token: str) -> httpx.Response:
-        """What the API server says to somebody with this token alone."""
+        """The API server's answer to somebody with this token alone."""
         url, headers = self._http.base_url.join("/api/v1/namespaces"), {"authorization": f"Bearer {token}"}
         # Without our certificate; whose server it is does not matter here.
         return httpx.get(url, headers=headers, verify=False, trust_env=False)

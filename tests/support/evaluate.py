@@ -28,14 +28,14 @@ def _in_block(address: str, block: Mapping[str, Any]) -> bool:
 
 
 def selects(policy: Resource, labels: Mapping[str, str]) -> bool:
-    """Whether the policy applies to a pod with these labels."""
+    """True when the policy applies to a pod with these labels."""
     selector = policy.plain["spec"]["podSelector"]
     assert set(selector) <= {"matchLabels"}
     return selector.get("matchLabels", {}).items() <= labels.items()
 
 
 def may_leave(policies: Iterable[Resource], labels: Mapping[str, str], address: str, protocol: str, port: int) -> bool:
-    """Whether a pod may open a connection to an address. Egress is closed as soon as any policy selects the pod."""
+    """True when a pod may open a connection to an address. Egress is closed as soon as any policy selects the pod."""
     chosen = [
         policy for policy in policies if selects(policy, labels) and "Egress" in policy.plain["spec"]["policyTypes"]
     ]
@@ -68,7 +68,7 @@ class TailnetPolicy:
         return set(self.groups.get(source, [source]))
 
     def accepts(self, source: str, tag: str, port: int, protocol: str = "tcp") -> bool:
-        """Whether a device of `source` may connect."""
+        """True when a device of `source` may connect."""
         members = self.people(source)
         return any(
             all(any(member in self.people(allowed) for allowed in grant["src"]) for member in members)

@@ -1,4 +1,4 @@
-"""What the fault tests share: an instance of their own that may be broken, and the hands that break things around it."""
+"""Helpers of the fault tests: an instance of their own that may be broken, and the hands that break things around it."""
 
 import base64
 import contextlib
@@ -38,7 +38,7 @@ UDP: Final = "udp dport != 53 drop"
 
 
 def until(condition: Callable[[], T | None], what: str, seconds: float = 60.0) -> T:
-    """What the condition gives, once it gives something true."""
+    """The condition's value, once it is true."""
     deadline = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
@@ -212,7 +212,7 @@ class Breakable(Gateway):
         return self.logs(container, "--previous") + self.logs(container)
 
     def health(self) -> str:
-        """What tailscaled itself complains about."""
+        """The complaints of tailscaled itself."""
         text = self.attempt("tailscale", "status", "--json", container=SIDECAR_CONTAINER).stdout
         return "\n".join(json.loads(text).get("Health") or []) if text.startswith("{") else ""
 
@@ -241,7 +241,7 @@ class Breakable(Gateway):
         return found
 
     def volume(self, claim: str) -> Path:
-        """Where the data of a claim is on this machine."""
+        """The directory of a claim's data on this machine."""
         found = self.cluster.get(f"/api/v1/namespaces/{self.namespace}/persistentvolumeclaims/{claim}")
         assert found is not None
         return self.world.home.volumes / str(found["spec"]["volumeName"])

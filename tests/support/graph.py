@@ -1,4 +1,4 @@
-"""What a program declared: resources as the engine would receive them, in plain data with the paths of their secrets."""
+"""The graph that a program declared: resources as the engine would receive them, in plain data with the paths of their secrets."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ class Value:
     secrets: frozenset[Path] = frozenset()
 
     def is_secret(self, *path: str | int) -> bool:
-        """Whether the value at `path` is secret, by itself or within a secret."""
+        """True when the value at `path` is secret, by itself or within a secret."""
         return any(path[: len(secret)] == secret for secret in self.secrets)
 
     def leaves(self) -> Iterator[tuple[Path, Any]]:
@@ -136,7 +136,7 @@ class Graph:
     """By URN of the component; the stack's are its exports."""
     logs: list[str] = field(default_factory=list[str])
     hooks: dict[str, Callable[[Any], object]] = field(default_factory=dict[str, Callable[[Any], object]], compare=False)
-    """What the engine would call before a step, by name."""
+    """Hooks that the engine would call before a step, by name."""
     exports: Value = field(default_factory=lambda: Value({}))
 
     def all(self) -> list[Resource]:

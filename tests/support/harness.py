@@ -47,7 +47,7 @@ def run_program(
     cluster: LiveCluster = EMPTY,
     plain: bool = False,
 ) -> Graph:
-    """What `__main__.py` declares with this configuration. Its errors are raised, as the engine would show them.
+    """The graph that `__main__.py` declares with this configuration. Its errors are raised, as the engine would show them.
 
     `live` is the tailnet's policy (None: it gives what the configuration asks for), `devices` are its devices with the
     API's keys; an exception is the error of asking for them. `cluster` is what is in the cluster already. The configuration's
@@ -84,7 +84,7 @@ def run(
     tailnet: TailnetApi = SILENT,
     plain: bool = False,
 ) -> Graph:
-    """What a function declares. With `preview`, what only an API could tell is unknown."""
+    """The graph that a function declares. With `preview`, what only an API could tell is unknown."""
     # A thread of its own has its own event loop and context: the SDK keeps root stack, settings and configuration there.
     # (Its stack is also short: the SDK records the whole stack for each resource, which is slow below pytest.)
     result: Future[Graph] = Future()

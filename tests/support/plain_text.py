@@ -133,7 +133,7 @@ def hidden_in(places: Mapping[str, str], secrets: Mapping[str, str]) -> list[str
 
 
 def marked_secret(values: Mapping[str, Any], *properties: str) -> bool:
-    """Whether a resource of the state has these properties, and all leaves of them as secrets."""
+    """True when a resource of the state has these properties, and all leaves of them as secrets."""
 
     def leaves(value: Any) -> Iterator[Any]:
         if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Which ports of an address answer a device."""
+"""Scans the ports of an address from a device."""
 
 import json
 import sys

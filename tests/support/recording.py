@@ -157,7 +157,7 @@ def _mark_secret(value: struct_pb2.Value) -> None:
 
 
 def _provide(request: Any, urn: str, outputs: struct_pb2.Struct, preview: bool) -> None:
-    """What the providers add to the inputs. The same inputs make the same values, as in the state of an engine."""
+    """The outputs that providers add to the inputs. The same inputs make the same values, as in the state of an engine."""
     seed = hashlib.sha256(urn.encode() + request.object.SerializeToString(deterministic=True)).digest()
     if request.type.startswith("kubernetes:"):
         metadata = outputs.fields["metadata"].struct_value.fields

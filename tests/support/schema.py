@@ -23,7 +23,7 @@ def _class_of(token: str) -> type[pulumi.CustomResource]:
 
 
 def problems(token: str, inputs: Mapping[str, Any]) -> list[str]:
-    """What is wrong with the inputs of a Kubernetes resource, with paths."""
+    """Mistakes in the inputs of a Kubernetes resource, with paths."""
     return list(_object("", _known(token), inputs))
 
 

@@ -118,27 +118,27 @@ class Evaluator:
 
     def reaches(self, dst: str) -> tuple[Reach, ...]:
         """Everything that can reach `dst` (a tag, or anything a rule can name), or might; in the order of the rules."""
-        found: dict[tuple[str, str, int], Reach] = {}
+        by_source: dict[tuple[str, str, int], Reach] = {}
         for opening in self.openings([dst]):
             for source in opening.rule.sources:
                 key = (source.text, opening.rule.place, id(opening.services))
-                if key not in found or (found[key].reason and not opening.reason):
-                    found[key] = Reach(source.text, opening.services, opening.rule, opening.reason)
-        return tuple(found.values())
+                if key not in by_source or (by_source[key].reason and not opening.reason):
+                    by_source[key] = Reach(source.text, opening.services, opening.rule, opening.reason)
+        return tuple(by_source.values())
 
     def openings(self, names: Sequence[str]) -> list[Opening]:
         """The rules that open any of `names` (each as in `reaches`), in order; one that opens all is there once."""
         groups = [endpoints.of(name, self.policy, self.network) for name in names]
         reached = [self._reached(group) for group in groups]
         everywhere = _common(reached) if len(names) > 1 else _NONE
-        found = [
+        numbered = [
             opening
             for name, group, bits in zip(names, groups, reached, strict=True)
             for opening in self._openings(bits.without(everywhere), group, (name,))
         ]
         if names:
-            found += self._openings(everywhere, groups[0], tuple(names))
-        return [opening for _, opening in sorted(found, key=lambda entry: entry[0])]
+            numbered += self._openings(everywhere, groups[0], tuple(names))
+        return [opening for _, opening in sorted(numbered, key=lambda entry: entry[0])]
 
     def _openings(
         self, bits: Named, group: Sequence[Endpoint], names: tuple[str, ...]
@@ -245,23 +245,23 @@ class Evaluator:
                 return endpoint.addresses if self._certain(rule, self.network.holds(target.to, endpoint)) else ()
 
     def _sources(self, rule: Rule, target: Target, endpoint: Endpoint) -> Ranges:
-        found: list[Ranges] = []
+        addresses: list[Ranges] = []
         for selector in rule.sources:
             own = target.to.kind == "self"
             if selector.kind == "addresses":
-                found.append(selector.addresses)
+                addresses.append(selector.addresses)
             elif selector.kind in ("any", "danger-all") and not own:
-                found.append(self.network.anywhere if selector.kind == "any" else ranges.EVERYTHING)
+                addresses.append(self.network.anywhere if selector.kind == "any" else ranges.EVERYTHING)
             else:
-                found.extend(
+                addresses.extend(
                     other.addresses
                     for other in self.network.endpoints
                     if (not own or other.user == endpoint.user)
                     and self._certain(rule, self.network.holds(selector, other))
                 )
-        if found and rule.unclear:
+        if addresses and rule.unclear:
             raise PolicyError(f"{rule}: {rule.unclear}")
-        return ranges.union(found)
+        return ranges.union(addresses)
 
     def _certain(self, rule: Rule, held: bool | None) -> bool:
         if held is None:

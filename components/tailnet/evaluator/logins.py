@@ -86,12 +86,12 @@ class Logins:
     def _wide(self, source: Endpoint, user: str) -> Sequence[tuple[SshRule, bool | None]]:
         """The rules that admit `source` as `user`, or may, and lead not only to tags: one of those that say the same."""
         if (source, user) not in self._known:
-            found: dict[object, tuple[SshRule, bool | None]] = {}
+            distinct: dict[object, tuple[SshRule, bool | None]] = {}
             for rule in self._beyond_tags:
                 self._looks += 1
                 if self.exhausted:
                     break
                 if (admitted := rule.admits(source, user, self._network)) is not False:
-                    found.setdefault((rule.beyond_tags, rule.action, admitted), (rule, admitted))
-            self._known[source, user] = [*found.values()]
+                    distinct.setdefault((rule.beyond_tags, rule.action, admitted), (rule, admitted))
+            self._known[source, user] = [*distinct.values()]
         return self._known[source, user]

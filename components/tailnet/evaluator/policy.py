@@ -111,18 +111,18 @@ class Policy:
             auto_approvers.read(document.get("autoapprovers")),
             ssh_tests.read(document.get("sshtests")),
         )
-        made = [rule.rule(names) for rule in written]
+        parsed = [rule.rule(names) for rule in written]
         # Null is absent. An empty list is there, and denies everything.
         if document.get("acls") is None and document.get("grants") is None:
-            made = [_ALLOW_ALL]
+            parsed = [_ALLOW_ALL]
         if document.get("defaultsrcposture"):
             reason = "defaultSrcPosture asks for devices that cannot be judged offline"
-            made = [Rule(rule.place, rule.sources, rule.targets, rule.via, rule.unclear or reason) for rule in made]
+            parsed = [Rule(rule.place, rule.sources, rule.targets, rule.via, rule.unclear or reason) for rule in parsed]
         unknown = sorted(name[:100] for name in document.keys() - _OTHER_SECTIONS)
         unclear = f"section {', '.join(unknown[:5])} is not understood" if unknown else ""
         return cls(
             names,
-            tuple(made),
+            tuple(parsed),
             tuple(tests),
             unclear,
             ssh=tuple(rule.rule(names) for rule in logins),
@@ -133,7 +133,7 @@ class Policy:
 
 
 def _groups(value: object) -> Mapping[str, frozenset[str]]:
-    made: dict[str, frozenset[str]] = {}
+    members_by_group: dict[str, frozenset[str]] = {}
     for name, members in shape.mapping(value, "groups").items():
         if not name.startswith("group:"):
             raise PolicyError(f"group must start with 'group:', got: {quoted(name)}")
@@ -148,8 +148,8 @@ def _groups(value: object) -> Mapping[str, frozenset[str]]:
                 raise PolicyError(f"{place}: username must contain @, got: {quoted(person)}")
             if person.startswith(("*", "@", "user:")):
                 raise PolicyError(f"{place}: {quoted(person)}: members of a group are named one by one")
-        made[name] = frozenset(person.lower() for person in people)
-    return made
+        members_by_group[name] = frozenset(person.lower() for person in people)
+    return members_by_group
 
 
 def _tags(value: object, groups: Collection[str]) -> Mapping[str, tuple[str, ...]]:
@@ -179,18 +179,18 @@ def _tags(value: object, groups: Collection[str]) -> Mapping[str, tuple[str, ...
 
 
 def _hosts(value: object) -> Mapping[str, Ranges]:
-    made: dict[str, Ranges] = {}
+    addresses_by_host: dict[str, Ranges] = {}
     for name, address in shape.mapping(value, "hosts").items():
         text = shape.word(address, f"hosts[{quoted(name)}]")
         if "@" in name or ":" in name:
             raise PolicyError(f"invalid hostname: {quoted(name)}")
         try:
-            made[name] = ranges.parse(text)
+            addresses_by_host[name] = ranges.parse(text)
         except ValueError:
             raise PolicyError(f"hostname {quoted(name)} contains invalid IP address: {quoted(text)}") from None
-        if _other_address(name, made[name]):
+        if _other_address(name, addresses_by_host[name]):
             raise PolicyError(f"hostname {quoted(name)} is an address, and would stand for another: {quoted(text)}")
-    return made
+    return addresses_by_host
 
 
 def _other_address(name: str, addresses: Ranges) -> bool:

@@ -20,14 +20,14 @@ def document(text: str) -> dict[str, object]:
 
 def lowered(value: Mapping[str, object], where: str = "in one object") -> dict[str, object]:
     """The entries by lower-case key, where the control server takes keys in any case. No key may be there twice."""
-    made: dict[str, object] = {}
+    entries: dict[str, object] = {}
     names: dict[str, str] = {}
     for key, inner in value.items():
         name = key.lower()
-        if name in made:
+        if name in entries:
             raise PolicyError(f"the keys {quoted(names[name])} and {quoted(key)} are the same key, twice {where}")
-        made[name], names[name] = inner, key
-    return made
+        entries[name], names[name] = inner, key
+    return entries
 
 
 def entry(value: object, place: str) -> dict[str, object]:

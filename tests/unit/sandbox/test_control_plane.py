@@ -1,4 +1,4 @@
-"""What the control plane is started with."""
+"""The command lines of the control plane."""
 
 import re
 

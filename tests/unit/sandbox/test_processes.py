@@ -1,4 +1,4 @@
-"""Which processes belong to a sandbox."""
+"""Processes that belong to a sandbox."""
 
 import os
 import signal

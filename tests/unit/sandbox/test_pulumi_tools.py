@@ -1,4 +1,4 @@
-"""Which plugins and which CLI the sandbox's engine gets: installed ones, else downloaded ones, else our own; and what is said."""
+"""The choice of plugins and CLI for the sandbox's engine: installed ones, else downloaded ones, else our own; and what is said."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -17,7 +17,7 @@ TOKEN = "OPENCLAW_GATEWAY_TOKEN"
 
 
 def material(kind: str, instance: Raw | None = None, **node: Any) -> str:
-    """What the stack exports for a node of this kind."""
+    """The stack's output about a node of this kind."""
     entry = {"id": "build", "kind": kind, "gateway": "home", **node}
     return run_program({**smallest(**(instance or {})), "nodes": [entry]}).exports.plain["join"]["build"]
 

@@ -51,7 +51,7 @@ def stand_ins(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def calls_of(script: str, place: Path, stand_ins: Path) -> list[list[str]]:
-    """How the script calls the stand-ins. It may leave nothing behind but in `place`."""
+    """The script's calls of the stand-ins. It may leave nothing behind but in `place`."""
     calls = place / "calls"
     environment = {"PATH": f"{stand_ins}:/usr/bin:/bin", "HOME": str(place), "CALLS": str(calls)}
     done = subprocess.run(["sh", "-c", script], cwd=place, env=environment, capture_output=True, text=True, check=False)

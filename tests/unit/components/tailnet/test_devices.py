@@ -25,7 +25,7 @@ def device(number: int, name: str, *tags: str) -> dict[str, Any]:
 
 
 def told(config: Raw, *devices: dict[str, Any], preview: bool = False) -> list[str]:
-    """What the program says about devices."""
+    """The program's messages about devices."""
     logs = run_program(config, devices=devices, preview=preview, cluster=JOINED).logs
     return [line for line in logs if "device" in line and not line.startswith("Who ")]
 
