@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Final
 
 REPO: Final = Path(__file__).resolve().parent.parent
+# Their tests are steps that build on each other.
+JOURNEYS: Final = ("tests/e2e/test_node.py",)
 # More than that is no noise of a shared machine: it is not worth half an hour of repeating.
 REPEATED_AT_MOST: Final = 6
 _WORST: Final = ("passed", "skipped", "failed")
@@ -58,10 +60,17 @@ def collected(directory: str) -> set[str]:
     return {line for line in done.stdout.splitlines() if "::" in line}
 
 
+def run_again(test: str) -> str:
+    """The argument of pytest that repeats a test: itself, or the whole journey of which it is a step."""
+    file = test.partition("::")[0]
+    return file if file in JOURNEYS else test
+
+
 def alone(test: str, reports: Path, number: int) -> Case:
     """One test in a run of its own."""
     report = reports / f"again-{number}.xml"
-    subprocess.run([sys.executable, "-m", "pytest", f"--junitxml={report}", test], cwd=REPO, check=False)
+    command = [sys.executable, "-m", "pytest", f"--junitxml={report}", run_again(test)]
+    subprocess.run(command, cwd=REPO, check=False)
     gone = Case(test, "failed", "its run alone ended without a report")
     return read(report).get(test, gone) if report.exists() else gone
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests import side_by_side
-from tests.ci_report import REPEATED_AT_MOST, Case, closing, collected, read, repeat
+from tests.ci_report import JOURNEYS, REPEATED_AT_MOST, REPO, Case, closing, collected, read, repeat, run_again
 
 TESTS = """
 import pytest
@@ -119,3 +119,9 @@ def test_what_takes_too_long_is_ended_with_time_to_clean_up(tmp_path: Path) -> N
     assert side_by_side.run(commands, seconds=1) == side_by_side.TOO_LATE
     assert mark.exists()
     assert side_by_side.run({"two": commands["two"], "three": [sys.executable, "-c", ""]}) == 3
+
+
+def test_a_step_of_a_journey_is_repeated_with_the_steps_before_it() -> None:
+    assert all((REPO / journey).exists() for journey in JOURNEYS)
+    assert run_again(f"{JOURNEYS[0]}::test_a") == JOURNEYS[0]
+    assert run_again("tests/e2e/test_owner.py::test_a") == "tests/e2e/test_owner.py::test_a"
