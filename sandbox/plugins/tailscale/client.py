@@ -51,6 +51,23 @@ class Client:
         answer = self._send(method, f"tailnet/{self._tailnet}/{path}", data, {"Accept": _JSON, "Content-Type": _JSON})
         return json.loads(answer) if answer.strip() else None
 
+    def find(self, path: str) -> Any:
+        """As `json`, and None when there is nothing."""
+        try:
+            return self.json("GET", path)
+        except TailscaleApiError as error:
+            if error.status != 404:
+                raise
+            return None
+
+    def remove(self, path: str) -> None:
+        """Deletes what is at `path`; that there is nothing is as good."""
+        try:
+            self.json("DELETE", path)
+        except TailscaleApiError as error:
+            if error.status != 404:
+                raise
+
     def policy(self) -> str:
         return self._send("GET", f"tailnet/{self._tailnet}/acl", None, {"Accept": HUJSON}).decode()
 

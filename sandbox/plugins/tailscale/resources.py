@@ -184,22 +184,16 @@ class TailnetKey(Kind):
 
     @classmethod
     def read(cls, client: Client, id: str, old: Props, state: Props) -> Live | None:
-        try:
-            found = get_map(client.json("GET", f"keys/{id}"))
-        except TailscaleApiError as error:
-            if error.status != 404:
-                raise
+        answer = client.find(f"keys/{id}")
+        if answer is None:
             # A key that was used up or revoked goes away after a while; it stays in the state, as invalid.
             return Live(id, old, {**state, "invalid": True}) if state else None
+        found = get_map(answer)
         return Live(id, old or _key_inputs(found), {**state, **cls._computed(found)})
 
     @classmethod
     def delete(cls, client: Client, id: str, state: Props) -> None:
-        try:
-            client.json("DELETE", f"keys/{id}")
-        except TailscaleApiError as error:
-            if error.status != 404:
-                raise
+        client.remove(f"keys/{id}")
 
     @staticmethod
     def _computed(found: Props) -> Props:

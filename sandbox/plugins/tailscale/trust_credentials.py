@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from sandbox.plugins.provider import Failure, Live
-from sandbox.plugins.tailscale.client import Client, TailscaleApiError
+from sandbox.plugins.tailscale.client import Client
 from sandbox.plugins.tailscale.resources import Kind
 from sandbox.plugins.values import UNKNOWN, Props, get_map, is_list
 
@@ -42,22 +42,16 @@ class OauthClient(Kind):
 
     @classmethod
     def read(cls, client: Client, id: str, old: Props, state: Props) -> Live | None:
-        try:
-            found = get_map(client.json("GET", f"keys/{id}"))
-        except TailscaleApiError as error:
-            if error.status != 404:
-                raise
+        answer = client.find(f"keys/{id}")
+        if answer is None:
             return None
+        found = get_map(answer)
         inputs = {key: found[key] for key in old or cls.fields if found.get(key) is not None}
         return Live(id, inputs, {**state, **cls._outputs(found, inputs)})
 
     @classmethod
     def delete(cls, client: Client, id: str, state: Props) -> None:
-        try:
-            client.json("DELETE", f"keys/{id}")
-        except TailscaleApiError as error:
-            if error.status != 404:
-                raise
+        client.remove(f"keys/{id}")
 
     @classmethod
     def _body(cls, new: Props) -> Props:
