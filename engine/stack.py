@@ -7,6 +7,7 @@ import socket
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -65,7 +66,7 @@ class Engine:
     def log(self) -> Path:
         return self.workspace.logs / f"pulumi-{self.stack}.log"
 
-    @property
+    @cached_property
     def name(self) -> str:
         """The project's name."""
         return str(yaml.safe_load(self.project.read_text())["name"])
