@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components import gateway, names, sidecar, workload
+from components import gateway, sidecar, workload
 from components.admission import AdmissionGuard
 from components.credential import Credential
 from components.manifest import Declared, content_name, register
@@ -31,8 +31,7 @@ class GatewayInstanceArgs:
 
     @property
     def scope(self) -> Scope:
-        instance = self.instance
-        return Scope(names.of(instance.id, instance.namespace, instance.tailscale.hostname), self.stack)
+        return Scope(self.instance.names, self.stack)
 
 
 class GatewayInstance(pulumi.ComponentResource):

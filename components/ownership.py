@@ -12,7 +12,6 @@ from typing import Any, Final
 
 import pulumi
 
-from components import names
 from components.constants import ANNOTATION_HAND_OVER, LABEL_INSTANCE, LABEL_STACK
 from components.errors import Refusal
 from components.names import Names
@@ -25,9 +24,8 @@ TIMEOUT_SECONDS: Final = 5
 
 @dataclass(frozen=True)
 class Namespace:
-    """A namespace as the cluster has it. `stack` is empty when it carries no stack's label."""
+    """Whose a namespace is. `stack` is empty when it carries no stack's label."""
 
-    name: str
     stack: str = ""
     hand_over: str = ""
     """The stack that its owner lets take it over; empty when there is none."""
@@ -72,7 +70,7 @@ def read(cluster: Cluster, stack: str) -> LiveCluster:
 
 def conflicts(settings: Settings, stack: str, live: LiveCluster) -> Iterator[str]:
     """One line for each namespace of the settings that belongs to somebody else, with the ways out."""
-    for path, own in _wanted(settings):
+    for path, own in namespaced(settings):
         found = live.namespaces.get(own.namespace)
         if found is None or found.stack == stack or found.hand_over == stack:
             continue
@@ -104,13 +102,13 @@ def check(settings: Settings, stack: str, of: pulumi.Resource) -> LiveCluster:
     return live
 
 
-def _wanted(settings: Settings) -> Iterator[tuple[str, Names]]:
+def namespaced(settings: Settings) -> Iterator[tuple[str, Names]]:
     """The path and the names of everything that gets a namespace."""
     for index, instance in enumerate(settings.instances):
-        yield f"instances[{index}]", names.of(instance.id, instance.namespace, instance.tailscale.hostname)
+        yield f"instances[{index}]", instance.names
     for index, node in enumerate(settings.nodes):
         if kind_of(node).in_cluster:
-            yield f"nodes[{index}]", names.node(node.id, node.kubernetes.namespace, node.hostname)
+            yield f"nodes[{index}]", node.names
 
 
 def _items(client: Any, path: str, selector: str) -> list[dict[str, Any]]:
@@ -131,7 +129,7 @@ def _items(client: Any, path: str, selector: str) -> list[dict[str, Any]]:
 
 def _namespace(meta: Mapping[str, Any]) -> Namespace:
     annotations: Mapping[str, str] = meta.get("annotations") or {}
-    return Namespace(meta["name"], _labels(meta).get(LABEL_STACK, ""), annotations.get(ANNOTATION_HAND_OVER, ""))
+    return Namespace(_labels(meta).get(LABEL_STACK, ""), annotations.get(ANNOTATION_HAND_OVER, ""))
 
 
 def _labels(meta: Mapping[str, Any]) -> Mapping[str, str]:

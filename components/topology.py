@@ -6,7 +6,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 import pulumi_random as random
 
-from components import names, ownership
+from components import ownership
 from components.admission import AdmissionGuard, AdmissionGuardArgs
 from components.credential import Credential
 from components.instance import GatewayInstance, GatewayInstanceArgs
@@ -46,14 +46,14 @@ class Topology(pulumi.ComponentResource):
             else None
         )
         if tailnet:
-            devices.report(settings, tailnet.api, live, self)
+            devices.report(settings, tailnet.devices, live, self)
         child = pulumi.ResourceOptions(
             parent=self, providers=[_cluster(settings, stack, within), random.Provider("random", opts=within)]
         )
         guard = AdmissionGuard("guard", AdmissionGuardArgs(stack, keeps_volumes(settings)), child)
         gateways = {
             instance.id: GatewayInstance(
-                names.of(instance.id).logical(),
+                instance.names.logical(),
                 GatewayInstanceArgs(instance, settings, stack, _credential(instance, settings, tailnet), guard),
                 child,
             )
@@ -65,7 +65,7 @@ class Topology(pulumi.ComponentResource):
         by_id = {instance.id: instance for instance in settings.instances}
         workers = {
             node.id: ExecutionNode(
-                names.node(node.id).logical(),
+                node.names.logical(),
                 ExecutionNodeArgs(
                     node,
                     by_id[node.gateway],

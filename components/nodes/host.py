@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Final
 
-from components import names
 from components.settings.models import Instance
 from components.settings.nodes import Node
 from components.settings.stack import Settings
@@ -13,7 +12,7 @@ ENROL_SCRIPT: Final = Path(__file__).with_name("enrol.mjs").read_text()
 
 def gateway_name(instance: Instance, settings: Settings) -> str:
     """The full name of the gateway in the tailnet."""
-    return f"{names.of(instance.id, instance.namespace, instance.tailscale.hostname).hostname}.{settings.tailnet.name}"
+    return f"{instance.names.hostname}.{settings.tailnet.name}"
 
 
 def arguments(node: Node, instance: Instance, settings: Settings) -> list[str]:

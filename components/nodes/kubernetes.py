@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-from components import names
 from components.nodes.kind import Join, NodeKind, Surroundings
 from components.settings.checks import NODE_MINIMUM, SIDECAR_MINIMUM, digest, egress, namespace, resources
 from components.settings.errors import Problem
@@ -19,7 +18,7 @@ class Kubernetes(NodeKind):
     def problems(self, path: str, node: Node, around: Surroundings) -> Iterator[Problem]:
         """Places and sizes that a pod cannot have, and images of its own without a digest where one is asked for."""
         own, where = node.kubernetes, f"{path}.kubernetes"
-        yield from namespace(f"{where}.namespace", names.node(node.id, own.namespace).namespace, around.cluster)
+        yield from namespace(f"{where}.namespace", node.names.namespace, around.cluster)
         yield from resources(f"{where}.resources", own.resources, NODE_MINIMUM)
         yield from resources(f"{where}.sidecarResources", own.sidecar_resources, SIDECAR_MINIMUM)
         yield from egress(f"{where}.extraEgress", own.extra_egress)

@@ -5,7 +5,6 @@ import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from components import names
 from components.nodes import host, quoting
 from components.nodes.kind import Join, Surroundings
 from components.nodes.machine import Machine, version_of
@@ -111,7 +110,7 @@ systemctl restart --no-block {user}.service
 
 def join_arguments(node: Node, settings: Settings) -> list[str]:
     """Arguments of `tailscale up`; the key brings the tag."""
-    own = names.node(node.id, None, node.hostname)
+    own = node.names
     login = settings.tailnet.login_server
     return [
         f"--auth-key=file:{KEY_FILE}",

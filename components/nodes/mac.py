@@ -4,7 +4,6 @@ import plistlib
 import shlex
 from typing import Final
 
-from components import names
 from components.nodes import host, quoting
 from components.nodes.kind import Join
 from components.nodes.linux import NODE_VERSION
@@ -80,7 +79,7 @@ def plist(node: Node, instance: Instance, settings: Settings) -> str:
 
 def script(node: Node, instance: Instance, settings: Settings, auth_key: str, secret: str) -> str:
     """The whole script, secrets included."""
-    own = names.node(node.id, None, node.hostname)
+    own = node.names
     login = settings.tailnet.login_server
     up = [f"--hostname={own.hostname}", *([f"--login-server={login}"] if login else [])]
     up += [] if node.people else ["--shields-up"]

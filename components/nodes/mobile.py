@@ -3,7 +3,6 @@
 import shlex
 from collections.abc import Iterator
 
-from components import names
 from components.nodes import host
 from components.nodes.kind import Join, NodeKind, Surroundings
 from components.settings.errors import Problem
@@ -14,7 +13,7 @@ from components.settings.stack import Settings
 
 def guide(node: Node, instance: Instance, settings: Settings) -> str:
     """Guides its person step by step."""
-    gateway = names.of(instance.id, instance.namespace, instance.tailscale.hostname)
+    gateway = instance.names
     command = ["kubectl", "--namespace", gateway.namespace, "exec", "-it", f"deployment/{gateway.deployment}", "--"]
     inside = shlex.join([*command, "openclaw"])
     url = f"wss://{host.gateway_name(instance, settings)}"

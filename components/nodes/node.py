@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components import names
 from components.admission import AdmissionGuard
 from components.manifest import register
 from components.network import InstanceNetwork, NetworkArgs
@@ -30,7 +29,7 @@ def key_of(node: Node, tailnet: ManagedTailnet | None) -> pulumi.Input[str] | No
         return None
     if node.auth_key.value is not None:
         return node.auth_key.value.get_secret_value()
-    own = names.node(node.id)
+    own = node.names
     # A key for one machine: copied from the join material, it lets nobody else in once that machine has joined.
     once = AuthKey.model_construct(
         reusable=False, expiry_days=node.auth_key.expiry_days, rotation=node.auth_key.rotation
@@ -59,7 +58,7 @@ class ExecutionNodeArgs:
 
     @property
     def scope(self) -> Scope:
-        return Scope(names.node(self.node.id, self.node.kubernetes.namespace, self.node.hostname), self.stack)
+        return Scope(self.node.names, self.stack)
 
 
 class ExecutionNode(pulumi.ComponentResource):
@@ -111,8 +110,8 @@ def _material(join: Join) -> str:
 
 def summary(node: Node, instance: Instance, settings: Settings) -> NodeOutput:
     """The stack's output about a node; nothing of it is secret."""
-    own = names.node(node.id, node.kubernetes.namespace, node.hostname)
-    gateway = names.of(instance.id, instance.namespace, instance.tailscale.hostname)
+    own = node.names
+    gateway = instance.names
     inside = shlex.join(
         ["kubectl", "--namespace", gateway.namespace, "exec", f"deployment/{gateway.deployment}", "--", "openclaw"]
     )

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from components import names
 from components.settings import credential_kinds
 from components.settings.credential_checks import credentials
 from components.settings.egress import open_nearly_everything
@@ -49,7 +48,7 @@ def check(
         yield from _tailnet(tailnet)
     for index, instance in instances.items():
         path = f"instances[{index}]"
-        made = names.of(instance.id, instance.namespace).namespace
+        made = instance.names.namespace
         yield from namespace(f"{path}.namespace", made, cluster)
         yield from _combinations(path, instance)
         yield from resources(f"{path}.gateway.resources", instance.gateway.resources, GATEWAY_MINIMUM)
@@ -79,7 +78,7 @@ def _duplicates(instances: Mapping[int, Instance]) -> Iterator[Problem]:
         seen: dict[str, int] = {}
         ids: set[str] = set()
         for index, instance in instances.items():
-            made = names.of(instance.id, instance.namespace, instance.tailscale.hostname)
+            made = instance.names
             value = {"id": instance.id, "namespace": made.namespace, "tailscale.hostname": made.hostname}[field]
             # One mistake is one line: the same id also makes the same namespace and hostname.
             told = field != "id" and value == f"openclaw-{instance.id}" and instance.id in ids

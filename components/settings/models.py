@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, cast
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
+from components import names
 from components.constants import SERVED_PORTS
 from components.settings.egress import Cidr
 from components.settings.images import ImageRef
@@ -315,3 +316,8 @@ class Instance(Model):
     extra_egress: Annotated[tuple[EgressRule, ...], DISTINCT] = Field(
         default=(), description="Private places the pod may reach besides the internet."
     )
+
+    @property
+    def names(self) -> names.Names:
+        """Every name of the instance."""
+        return names.of(self.id, self.namespace, self.tailscale.hostname)

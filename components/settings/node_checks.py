@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 
-from components import names
 from components.nodes.kind import Surroundings
 from components.nodes.kinds import KEYS, kind_of
 from components.settings.checks import people
@@ -45,12 +44,9 @@ def check_nodes(
 
 
 def _shared_names(instances: Mapping[int, Instance], nodes: Mapping[int, Node]) -> Iterator[Problem]:
-    names_by_path = {
-        f"instances[{index}]": names.of(instance.id, instance.namespace, instance.tailscale.hostname)
-        for index, instance in instances.items()
-    }
+    names_by_path = {f"instances[{index}]": instance.names for index, instance in instances.items()}
     for number, node in nodes.items():
-        path, own = f"nodes[{number}]", names.node(node.id, node.kubernetes.namespace, node.hostname)
+        path, own = f"nodes[{number}]", node.names
         for other, theirs in names_by_path.items():
             # One mistake is one line: the same id also makes the same hostname and namespace.
             if own.id == theirs.id:

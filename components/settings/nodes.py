@@ -4,6 +4,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
+from components import names
 from components.settings.images import ImageRef
 from components.settings.models import EgressRule, Model, Resources, SidecarResources, Storage
 from components.settings.quantities import Cpu, Memory
@@ -71,3 +72,8 @@ class Node(Model):
         default=SHELL, min_length=1, description="The only commands that the node offers; each is approved once."
     )
     kubernetes: KubernetesNode = KubernetesNode()
+
+    @property
+    def names(self) -> names.Names:
+        """Every name of the node."""
+        return names.node(self.id, self.kubernetes.namespace, self.hostname)

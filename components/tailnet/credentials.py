@@ -6,7 +6,6 @@ from datetime import UTC, date, datetime, timedelta
 import pulumi
 import pulumi_tailscale as tailscale
 
-from components import names
 from components.constants import TOKEN_AUDIENCE_PREFIX
 from components.credential import Credential, Federated, client_secret
 from components.settings import AuthKey, Instance, OAuthClient, Settings
@@ -122,7 +121,7 @@ def given(instance: Instance, settings: Settings) -> Credential | None:
 
 def made(instance: Instance, settings: Settings, opts: pulumi.ResourceOptions) -> Credential:
     """The credential that the stack makes for a gateway's sidecar. `opts` as above."""
-    sidecar, own = instance.tailscale, names.of(instance.id, instance.namespace)
+    sidecar, own = instance.tailscale, instance.names
     device = TaggedDevice(own.tag, own.id)
     match sidecar.credential:
         case "authKey":

@@ -2,15 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import pulumi
 import pulumi_tailscale as tailscale
 
 from components import names
 from components.errors import Refusal
-from components.names import Names
-from components.nodes.kinds import kind_of
-from components.ownership import LiveCluster
+from components.ownership import LiveCluster, namespaced
 from components.settings import Instance, Settings
 from components.tailnet import evaluator
 from components.tailnet.evaluator import ranges
@@ -35,10 +34,34 @@ class TailnetDevice:
         return f"device {self.id} ({', '.join(parts)})"
 
 
-def report(settings: Settings, provider: tailscale.Provider, live: LiveCluster, of: pulumi.Resource) -> None:
+class TailnetDevices:
+    """The devices of a tailnet, listed once, when somebody first asks for them."""
+
+    def __init__(self, provider: tailscale.Provider) -> None:
+        self._provider = provider
+
+    @cached_property
+    def listed(self) -> list[TailnetDevice]:
+        """At once, not as an Output: a name that is taken must be found before anything is registered."""
+        found = tailscale.get_devices(opts=pulumi.InvokeOptions(provider=self._provider)).devices or []
+        devices = [
+            TailnetDevice(
+                item.node_id,
+                item.name,
+                tuple(item.tags or ()),
+                item.last_seen or "",
+                tuple(item.addresses or ()),
+                item.user or "",
+            )
+            for item in found
+        ]
+        return sorted(devices, key=lambda device: (device.name, device.id))
+
+
+def report(settings: Settings, devices: TailnetDevices, live: LiveCluster, of: pulumi.Resource) -> None:
     """Warns of what is left over; raises Refusal for a name or a tag that a new device would share with another."""
     try:
-        found = _listed(provider)
+        found = devices.listed
     except Exception as error:  # the SDK raises no narrower one for a provider that fails
         reason = str(error).partition("\n")[0].removeprefix("invoke of tailscale:index/getDevices:getDevices failed: ")
         pulumi.log.warn(
@@ -55,10 +78,10 @@ def report(settings: Settings, provider: tailscale.Provider, live: LiveCluster, 
         raise Refusal("\n".join(taken))
 
 
-def joined(provider: tailscale.Provider) -> list[evaluator.Device]:
+def joined(devices: TailnetDevices) -> list[evaluator.Device]:
     """The devices of the tailnet as the evaluator of policies knows them: none where they cannot be listed."""
     try:
-        found = _listed(provider)
+        found = devices.listed
     except Exception:  # as in `report`, which says so
         return []
     return [
@@ -69,9 +92,7 @@ def joined(provider: tailscale.Provider) -> list[evaluator.Device]:
 
 def left_over(settings: Settings, devices: Sequence[TailnetDevice]) -> Iterator[str]:
     """Devices that no instance or node has any more, and second ones of an instance."""
-    known = {names.of(instance.id).tag for instance in settings.instances} | {
-        tag_of_node(node) for node in tagged(settings)
-    }
+    known = {instance.names.tag for instance in settings.instances} | {tag_of_node(node) for node in tagged(settings)}
     # Who owns the policy owns all its tags; otherwise other stacks may give tags of our kind too.
     hint = "" if settings.tailnet.ownership == "owned" else " (Leave it, if it is another stack's.)"
     for device in devices:
@@ -122,61 +143,31 @@ def tags_taken(settings: Settings, devices: Sequence[TailnetDevice], live: LiveC
     """Tags that a device carries which this stack has not joined: of another stack, or left by an earlier one."""
     if live.reason:
         return
-    for path, own in [*_instances(settings), *_pods(settings)]:
+    off = {instance.names.id for instance in settings.instances if not instance.tailscale.enabled}
+    for path, own in namespaced(settings):
         # A device keeps its identity on a volume of this stack. Without one, what carries the tag is somebody else's.
-        if own.id in live.joined:
+        if own.id in live.joined | off:
             continue
         for device in [device for device in devices if own.tag in device.tags]:
             yield (
-                f"{path}: {device} carries its tag, and this cluster has no volume of this stack with that device's identity: "
+                f"{path}.id: {device} carries its tag, and this cluster has no volume of this stack with that device's identity: "
                 f"it is another stack's, or was left by an earlier one. Nothing of {own.id} was deployed. Choose another id "
                 f"here, or, if nobody uses that device any more, remove it: {_removal(settings, device)}"
             )
 
 
-def _instances(settings: Settings) -> Iterator[tuple[str, Names]]:
-    """Path and names of each instance that joins the tailnet."""
-    for index, instance in enumerate(settings.instances):
-        if instance.tailscale.enabled:
-            yield f"instances[{index}].id", names.of(instance.id, instance.namespace, instance.tailscale.hostname)
-
-
-def _pods(settings: Settings) -> Iterator[tuple[str, Names]]:
-    """Path and names of each node whose device's identity is on a volume; a machine keeps its own."""
-    for index, node in enumerate(settings.nodes):
-        if kind_of(node).in_cluster:
-            yield f"nodes[{index}].id", names.node(node.id, node.kubernetes.namespace, node.hostname)
-
-
-def _listed(provider: tailscale.Provider) -> list[TailnetDevice]:
-    """At once, not as an Output: a name that is taken must be found before anything is registered."""
-    found = tailscale.get_devices(opts=pulumi.InvokeOptions(provider=provider)).devices or []
-    devices = [
-        TailnetDevice(
-            item.node_id,
-            item.name,
-            tuple(item.tags or ()),
-            item.last_seen or "",
-            tuple(item.addresses or ()),
-            item.user or "",
-        )
-        for item in found
-    ]
-    return sorted(devices, key=lambda device: (device.name, device.id))
-
-
 def _own(instance: Instance, devices: Sequence[TailnetDevice]) -> list[TailnetDevice]:
-    return [device for device in devices if names.of(instance.id).tag in device.tags]
+    return [device for device in devices if instance.names.tag in device.tags]
 
 
 def _holder(instance: Instance, settings: Settings, devices: Sequence[TailnetDevice]) -> TailnetDevice | None:
     """The other device that has the name of the instance's device."""
-    wanted, tag = _name(instance, settings), names.of(instance.id).tag
+    wanted, tag = _name(instance, settings), instance.names.tag
     return next((device for device in devices if device.name == wanted and tag not in device.tags), None)
 
 
 def _name(instance: Instance, settings: Settings, suffix: str = "") -> str:
-    own = names.of(instance.id, instance.namespace, instance.tailscale.hostname)
+    own = instance.names
     return f"{own.hostname}{suffix}.{settings.tailnet.name}"
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
-from components import names
 from components.constants import CLOSED_PORTS
 from components.nodes.kinds import kind_of
 from components.settings import Instance, Node, Settings
@@ -22,7 +21,7 @@ def tagged(settings: Settings) -> list[Node]:
 
 def tag_of_node(node: Node) -> str:
     """The tag of the node's device."""
-    return names.node(node.id).tag
+    return node.names.tag
 
 
 def gateway_of(node: Node, settings: Settings) -> Instance:
@@ -35,7 +34,7 @@ def node_grants(settings: Settings) -> Iterator[Grant]:
     for node in tagged(settings):
         gateway = gateway_of(node, settings)
         tag, served = tag_of_node(node), f"tcp:{gateway.tailscale.served_port}"
-        yield Grant([tag], [names.of(gateway.id).tag], [served], why=f"node {node.id}: it reaches its gateway.")
+        yield Grant([tag], [gateway.names.tag], [served], why=f"node {node.id}: it reaches its gateway.")
         if node.people:
             ports = [f"tcp:{port}" for port in sorted(set(node.ports))]
             yield Grant(node.people, [tag], ports, why=f"node {node.id}: its people reach the machine.")
@@ -54,13 +53,13 @@ def node_tests(settings: Settings) -> Iterator[PolicyTest]:
 
 def _outward(node: Node, gateway: Instance, gateways: Sequence[Instance], others: Sequence[Node]) -> PolicyTest:
     served, closed = gateway.tailscale.served_port, CLOSED_PORTS
-    tag = names.of(gateway.id).tag
+    tag = gateway.names.tag
     return PolicyTest(
         tag_of_node(node),
         accept=[f"{tag}:{served}"],
         deny=[
             *(f"{tag}:{port}" for port in closed if port != served),
-            *(f"{names.of(other.id).tag}:{other.tailscale.served_port}" for other in gateways),
+            *(f"{other.names.tag}:{other.tailscale.served_port}" for other in gateways),
             *(target for other in (node, *others) for target in _targets(other)),
         ],
         why=f"node {node.id}: it reaches port {served} of its gateway, and nothing else.",
@@ -85,7 +84,7 @@ def _inward(node: Node, gateways: Sequence[Instance], others: Sequence[Node]) ->
         for person in other.people
         if by_name and person.lower() not in listed and not person.startswith("group:")
     )
-    for source in (*strangers, *(names.of(other.id).tag for other in gateways)):
+    for source in (*strangers, *(other.names.tag for other in gateways)):
         yield PolicyTest(source, deny=_targets(node), why=f"node {node.id}: nobody else reaches it, no gateway either.")
 
 

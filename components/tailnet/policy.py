@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 
-from components import names
 from components.constants import CLOSED_PORTS
 from components.settings import Instance, Settings
 from components.tailnet.model import Grant, PolicyTest, PolicyText
@@ -20,7 +19,7 @@ HEADING = (
 
 def tag_of(instance: Instance) -> str:
     """The tag of the instance's device."""
-    return names.of(instance.id).tag
+    return instance.names.tag
 
 
 def policy(settings: Settings) -> PolicyText:

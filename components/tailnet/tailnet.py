@@ -47,9 +47,10 @@ class ManagedTailnet(pulumi.ComponentResource):
         if owned and (found := proof.problems(text, settings)):
             raise Refusal(proof.message(found))
         self.api = provider("tailscale", settings.tailnet, pulumi.ResourceOptions(parent=self))
+        self.devices = devices.TailnetDevices(self.api)
         found = live.read(self.api)
         self._policy = [self._own(text, found, settings)] if owned else []
-        self.access = access.rows(text if owned else _proven(found, settings, stack, self.api), settings)
+        self.access = access.rows(text if owned else _proven(found, settings, stack, self.devices), settings)
         self._tell(found.text if owned else None, text, settings)
         self.register_outputs({})
 
@@ -104,7 +105,7 @@ class ManagedTailnet(pulumi.ComponentResource):
         return pulumi.ResourceOptions(parent=self, provider=self.api, depends_on=self._policy)
 
 
-def _proven(found: live.Live, settings: Settings, stack: str, api: tailscale.Provider) -> str:
+def _proven(found: live.Live, settings: Settings, stack: str, listed: devices.TailnetDevices) -> str:
     """The policy of somebody else. Raises what it lacks, or gives too much; also when that cannot be told."""
     if found.text is None:
         raise Refusal(
@@ -119,7 +120,7 @@ def _proven(found: live.Live, settings: Settings, stack: str, api: tailscale.Pro
     findings = verify.verify(found.text, settings)
     if findings.undecided:
         # Whose an address is can be told where the devices may be listed.
-        findings = verify.verify(found.text, settings, devices.joined(api))
+        findings = verify.verify(found.text, settings, devices.joined(listed))
     if findings:
         raise Refusal(verify.message(findings))
     return found.text

@@ -19,7 +19,7 @@ from components.tailnet.signature import signed, writer
 from tests.support.configs import Raw, smallest
 from tests.support.harness import run_program
 
-DEVS = LiveCluster({"openclaw-home": Namespace("openclaw-home", "dev")})
+DEVS = LiveCluster({"openclaw-home": Namespace("dev")})
 
 
 @pytest.mark.parametrize("preview", [True, False])
@@ -34,18 +34,18 @@ def test_i12_a_namespace_of_another_stack_is_refused_with_its_name_and_the_ways_
 
 
 @pytest.mark.parametrize(
-    ("found", "refused"),
+    ("name", "found", "refused"),
     [
-        (Namespace("openclaw-home", "prod"), ""),
-        (Namespace("openclaw-home", "dev", "prod"), ""),
-        (Namespace("openclaw-home", "", "prod"), ""),
-        (Namespace("elsewhere", "dev"), ""),
-        (Namespace("openclaw-home", "dev", "staging"), "belongs to the stack dev"),
-        (Namespace("openclaw-home"), "was there before and belongs to no stack"),
+        ("openclaw-home", Namespace("prod"), ""),
+        ("openclaw-home", Namespace("dev", "prod"), ""),
+        ("openclaw-home", Namespace("", "prod"), ""),
+        ("elsewhere", Namespace("dev"), ""),
+        ("openclaw-home", Namespace("dev", "staging"), "belongs to the stack dev"),
+        ("openclaw-home", Namespace(), "was there before and belongs to no stack"),
     ],
 )
-def test_i12_i10_a_stack_adopts_what_it_left_and_what_it_was_handed(found: Namespace, refused: str) -> None:
-    lines = list(conflicts(parse(smallest()), "prod", LiveCluster({found.name: found})))
+def test_i12_i10_a_stack_adopts_what_it_left_and_what_it_was_handed(name: str, found: Namespace, refused: str) -> None:
+    lines = list(conflicts(parse(smallest()), "prod", LiveCluster({name: found})))
     assert bool(lines) is bool(refused)
     assert refused in "".join(lines)
 
@@ -54,7 +54,7 @@ def test_i12_namespaces_of_nodes_and_chosen_ones_are_looked_at_too() -> None:
     nodes = [{"id": "pod", "kind": "kubernetes"}, {"id": "box", "kind": "linux"}]
     config = {**smallest(namespace="chosen"), "nodes": [{"gateway": "home", **node} for node in nodes]}
     names = ("chosen", "openclaw-node-pod", "openclaw-node-box", "openclaw-home")
-    live = LiveCluster({name: Namespace(name, "dev") for name in names})
+    live = LiveCluster({name: Namespace("dev") for name in names})
     assert [line.partition(" belongs")[0] for line in conflicts(parse(config), "prod", live)] == [
         "instances[0]: the namespace chosen",
         "nodes[0]: the namespace openclaw-node-pod",
@@ -182,8 +182,8 @@ def test_the_cluster_is_read_with_two_requests(tmp_path: Path) -> None:
     with api_server(answers, tmp_path) as cluster:
         assert read(cluster, "prod") == LiveCluster(
             {
-                "kube-system": Namespace("kube-system"),
-                "openclaw-home": Namespace("openclaw-home", "prod", "next"),
+                "kube-system": Namespace(),
+                "openclaw-home": Namespace("prod", "next"),
             },
             frozenset({"home"}),
         )
