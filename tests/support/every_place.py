@@ -131,31 +131,25 @@ def places(value: Any = FULL, at: Path = ()) -> Iterator[Path]:
         yield from places(item, (*at, key))
 
 
-def value_at(path: Sequence[str | int]) -> Any:
+def value_at(path: Sequence[str | int], config: Any = FULL) -> Any:
     """The value at a place."""
-    here: Any = FULL
     for part in path:
-        here = here[part]
-    return here
+        config = config[part]
+    return config
 
 
 def with_value(path: Path, value: Any) -> Raw:
     """The configuration with another value at a place."""
     made = copy.deepcopy(FULL)
-    here: Any = made
-    for part in path[:-1]:
-        here = here[part]
-    here[path[-1]] = value
+    value_at(path[:-1], made)[path[-1]] = value
     return made
 
 
 def with_key(path: Path, key: str) -> Raw:
     """The configuration with another key for the value at a place."""
     made = copy.deepcopy(FULL)
-    here: Any = made
-    for part in path[:-1]:
-        here = here[part]
-    here[key] = here.pop(path[-1])
+    holder = value_at(path[:-1], made)
+    holder[key] = holder.pop(path[-1])
     return made
 
 
