@@ -80,14 +80,12 @@ class Tailnet(Model):
 class Cluster(Model):
     """The Kubernetes cluster. Never taken from the environment."""
 
-    kubeconfig: FilePath = Field(
-        default="~/.kube/config", description="Path of the kubeconfig file; never what the file holds."
-    )
+    kubeconfig: FilePath = Field(default="~/.kube/config", description="Path of the kubeconfig file, not its content.")
     context: Word | None = Field(default=None, description="Context in it (default: its current one).")
     identifier: Word | None = Field(
         default=None,
-        description="Name of the cluster (default: the stack's). Only a change of it means another cluster: "
-        "everything is then replaced.",
+        description="Name of the cluster (default: the stack's). To change it is to move to another cluster: "
+        "everything is replaced.",
     )
     issuer: IssuerUrl | None = Field(
         default=None,
@@ -147,7 +145,7 @@ class GatewayAuth(Model):
     allow_users: Annotated[tuple[Login, ...], DISTINCT] = Field(
         default=(), description="`identity` only: logins that are let in (default: all logins in `people`)."
     )
-    rotation: RotationWord = Field(default="", description="Any new word makes a new token or password.")
+    rotation: RotationWord = Field(default="", description="Change this word to get a new token or password.")
 
     @property
     def secret_variable(self) -> str:
@@ -160,15 +158,16 @@ class NodeCommands(Model):
     """Names of node commands, such as `system.run`."""
 
     allow: Annotated[tuple[NodeCommand, ...], DISTINCT] = Field(
-        default=(), description="Commands that the gateway withholds unless they stand here, such as `camera.snap`."
+        default=(),
+        description="Commands that the gateway withholds unless they are listed here, such as `camera.snap`.",
     )
     deny: Annotated[tuple[NodeCommand, ...], DISTINCT] = Field(
-        default=(), description="Commands that no node executes for this gateway, whatever was approved."
+        default=(), description="Commands that no node executes for this gateway, even if they were approved."
     )
 
 
 class GatewayNodes(Model):
-    """Limits of what the gateway may ask of its execution nodes. No node is ever approved by itself."""
+    """Limits on what the gateway may ask of its execution nodes. Nodes are never approved automatically."""
 
     commands: NodeCommands = NodeCommands()
 
@@ -191,7 +190,7 @@ class Gateway(Model):
 class AuthKey(Model):
     """The key with which the sidecar joins. In the cluster it exists only sealed."""
 
-    value: Secret | None = Field(default=None, description="A key of yours (default: the stack mints one).")
+    value: Secret | None = Field(default=None, description="Your own key (default: the stack mints one).")
     reusable: Switch = Field(
         default=True,
         description="A reusable key lets an instance whose state volume was lost join again without a `pulumi up`.",
@@ -201,12 +200,12 @@ class AuthKey(Model):
         description="The tailnet forgets the device soon after it goes away: for instances that keep nothing.",
     )
     expiry_days: Annotated[int, whole(1, 90)] = Field(
-        default=90, description="Life of a minted key; devices outlive it."
+        default=90, description="Days until a minted key expires; devices that joined with it stay."
     )
-    rotation: RotationWord = Field(default="", description="Any new word mints a new key, and revokes the old one.")
+    rotation: RotationWord = Field(default="", description="Change this word to mint a new key and revoke the old one.")
     rotate_days: Annotated[int, whole(1, 89)] | None = Field(
         default=None,
-        description="The first `pulumi up` of each period of so many days mints a new key (default: never).",
+        description="Mint a new key at the first `pulumi up` in each period of this many days (default: never).",
     )
 
 
@@ -215,10 +214,12 @@ class OAuthClient(Model):
 
     client_secret: Secret | None = Field(
         default=None,
-        description="Secret of a client of yours, with the scope `auth_keys` and the instance's tag (default: the stack "
+        description="Secret of your own client, with the scope `auth_keys` and the instance's tag (default: the stack "
         "makes a client).",
     )
-    rotation: RotationWord = Field(default="", description="Any new word makes a new client, and deletes the old one.")
+    rotation: RotationWord = Field(
+        default="", description="Change this word to make a new client and delete the old one."
+    )
 
 
 class WorkloadIdentity(Model):
@@ -226,7 +227,7 @@ class WorkloadIdentity(Model):
 
     client_id: ClientId | None = Field(
         default=None,
-        description="Client id of an identity of yours, for the subject `system:serviceaccount:<namespace>:default` "
+        description="Client id of your own identity, for the subject `system:serviceaccount:<namespace>:default` "
         "(default: the stack makes one).",
     )
 
@@ -237,9 +238,11 @@ class Sidecar(Model):
     enabled: Switch = Field(default=True, description="Off: sidecar, Serve and their network rules go; all data stays.")
     hostname: DnsLabel | None = Field(default=None, description="Name in the tailnet (default `openclaw-<id>`).")
     mode: Mode = Field(default="tun", description="`userspace`: for clusters that refuse NET_ADMIN.")
-    reach: Reach = Field(default="https", description="What is served: HTTPS on 443, HTTP on 80, or raw TCP on 18789.")
+    reach: Reach = Field(
+        default="https", description="Protocol that is served: HTTPS on 443, HTTP on 80, or raw TCP on 18789."
+    )
     credential: CredentialForm = Field(
-        default="authKey", description="How the sidecar proves itself when it joins; see docs/credentials.md."
+        default="authKey", description="How the sidecar authenticates when it joins; see docs/credentials.md."
     )
     auth_key: AuthKey = AuthKey()
     oauth: OAuthClient = OAuthClient()
@@ -296,7 +299,7 @@ class EgressPort(Model):
 
 
 class EgressRule(Model):
-    """Somewhere private that the pod may reach, by name of its network and ports."""
+    """A private network that the pod may reach, on these ports."""
 
     cidr: Cidr
     ports: Annotated[tuple[EgressPort, ...], DISTINCT] = Field(min_length=1)
@@ -305,7 +308,7 @@ class EgressRule(Model):
 class Instance(Model):
     """One gateway: a namespace, a device in the tailnet, and the people who may open it."""
 
-    id: InstanceId = Field(description="Short name; every other name is made from it.")
+    id: InstanceId = Field(description="Short name; every other name is derived from it.")
     people: Annotated[tuple[Person, ...], DISTINCT] = Field(
         min_length=1, description="Logins or groups that may connect."
     )
@@ -314,7 +317,7 @@ class Instance(Model):
     tailscale: Sidecar = Sidecar()
     storage: Storage = Storage()
     extra_egress: Annotated[tuple[EgressRule, ...], DISTINCT] = Field(
-        default=(), description="Private places the pod may reach besides the internet."
+        default=(), description="Private networks that the pod may reach, besides the internet."
     )
 
     @property
