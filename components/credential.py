@@ -10,7 +10,7 @@ from urllib.parse import quote
 import pulumi
 
 from components.constants import VOLUME_AUTH_KEY, VOLUME_TOKEN
-from components.manifest import Manifest
+from components.pods import Volume, VolumeMount
 from components.settings import CredentialForm
 
 AUTH_KEY_PATH = "/run/tailnet-authkey"
@@ -67,13 +67,13 @@ def arguments(form: CredentialForm, tag: str) -> list[str]:
     return [] if form == "authKey" else [f"--advertise-tags={tag}"]
 
 
-def mount(form: CredentialForm) -> Manifest:
+def mount(form: CredentialForm) -> VolumeMount:
     """The mount through which the sidecar reads its credential."""
     name, path = (VOLUME_TOKEN, TOKEN_PATH) if form == "workloadIdentity" else (VOLUME_AUTH_KEY, AUTH_KEY_PATH)
     return {"name": name, "mountPath": path, "readOnly": True}
 
 
-def token_volume(audience: Any) -> Manifest:
+def token_volume(audience: Any) -> Volume:
     """A token that only the tailnet accepts: the Kubernetes API refuses one with another audience than its own (I5)."""
     token = {"audience": audience, "expirationSeconds": TOKEN_SECONDS, "path": TOKEN_KEY}
     return {

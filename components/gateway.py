@@ -5,7 +5,7 @@ from typing import Any
 
 from components.constants import GATEWAY_CONTAINER, GATEWAY_PORT, VOLUME_CONFIG, VOLUME_HOME, VOLUME_TMP
 from components.manifest import Manifest, env
-from components.pods import HOME, USER, heap_option, limits, locked_down
+from components.pods import HOME, USER, Container, Volume, heap_option, limits, locked_down
 from components.settings import Instance
 
 CONFIG_KEY = "openclaw.json"
@@ -70,7 +70,7 @@ def _auth(instance: Instance) -> dict[str, Any]:
     }
 
 
-def container(instance: Instance, image: str, token_secret: Any, model_secrets: list[Any]) -> Manifest:
+def container(instance: Instance, image: str, token_secret: Any, model_secrets: list[Any]) -> Container:
     """The gateway container. `token_secret` and `model_secrets` are names of Secrets (Inputs)."""
     values = {
         "HOME": HOME,
@@ -118,7 +118,7 @@ def container(instance: Instance, image: str, token_secret: Any, model_secrets: 
 def probe(path: str, body: str, period: int, failures: int) -> Manifest:
     """Asks the gateway from inside the pod, because nothing but loopback listens; `period` in seconds.
 
-    The body is looked at: unknown paths answer 200 with the Control UI's page. curl, which upstream's images have, takes a
+    The body is checked: unknown paths answer 200 with the Control UI's page. curl, which upstream's images have, takes a
     hundredth of the processor time of a `node -e`, and a starting gateway has none to spare.
     """
     script = f"curl -fsS -m 4 http://127.0.0.1:{GATEWAY_PORT}/{path} | grep -q '{body}'"
@@ -131,7 +131,7 @@ def probe(path: str, body: str, period: int, failures: int) -> Manifest:
     }
 
 
-def volumes(config_map: Any, home_claim: str) -> list[Manifest]:
+def volumes(config_map: Any, home_claim: str) -> list[Volume]:
     """The pod volumes of the gateway's side."""
     return [
         {"name": VOLUME_HOME, "persistentVolumeClaim": {"claimName": home_claim}},

@@ -1,7 +1,7 @@
 """The common parts of every pod of a stack: who runs in it, what it may not do, and what it may use."""
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, Literal, NotRequired, TypedDict
 
 from components.constants import LABEL_INSTANCE
 from components.manifest import Manifest
@@ -12,6 +12,47 @@ from components.settings.quantities import quantity_bytes
 # The OpenClaw image's own user; it owns /app and /home/node.
 USER: Final = 1000
 HOME: Final = "/home/node"
+
+
+# The API's own camelCase keys, which is why these are not the SDK's ...ArgsDict types: those are spelled in snake_case.
+class VolumeMount(TypedDict):
+    """Where a container finds a volume."""
+
+    name: str
+    mountPath: str
+    readOnly: NotRequired[bool]
+
+
+class Volume(TypedDict):
+    """A volume of a pod: a name, and one source."""
+
+    name: str
+    configMap: NotRequired[Manifest]
+    emptyDir: NotRequired[Manifest]
+    hostPath: NotRequired[Manifest]
+    persistentVolumeClaim: NotRequired[Manifest]
+    projected: NotRequired[Manifest]
+    secret: NotRequired[Manifest]
+
+
+class Container(TypedDict):
+    """A container as every pod of a stack has it: pulled by immutable reference, limited and locked down."""
+
+    name: str
+    image: str
+    imagePullPolicy: Literal["IfNotPresent"]
+    args: NotRequired[list[str]]
+    env: NotRequired[list[Manifest]]
+    envFrom: NotRequired[list[Manifest]]
+    workingDir: NotRequired[str]
+    # Of an init container that stays.
+    restartPolicy: NotRequired[Literal["Always"]]
+    startupProbe: NotRequired[Manifest]
+    readinessProbe: NotRequired[Manifest]
+    livenessProbe: NotRequired[Manifest]
+    resources: Manifest
+    securityContext: Manifest
+    volumeMounts: list[VolumeMount]
 
 
 def one_pod_deployment(

@@ -18,8 +18,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from components.constants import UNSEAL_CONTAINER, VOLUME_AUTH_KEY, VOLUME_KEK, VOLUME_SEALED_KEY, VOLUME_TAILNET_STATE
 from components.credential import AUTH_KEY_FILE, AUTH_KEY_PATH
-from components.manifest import Manifest
-from components.pods import USER, limits, locked_down
+from components.pods import USER, Container, Volume, limits, locked_down
 from components.scope import Scope
 from components.secrets import random_text, secret
 from components.settings import Resources
@@ -63,7 +62,7 @@ def _base64url(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
 
 
-def container(image: str, subject: str) -> Manifest:
+def container(image: str, subject: str) -> Container:
     """The init container that opens the key, with the Node of the gateway's image."""
     files = [f"{KEK_PATH}/{KEK_KEY}", f"{SEALED_PATH}/{SEALED_KEY}", COPY_FILE, AUTH_KEY_FILE]
     return {
@@ -82,7 +81,7 @@ def container(image: str, subject: str) -> Manifest:
     }
 
 
-def volumes(kek_secret: Any, sealed_secret: Any) -> list[Manifest]:
+def volumes(kek_secret: Any, sealed_secret: Any) -> list[Volume]:
     """The pod volumes of the sealed key. 0440: the pod's group reads, and no container but those that mount them."""
     return [
         {"name": VOLUME_KEK, "secret": {"secretName": kek_secret, "defaultMode": 0o440}},

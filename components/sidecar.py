@@ -19,7 +19,7 @@ from components.constants import (
 )
 from components.manifest import Manifest, env
 from components.names import Names
-from components.pods import USER, limits, locked_down
+from components.pods import USER, Container, Volume, limits, locked_down
 from components.settings import Sidecar, Tailnet
 
 SERVE_KEY = "serve.json"
@@ -55,7 +55,7 @@ def container(
     image: str,
     client_id: pulumi.Input[str] | None = None,
     proxy: str | None = None,
-) -> Manifest:
+) -> Container:
     """The sidecar, as an init container that stays: it starts before the gateway and outlives its drain.
 
     `client_id` is that of the federated identity, for the credential `workloadIdentity`. With `proxy` (an address of
@@ -126,9 +126,9 @@ def _probe(sidecar: Sidecar, period: int, failures: int) -> Manifest:
     return {**check, "periodSeconds": period, "timeoutSeconds": 5, "failureThreshold": failures, "successThreshold": 1}
 
 
-def volumes(sidecar: Sidecar, serve_config_map: Any, tailnet_claim: str) -> list[Manifest]:
+def volumes(sidecar: Sidecar, serve_config_map: Any, tailnet_claim: str) -> list[Volume]:
     """The pod volumes of the sidecar's side, but for those of its credential."""
-    tun: list[Manifest] = [{"name": VOLUME_TUN, "hostPath": {"path": TUN_DEVICE, "type": "CharDevice"}}]
+    tun: list[Volume] = [{"name": VOLUME_TUN, "hostPath": {"path": TUN_DEVICE, "type": "CharDevice"}}]
     return [
         {"name": VOLUME_TAILNET_STATE, "persistentVolumeClaim": {"claimName": tailnet_claim}},
         *([{"name": VOLUME_SERVE, "configMap": {"name": serve_config_map}}] if serve_config_map is not None else []),

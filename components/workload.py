@@ -9,7 +9,7 @@ from components import credential, gateway, sealed_key, sidecar
 from components.constants import LABEL_SIDECAR
 from components.manifest import Manifest, rolled_by
 from components.names import Names
-from components.pods import confined, one_pod_deployment
+from components.pods import Container, confined, one_pod_deployment
 from components.scope import Scope
 from components.settings import Images, Instance, Tailnet
 
@@ -41,7 +41,7 @@ def deployment(scope: Scope, instance: Instance, tailnet: Tailnet, images: Image
 def pod(names: Names, instance: Instance, tailnet: Tailnet, images: Images, sources: Sources) -> Manifest:
     """The pod's specification."""
     image = instance.gateway.image or images.gateway
-    init_containers: list[Manifest] = []
+    init_containers: list[Container] = []
     volumes = gateway.volumes(sources.config, names.home_claim)
     if instance.tailscale.enabled:
         sidecar_image = instance.tailscale.image or images.tailscale

@@ -17,7 +17,7 @@ from components.constants import (
 from components.manifest import Manifest, env, rolled_by
 from components.names import Names
 from components.nodes import host
-from components.pods import HOME, USER, confined, heap_option, limits, locked_down, one_pod_deployment
+from components.pods import HOME, USER, Container, confined, heap_option, limits, locked_down, one_pod_deployment
 from components.scope import Scope
 from components.settings import Instance, Node, Settings, Sidecar
 
@@ -59,15 +59,15 @@ def deployment(scope: Scope, node: Node, instance: Instance, settings: Settings,
 
 
 def _pod(names: Names, node: Node, instance: Instance, settings: Settings, sources: Sources) -> Manifest:
-    own = node.kubernetes
+    pod = node.kubernetes
     side = node_sidecar(node)
-    image = own.image or instance.gateway.image or settings.images.gateway
+    image = pod.image or instance.gateway.image or settings.images.gateway
     return {
         **confined(GRACE_SECONDS),
         "initContainers": [
             sealed_key.container(image, names.seal_subject),
             sidecar.container(
-                names, side, settings.tailnet, own.sidecar_image or settings.images.tailscale, proxy=PROXY
+                names, side, settings.tailnet, pod.sidecar_image or settings.images.tailscale, proxy=PROXY
             ),
             _enrol(node, instance, settings, image, sources),
         ],
@@ -81,21 +81,18 @@ def _pod(names: Names, node: Node, instance: Instance, settings: Settings, sourc
     }
 
 
-def _enrol(node: Node, instance: Instance, settings: Settings, image: str, sources: Sources) -> Manifest:
+def _enrol(node: Node, instance: Instance, settings: Settings, image: str, sources: Sources) -> Container:
     """Waits until the node is approved. Only here is the gateway's secret, and no command runs here."""
-    made = _container(ENROL_CONTAINER, node, instance, image)
     command = _command(node, instance, settings)
-    made["args"] = ["node", "--input-type=module", "--eval", host.ENROL_SCRIPT, "--", MARKER, "-", *command]
-    made["env"].append(
-        {
-            "name": host.secret_name(instance),
-            "valueFrom": {"secretKeyRef": {"name": sources.token, "key": "token"}},
-        }
-    )
-    return made
+    token: Manifest = {"secretKeyRef": {"name": sources.token, "key": "token"}}
+    return {
+        **_container(ENROL_CONTAINER, node, instance, image),
+        "args": ["node", "--input-type=module", "--eval", host.ENROL_SCRIPT, "--", MARKER, "-", *command],
+        "env": [*env(_environment(node, instance)), {"name": host.secret_name(instance), "valueFrom": token}],
+    }
 
 
-def _host(node: Node, instance: Instance, settings: Settings, image: str) -> Manifest:
+def _host(node: Node, instance: Instance, settings: Settings, image: str) -> Container:
     # No probe: nothing listens, and it ends when it can do nothing more.
     return {**_container(NODE_CONTAINER, node, instance, image), "args": _command(node, instance, settings)}
 
@@ -104,21 +101,23 @@ def _command(node: Node, instance: Instance, settings: Settings) -> list[str]:
     return ["node", "/app/openclaw.mjs", *host.arguments(node, instance, settings)]
 
 
-def _container(name: str, node: Node, instance: Instance, image: str) -> Manifest:
-    resources = node.kubernetes.resources
-    values = {
+def _environment(node: Node, instance: Instance) -> dict[str, str]:
+    return {
         **host.environment(HOME, instance),
         # Its own traffic, and by the usual variables that of its commands.
         "OPENCLAW_PROXY_URL": f"http://{PROXY}",
-        "NODE_OPTIONS": heap_option(resources),
+        "NODE_OPTIONS": heap_option(node.kubernetes.resources),
     }
+
+
+def _container(name: str, node: Node, instance: Instance, image: str) -> Container:
     return {
         "name": name,
         "image": image,
         "imagePullPolicy": "IfNotPresent",
         "workingDir": HOME,
-        "env": env(values),
-        "resources": limits(resources),
+        "env": env(_environment(node, instance)),
+        "resources": limits(node.kubernetes.resources),
         "securityContext": locked_down(USER),
         "volumeMounts": [
             {"name": VOLUME_HOME, "mountPath": HOME},
