@@ -5,6 +5,8 @@ from typing import Any
 
 from components.constants import GATEWAY_CONTAINER, GATEWAY_PORT, VOLUME_CONFIG, VOLUME_HOME, VOLUME_TMP
 from components.manifest import Manifest, env
+from components.openclaw import permissions
+from components.openclaw.merge import laid_under
 from components.pods import HOME, USER, Container, Volume, heap_option, limits, locked_down
 from components.settings import Instance
 
@@ -16,7 +18,16 @@ GRACE_SECONDS = 345
 
 
 def openclaw_json(instance: Instance, origin: str | None) -> str:
-    """The gateway's configuration file. `origin` is where browsers open it, or None when Tailscale is off."""
+    """The gateway's configuration file: the owner's, under ours. `origin` is where browsers open it; None without Tailscale."""
+    # An agent there must be; OpenClaw calls the first one so.
+    first: dict[str, Any] = {"agents": {"entries": {"main": {}}}}
+    given = instance.gateway.config
+    has_agents = bool(given.get("agents", {}).get("entries"))
+    return json.dumps(laid_under(given if has_agents else laid_under(given, first), ours(instance, origin)), indent=2)
+
+
+def ours(instance: Instance, origin: str | None) -> dict[str, Any]:
+    """The part of the configuration that is not the owner's: components/openclaw/reserved.py has the same keys, with reasons."""
     serve = instance.tailscale.enabled and instance.tailscale.reach != "tcp"
     commands = instance.gateway.nodes.commands
     gateway: dict[str, Any] = {
@@ -41,15 +52,13 @@ def openclaw_json(instance: Instance, origin: str | None) -> str:
         },
         "tailscale": {"mode": "off"},
     }
-    return json.dumps(
-        {
-            "gateway": gateway,
-            "update": {"checkOnStart": False},
-            "discovery": {"mdns": {"mode": "off"}},
-            "agents": {"entries": {"main": {}}},
-        },
-        indent=2,
-    )
+    return {
+        "gateway": gateway,
+        "update": {"checkOnStart": False},
+        "discovery": {"mdns": {"mode": "off"}},
+        "tools": permissions.tools(instance.gateway.permissions, instance.gateway.config.get("tools", {})),
+        "logging": {"audit": {"enabled": True, "executionIdentity": instance.gateway.audit_identity}},
+    }
 
 
 def _auth(instance: Instance) -> dict[str, Any]:
@@ -70,8 +79,8 @@ def _auth(instance: Instance) -> dict[str, Any]:
     }
 
 
-def container(instance: Instance, image: str, token_secret: Any, model_secrets: list[Any]) -> Container:
-    """The gateway container. `token_secret` and `model_secrets` are names of Secrets (Inputs)."""
+def container(instance: Instance, image: str, token_secret: Any, secrets: list[Any]) -> Container:
+    """The gateway container. `token_secret` and `secrets` are names of Secrets (Inputs)."""
     values = {
         "HOME": HOME,
         "OPENCLAW_STATE_DIR": f"{HOME}/.openclaw",
@@ -100,7 +109,7 @@ def container(instance: Instance, image: str, token_secret: Any, model_secrets: 
                 "valueFrom": {"secretKeyRef": {"name": token_secret, "key": "token"}},
             },
         ],
-        "envFrom": [{"secretRef": {"name": name}} for name in model_secrets],
+        "envFrom": [{"secretRef": {"name": name}} for name in secrets],
         # 5 minutes to start: upgrades migrate the state at boot.
         "startupProbe": probe("startupz", '"status":"started"', period=1, failures=300),
         "readinessProbe": probe("startupz", '"status":"started"', period=10, failures=3),

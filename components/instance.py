@@ -61,7 +61,7 @@ class GatewayInstance(pulumi.ComponentResource):
         )
         network = InstanceNetwork(scope.logical("network"), network_args, inside)
         config = _config_map(scope, "config", gateway.CONFIG_KEY, gateway.openclaw_json(instance, self.address), inside)
-        sources = workload.Sources(config.name, secrets.token_secret, secrets.model_secrets)
+        sources = workload.Sources(config.name, secrets.token_secret, secrets.agent_secrets)
         uids = [config.uid, *secrets.uids]
         if args.credential is not None:
             serve = _config_map(scope, "serve", sidecar.SERVE_KEY, sidecar.serve_json(instance.tailscale, fqdn), inside)

@@ -51,14 +51,14 @@ def secret(
 
 @dataclass(frozen=True)
 class GatewaySecretsArgs:
-    """The settings of one gateway: its authentication, and its model keys."""
+    """The settings of one gateway: its authentication, and the secrets of its agent."""
 
     scope: Scope
     gateway: Gateway
 
 
 class GatewaySecrets(pulumi.ComponentResource):
-    """The token (or password) of one gateway, and its model keys. `model_secrets` names the Secrets that hold them."""
+    """The token (or password) of one gateway, and its agent's secrets. `agent_secrets` names the Secrets that hold those."""
 
     token: pulumi.Output[str]
     """The token or password itself: 48 letters and digits, a secret."""
@@ -67,19 +67,31 @@ class GatewaySecrets(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: GatewaySecretsArgs, opts: pulumi.ResourceOptions) -> None:
         scope, gateway = args.scope, args.gateway
-        super().__init__("openclaw:tailnet:GatewaySecrets", name, {"modelKeys": sorted(gateway.model_keys)}, opts)
+        inputs = {"secrets": sorted(gateway.secrets), "secretsFrom": [source.name for source in gateway.secrets_from]}
+        super().__init__("openclaw:tailnet:GatewaySecrets", name, inputs, opts)
         child = pulumi.ResourceOptions(parent=self)
         # The mode is a keeper too: a token that was an API credential must not live on as somebody's password.
         keepers = {"mode": gateway.auth.mode, "rotation": gateway.auth.rotation}
         self.token = random_text(scope.logical("token"), keepers, child)
         token = secret(scope, "gateway-token", {"token": self.token}, child)
         self.token_secret, self.uids = token.name, [token.uid]
-        self.model_secrets: list[pulumi.Input[str]] = []
-        if gateway.model_keys:
-            keys = {variable: key.get_secret_value() for variable, key in gateway.model_keys.items()}
-            made = secret(scope, "model-keys", keys, child, self.token)
-            self.model_secrets.append(made.name)
-            self.uids.append(made.uid)
-        if gateway.model_keys_secret:
-            self.model_secrets.append(gateway.model_keys_secret)
+        self.agent_secrets: list[pulumi.Input[str]] = [source.name for source in gateway.secrets_from]
+        if gateway.secrets:
+            values = {variable: value.get_secret_value() for variable, value in gateway.secrets.items()}
+            agent = secret(scope, "agent-secrets", values, child, self.token)
+            # Last: where two have the same variable, the stack's own wins.
+            self.agent_secrets.append(agent.name)
+            self.uids.append(agent.uid)
+        self.uids += [_content(scope, source.name, self.token, child) for source in gateway.secrets_from if source.roll]
         self.register_outputs({"tokenSecret": self.token_secret})
+
+
+def _content(scope: Scope, name: str, salt: pulumi.Output[str], opts: pulumi.ResourceOptions) -> pulumi.Output[str]:
+    """A word that changes with the content of somebody else's Secret, and tells nothing about it."""
+    live = k8s.core.v1.Secret.get(
+        scope.logical(f"from-{name}"),
+        f"{scope.names.namespace}/{name}",
+        opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(additional_secret_outputs=["data"])),
+    )
+    word = pulumi.Output.all(salt, live.data).apply(lambda parts: content_name(name, parts[1] or {}, parts[0]))
+    return pulumi.Output.unsecret(word)

@@ -12,7 +12,7 @@ from components.credential import Credential
 from components.instance import GatewayInstance, GatewayInstanceArgs
 from components.nodes.kinds import kind_of
 from components.nodes.node import ExecutionNode, ExecutionNodeArgs, key_of
-from components.settings import Instance, Settings
+from components.settings import Instance, Settings, agent_checks
 from components.tailnet import credentials, devices
 from components.tailnet.tailnet import ManagedTailnet, ManagedTailnetArgs
 
@@ -132,5 +132,15 @@ def warnings(settings: Settings) -> Iterator[str]:
                 f"{instance.id}: {sidecar.credential} needs a control server that takes a key together with an advertised "
                 "tag; headscale refuses that. Use authKey with it."
             )
+        image = instance.gateway.image or settings.images.gateway
+        if not agent_checks.is_checked(instance.gateway, image):
+            yield f"{instance.id}: gateway.config is not checked: the types of {image} are not known here."
+        if instance.gateway.ownership == "seeded":
+            yield (
+                f"{instance.id}: gateway.config is written only where the volume has none yet; the page and the CLI own it "
+                "there. With managed again, gateway.config counts, and what is on the volume stays there unused."
+            )
+        if instance.gateway.permissions == "full":
+            yield f"{instance.id}: the agent runs every command without asking anybody (permissions full)."
         if instance.gateway.auth.mode == "identity":
             yield f"{instance.id}: with identity, any process in the pod can pretend to be an allowed user."

@@ -20,7 +20,7 @@ class Sources:
 
     config: pulumi.Input[str]
     token: pulumi.Input[str]
-    model_keys: list[pulumi.Input[str]] = field(default_factory=list[pulumi.Input[str]])
+    agent_secrets: list[pulumi.Input[str]] = field(default_factory=list[pulumi.Input[str]])
     serve: pulumi.Input[str] | None = None
     kek: pulumi.Input[str] | None = None
     sealed_key: pulumi.Input[str] | None = None
@@ -59,7 +59,7 @@ def pod(names: Names, instance: Instance, tailnet: Tailnet, images: Images, sour
         # on the same host sees that its owner is dead. Under another name it would end at each start until then.
         "hostname": names.deployment,
         **confined(gateway.GRACE_SECONDS),
-        "containers": [gateway.container(instance, image, sources.token, list(sources.model_keys))],
+        "containers": [gateway.container(instance, image, sources.token, list(sources.agent_secrets))],
         "volumes": volumes,
     }
     if init_containers:

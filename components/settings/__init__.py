@@ -1,19 +1,18 @@
 """The stack's configuration: typed, checked as a whole, before any resource is declared."""
 
 from components.settings.errors import Problem, SettingsError
+from components.settings.gateway import Gateway, GatewayAuth
 from components.settings.load import KEYS, load
+from components.settings.model import Resources
 from components.settings.models import (
     AuthKey,
     Cluster,
     CredentialForm,
     EgressPort,
     EgressRule,
-    Gateway,
-    GatewayAuth,
     Images,
     Instance,
     OAuthClient,
-    Resources,
     Sidecar,
     Storage,
     Tailnet,

@@ -4,11 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from components.settings import credential_kinds
+from components.settings import agent_checks, credential_kinds
 from components.settings.credential_checks import credentials
 from components.settings.egress import open_nearly_everything
 from components.settings.errors import Problem
-from components.settings.models import Cluster, EgressRule, Images, Instance, Resources, Tailnet
+from components.settings.model import Resources
+from components.settings.models import Cluster, EgressRule, Images, Instance, Tailnet
 from components.settings.quantities import cpu_millis, quantity_bytes
 
 
@@ -60,8 +61,11 @@ def check(
                 f"Give it at least {HOME_MINIMUM}.",
             )
         yield from egress(f"{path}.extraEgress", instance.extra_egress)
-        for variable, key in instance.gateway.model_keys.items():
-            yield from credential_kinds.model_key(f"{path}.gateway.modelKeys.{variable}", key.get_secret_value())
+        for variable, key in instance.gateway.secrets.items():
+            yield from credential_kinds.model_key(f"{path}.gateway.secrets.{variable}", key.get_secret_value())
+        if images:
+            image = instance.gateway.image or images.gateway
+            yield from agent_checks.config(f"{path}.gateway.config", instance.gateway, image)
         if tailnet:
             yield from people(f"{path}.people", instance.people, tailnet)
         yield from credentials(path, instance, tailnet, cluster)

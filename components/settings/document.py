@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
-from components.settings.models import Model
+from components.settings.model import Model
 from components.settings.stack import Settings
 from components.unexpected import described, record
 

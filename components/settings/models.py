@@ -1,16 +1,17 @@
 """The configuration's shape and its safe defaults; each field's description is its documentation."""
 
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
-from pydantic.alias_generators import to_camel
+from pydantic import Field
 
 from components import names
 from components.constants import SERVED_PORTS
 from components.settings.egress import Cidr
+from components.settings.gateway import Gateway
 from components.settings.images import ImageRef
+from components.settings.model import Model, Resources
 from components.settings.quantities import Cpu, Memory, VolumeSize
-from components.settings.text import DISTINCT, EMPTY_IS_NONE, ModelKey, Port, Secret, Switch, Word, whole
+from components.settings.text import DISTINCT, EMPTY_IS_NONE, Port, Secret, Switch, Word, whole
 from components.settings.types import (
     ClientId,
     DnsLabel,
@@ -21,10 +22,8 @@ from components.settings.types import (
     LabelKey,
     LabelValue,
     Login,
-    NodeCommand,
     ObjectName,
     Person,
-    ProviderKey,
     RotationWord,
     TagOwner,
 )
@@ -33,22 +32,6 @@ from components.settings.urls import BaseUrl, IssuerUrl
 Reach = Literal["https", "http", "tcp"]
 Mode = Literal["tun", "userspace"]
 CredentialForm = Literal["authKey", "oauth", "workloadIdentity"]
-
-
-class Model(BaseModel):
-    """Base: keys are camelCase as in the stack file, unknown keys are errors, values never change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel, hide_input_in_errors=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _without_empty_keys(cls, value: Any) -> Any:
-        """A key with everything in it commented out is as good as no key."""
-        if not isinstance(value, dict):
-            return value
-        known = {field.alias or name for name, field in cls.model_fields.items()}
-        items = cast(dict[Any, Any], value).items()
-        return {key: item for key, item in items if item is not None or key not in known}
 
 
 class Tailnet(Model):
@@ -108,24 +91,6 @@ class Images(Model):
     require_digest: Switch = Field(default=False, description="Refuse images without a digest.")
 
 
-class Resources(Model):
-    """Requests and limits of one container."""
-
-    cpu_request: Cpu
-    cpu_limit: Cpu
-    memory_request: Memory
-    memory_limit: Memory
-
-
-class GatewayResources(Resources):
-    """The gateway's share. 645-903 MiB were seen in a pod at rest; the heap gets three quarters of the limit."""
-
-    cpu_request: Cpu = "250m"
-    cpu_limit: Cpu = "2"
-    memory_request: Memory = "1Gi"
-    memory_limit: Memory = "2Gi"
-
-
 class SidecarResources(Resources):
     """The sidecar's share. 35 MiB was its peak in a pod."""
 
@@ -133,58 +98,6 @@ class SidecarResources(Resources):
     cpu_limit: Cpu = "1"
     memory_request: Memory = "64Mi"
     memory_limit: Memory = "256Mi"
-
-
-class GatewayAuth(Model):
-    """The gateway's client authentication. Device pairing is asked for in every mode."""
-
-    mode: Literal["token", "password", "identity"] = Field(
-        default="token",
-        description="`identity` trusts the Tailscale login that Serve names; read docs/security.md first.",
-    )
-    allow_users: Annotated[tuple[Login, ...], DISTINCT] = Field(
-        default=(), description="`identity` only: logins that are let in (default: all logins in `people`)."
-    )
-    rotation: RotationWord = Field(default="", description="Change this word to get a new token or password.")
-
-    @property
-    def secret_variable(self) -> str:
-        """The variable in which OpenClaw takes the gateway's own secret."""
-        # In `identity` a token would make the gateway refuse to start; the password is for the CLI inside the pod.
-        return "OPENCLAW_GATEWAY_TOKEN" if self.mode == "token" else "OPENCLAW_GATEWAY_PASSWORD"
-
-
-class NodeCommands(Model):
-    """Names of node commands, such as `system.run`."""
-
-    allow: Annotated[tuple[NodeCommand, ...], DISTINCT] = Field(
-        default=(),
-        description="Commands that the gateway withholds unless they are listed here, such as `camera.snap`.",
-    )
-    deny: Annotated[tuple[NodeCommand, ...], DISTINCT] = Field(
-        default=(), description="Commands that no node executes for this gateway, even if they were approved."
-    )
-
-
-class GatewayNodes(Model):
-    """Limits on what the gateway may ask of its execution nodes. Nodes are never approved automatically."""
-
-    commands: NodeCommands = NodeCommands()
-
-
-class Gateway(Model):
-    """The gateway container."""
-
-    image: ImageRef | None = Field(default=None, description="Another image for this instance.")
-    auth: GatewayAuth = GatewayAuth()
-    model_keys: dict[ProviderKey, ModelKey] = Field(
-        default={}, description="Providers' keys and tokens, by variable name, such as `OPENAI_API_KEY`."
-    )
-    model_keys_secret: ObjectName | None = Field(
-        default=None, description="An existing Secret in the namespace with more keys; its changes do not roll the pod."
-    )
-    resources: GatewayResources = GatewayResources()
-    nodes: GatewayNodes = GatewayNodes()
 
 
 class AuthKey(Model):

@@ -6,7 +6,8 @@ from pydantic import Field
 
 from components import names
 from components.settings.images import ImageRef
-from components.settings.models import EgressRule, Model, Resources, SidecarResources, Storage
+from components.settings.model import Model, Resources
+from components.settings.models import EgressRule, SidecarResources, Storage
 from components.settings.quantities import Cpu, Memory
 from components.settings.text import DISTINCT, Port, Secret, whole
 from components.settings.types import DnsLabel, InstanceId, NodeCommand, Person, RotationWord

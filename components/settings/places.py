@@ -49,7 +49,7 @@ def place_of(root: str, model: type[BaseModel], location: Sequence[str | int]) -
             path, here = f"{path}.{part}", _bare(_fields(here)[str(part)])
         elif typing.get_origin(here) is dict:
             key, value = typing.get_args(here)
-            path, here = f"{path}.{part if _may_be_shown(part, key) else HIDDEN}", _bare(value)
+            path, here = f"{path}.{part if is_harmless(part, key) else HIDDEN}", _bare(value)
         elif typing.get_origin(here) is tuple and isinstance(part, int):
             path, here = f"{path}[{part}]", _bare(typing.get_args(here)[0])
         else:
@@ -65,7 +65,8 @@ def known_words(model: type[BaseModel]) -> frozenset[str]:
     return frozenset(fields).union(*(known_words(one) for one in inner if _is_model(one)))
 
 
-def _may_be_shown(key: object, annotation: Any) -> bool:
+def is_harmless(key: object, annotation: Any) -> bool:
+    """Says whether a key is one of a type whose every value may be shown."""
     if not any(isinstance(mark, Harmless) for mark in typing.get_args(annotation)):
         return False
     try:

@@ -1,6 +1,7 @@
 """The whole configuration of a stack."""
 
-from components.settings.models import Cluster, Images, Instance, Model, Tailnet
+from components.settings.model import Model
+from components.settings.models import Cluster, Images, Instance, Tailnet
 from components.settings.nodes import Node
 
 

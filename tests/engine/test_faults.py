@@ -44,7 +44,7 @@ def test_an_unusable_configuration_is_one_clear_error_and_changes_nothing(deploy
         extraEgress=[{"cidr": "x"}],
     )
     engine = deployed.engine(wrong, instance("other", namespace="openclaw-faulty"))
-    engine.config.secret[f"{PROJECT}:instances[0].gateway.modelKeys.openai"] = MODEL_KEY
+    engine.config.secret[f"{PROJECT}:instances[0].gateway.secrets.openai"] = MODEL_KEY
     with pytest.raises(EngineError) as refused:
         engine.up()
 
@@ -52,7 +52,7 @@ def test_an_unusable_configuration_is_one_clear_error_and_changes_nothing(deploy
     [message] = refused.value.diagnostics
     assert "nothing was changed" in message
     for path in (
-        "instances[0].gateway.modelKeys",
+        "instances[0].gateway.secrets",
         "instances[0].tailscale.hostnam is not a known key. Did you mean hostname?",
         "instances[0].extraEgress[0].cidr",
         "instances[0].extraEgress[0].ports is missing",

@@ -12,7 +12,7 @@ from tests.support.engine_world import Cluster, MakeStack, Stack, containers, gi
 from tests.support.plain_text import everything_kept, hidden_in, marked_secret
 
 MODEL_KEY = "sk-test-variants-0123456789abcdef"
-SECRET = {f"{PROJECT}:instances[0].gateway.modelKeys.OPENAI_API_KEY": MODEL_KEY}
+SECRET = {f"{PROJECT}:instances[0].gateway.secrets.OPENAI_API_KEY": MODEL_KEY}
 VARIANTS = (
     instance("user", tailscale={"mode": "userspace", "metrics": True}, gateway={"auth": {"mode": "password"}}),
     instance("raw", tailscale={"reach": "tcp", "metrics": True}),
@@ -118,7 +118,7 @@ def test_i4_nothing_secret_is_kept_or_shown_in_plain(variants: Stack, result: Re
 
 def test_i4_the_state_marks_every_secret(variants: Stack, result: Result) -> None:
     resources = variants.resources()
-    assert marked_secret(resources["user-model-keys"]["inputs"], "data")
+    assert marked_secret(resources["user-agent-secrets"]["inputs"], "data")
     for name in NAMES:
         assert marked_secret(resources[f"{name}-gateway-token"]["inputs"], "data")
     assert result.outputs["tokens"] == dict.fromkeys(NAMES, "[secret]")

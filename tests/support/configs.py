@@ -52,7 +52,9 @@ SHAPES: Final[dict[str, Raw]] = {
     "tcp": smallest(tailscale={"reach": "tcp"}),
     "userspace": smallest(tailscale={"mode": "userspace"}),
     "disabled": smallest(tailscale={"enabled": False}),
-    "password": smallest(gateway={"auth": {"mode": "password"}, "modelKeys": MODEL_KEYS, "modelKeysSecret": "more"}),
+    "password": smallest(
+        gateway={"auth": {"mode": "password"}, "secrets": MODEL_KEYS, "secretsFrom": [{"name": "more"}]}
+    ),
     "identity": smallest(gateway={"auth": {"mode": "identity"}}),
     "metrics": smallest(
         tailscale={"metrics": True}, extraEgress=[{"cidr": "10.1.2.3/32", "ports": [{"port": 53, "protocol": "UDP"}]}]
@@ -157,8 +159,8 @@ def instances(draw: st.DrawFn, instance_id: str, given_key: bool, key_kind: str 
         auth["allowUsers"] = ["alice@example.com"]
     gateway = draw(
         _optional(
-            modelKeys=st.dictionaries(st.sampled_from(["OPENAI_API_KEY", "OTHER_KEY"]), _secret("model"), max_size=2),
-            modelKeysSecret=st.just("more-keys"),
+            secrets=st.dictionaries(st.sampled_from(["OPENAI_API_KEY", "OTHER_KEY"]), _secret("model"), max_size=2),
+            secretsFrom=st.just([{"name": "more-keys"}]),
             resources=_resources,
         )
     )
@@ -246,7 +248,7 @@ def secrets_of(value: Any) -> set[str]:
     found: set[str] = set()
     if isinstance(value, dict):
         for key, item in cast(dict[str, Any], value).items():
-            if key == "modelKeys":
+            if key == "secrets":
                 found |= set(cast(dict[str, str], item).values())
             elif key in ("apiKey", "oauthClientSecret", "clientSecret") or (key == "value" and isinstance(item, str)):
                 found.add(item)

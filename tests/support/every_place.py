@@ -52,8 +52,8 @@ FULL: Final[Raw] = {
             "gateway": {
                 "image": f"ghcr.io/openclaw/openclaw:2026.9.5{_DIGEST}",
                 "auth": {"mode": "password", "rotation": "again"},
-                "modelKeys": {"OPENAI_API_KEY": "sk-of-home"},
-                "modelKeysSecret": "more-keys",
+                "secrets": {"OPENAI_API_KEY": "sk-of-home"},
+                "secretsFrom": [{"name": "more-keys"}],
                 "resources": _RESOURCES,
                 "nodes": {"commands": {"allow": ["camera.snap"], "deny": ["system.notify"]}},
             },

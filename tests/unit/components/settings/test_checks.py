@@ -135,8 +135,8 @@ CROSS_CHECKS: dict[str, tuple[Raw, str]] = {
         "instances[0].tailscale.metrics is on while Tailscale is disabled. Enable Tailscale, or turn metrics off.",
     ),
     "the gateway's own secret": (
-        smallest(gateway={"modelKeys": {"OPENCLAW_GATEWAY_TOKEN": "x"}}),
-        "instances[0].gateway.modelKeys.<key> is no provider's key: names that begin with OPENCLAW_ steer the programs in "
+        smallest(gateway={"secrets": {"OPENCLAW_GATEWAY_TOKEN": "x"}}),
+        "instances[0].gateway.secrets.<key> is no provider's key: names that begin with OPENCLAW_ steer the programs in "
         "the pod. Remove it.",
     ),
     "memory request above limit": (

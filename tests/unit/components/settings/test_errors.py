@@ -163,7 +163,7 @@ def test_a_value_of_another_type_is_refused_in_words_of_ours(path: tuple[str | i
             assert "is not usable here" not in message, (value, message)
 
 
-_KEYS = ["tailnet", "instances", "name", "id", "people", "tailscale", "gateway", "authKey", "modelKeys", "groups"]
+_KEYS = ["tailnet", "instances", "name", "id", "people", "tailscale", "gateway", "authKey", "secrets", "groups"]
 _anything: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(_KEYS) | st.text(), inner),
@@ -247,9 +247,7 @@ def test_a_slip_is_shown_with_the_key_that_was_meant(key: str) -> None:
     assert "Did you mean " in message
 
 
-@pytest.mark.parametrize(
-    "key", ["gateway", "tailscale", "modelKeys", "id", "replicas", "nodeSelector", "service", "env"]
-)
+@pytest.mark.parametrize("key", ["gateway", "tailscale", "secrets", "id", "replicas", "nodeSelector", "service", "env"])
 def test_a_key_of_another_place_is_shown(key: str) -> None:
     for config, path in (({**smallest(), key: "hunter2"}, key), (with_tailnet(**{key: 1}), f"tailnet.{key}")):
         message = refused(config)
@@ -258,10 +256,10 @@ def test_a_key_of_another_place_is_shown(key: str) -> None:
 
 
 def test_several_keys_of_a_mapping_are_one_line_with_their_number() -> None:
-    message = refused(smallest(gateway={"modelKeys": {"lower": "a", "LD_KEY": "a", "other": "a"}}))
+    message = refused(smallest(gateway={"secrets": {"lower": "a", "LD_KEY": "a", "other": "a"}}))
     assert message
-    assert "modelKeys.<key> (2 keys) is not the name of a provider's key." in message
-    assert "modelKeys.<key> is no provider's key: names that begin with LD_" in message
+    assert "secrets.<key> (2 keys) is not the name of a provider's key." in message
+    assert "secrets.<key> is no provider's key: names that begin with LD_" in message
     message = refused(with_tailnet(groups={"family": ["x"], "work": ["y"]}))
     assert message
     assert "tailnet.groups.<key> (2 keys) is not a group name." in message

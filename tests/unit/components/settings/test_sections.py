@@ -16,7 +16,7 @@ def is_section(path: tuple[str | int, ...]) -> bool:
     except Exception:
         return False
     # An entry of somebody's own is no key of ours.
-    return isinstance(path[-1], str) and path[-2:-1] not in [("modelKeys",), ("groups",), ("dnsLabels",)]
+    return isinstance(path[-1], str) and path[-2:-1] not in [("secrets",), ("groups",), ("dnsLabels",)]
 
 
 SECTIONS = list(filter(is_section, PLACES))

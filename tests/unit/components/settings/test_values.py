@@ -23,7 +23,7 @@ def test_a_text_with_something_unseen_in_it_is_refused_everywhere(path: tuple[st
     for char in UNSEEN:
         for value in (text + char, char + text, text[:3] + char + text[3:]):
             # A model's key may be a document of several lines, and a path may have blanks.
-            free = " \t\r\n" if "modelKeys" in path else " " if "kubeconfig" in path else ""
+            free = " \t\r\n" if "secrets" in path else " " if "kubeconfig" in path else ""
             if not (char in free and value.strip() == value):
                 assert len(lines(with_value(path, value))) >= 1, repr(value)
 
