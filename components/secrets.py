@@ -22,8 +22,8 @@ def random_text(
 
     A RandomPassword, as its id says nothing. RandomBytes and RandomId have their value as id, and ids are never encrypted.
     """
-    made = random.RandomPassword(logical, length=RANDOM_CHARACTERS, special=False, keepers=keepers, opts=opts)
-    return pulumi.Output.secret(made.result)
+    password = random.RandomPassword(logical, length=RANDOM_CHARACTERS, special=False, keepers=keepers, opts=opts)
+    return pulumi.Output.secret(password.result)
 
 
 def secret(
@@ -77,9 +77,9 @@ class GatewaySecrets(pulumi.ComponentResource):
         self.model_secrets: list[pulumi.Input[str]] = []
         if gateway.model_keys:
             keys = {variable: key.get_secret_value() for variable, key in gateway.model_keys.items()}
-            made = secret(scope, "model-keys", keys, child, self.token)
-            self.model_secrets.append(made.name)
-            self.uids.append(made.uid)
+            model_keys = secret(scope, "model-keys", keys, child, self.token)
+            self.model_secrets.append(model_keys.name)
+            self.uids.append(model_keys.uid)
         if gateway.model_keys_secret:
             self.model_secrets.append(gateway.model_keys_secret)
         self.register_outputs({"tokenSecret": self.token_secret})
