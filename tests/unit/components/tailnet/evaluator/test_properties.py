@@ -1,4 +1,4 @@
-"""What holds of every policy: deny by default, more grants allow more, and neither order nor comments matter."""
+"""Properties of every policy: deny by default, more grants allow more, and neither order nor comments matter."""
 
 import json
 from typing import Any
