@@ -43,10 +43,10 @@ class GatewayInstance(pulumi.ComponentResource):
     """The command that reads it from the cluster."""
 
     def __init__(self, name: str, args: GatewayInstanceArgs, opts: pulumi.ResourceOptions) -> None:
-        instance, settings, scope, own = args.instance, args.settings, args.scope, args.scope.names
-        inputs = {"namespace": own.namespace, "hostname": own.hostname, "people": list(instance.people)}
+        instance, settings, scope, names = args.instance, args.settings, args.scope, args.scope.names
+        inputs = {"namespace": names.namespace, "hostname": names.hostname, "people": list(instance.people)}
         super().__init__("openclaw:tailnet:Instance", name, inputs, opts)
-        fqdn = f"{own.hostname}.{settings.tailnet.name}"
+        fqdn = f"{names.hostname}.{settings.tailnet.name}"
         # A disabled instance is reached by `kubectl port-forward`: browsers then open localhost, which is allowed anyway.
         self.address = sidecar.address(instance.tailscale, fqdn) if instance.tailscale.enabled else None
 
@@ -82,16 +82,16 @@ class GatewayInstance(pulumi.ComponentResource):
         self.token = secrets.token
         self.token_command = secrets.token_secret.apply(
             lambda name: (
-                f"kubectl --namespace {own.namespace} get secret {name} --output go-template='{{{{.data.token|base64decode}}}}'"
+                f"kubectl --namespace {names.namespace} get secret {name} --output go-template='{{{{.data.token|base64decode}}}}'"
             )
         )
         self.summary: InstanceOutput = {
-            "namespace": own.namespace,
-            "hostname": own.hostname,
-            "tag": own.tag,
+            "namespace": names.namespace,
+            "hostname": names.hostname,
+            "tag": names.tag,
             "tokenCommand": self.token_command,
             "address": self.address
-            or f"kubectl --namespace {own.namespace} port-forward deployment/{own.deployment} {gateway.GATEWAY_PORT}",
+            or f"kubectl --namespace {names.namespace} port-forward deployment/{names.deployment} {gateway.GATEWAY_PORT}",
         }
         self.register_outputs({**self.summary})
 

@@ -60,7 +60,9 @@ def rolled_by(uids: Sequence[pulumi.Input[str]]) -> Manifest:
 
     A kubelet does not look at an immutable object again: a pod that has seen a forged one would never see the repaired one.
     """
-    together = pulumi.Output.all(*uids).apply(lambda found: hashlib.sha256(" ".join(found).encode()).hexdigest()[:10])
+    together = pulumi.Output.all(*uids).apply(
+        lambda resolved: hashlib.sha256(" ".join(resolved).encode()).hexdigest()[:10]
+    )
     return {ANNOTATION_OBJECTS: together}
 
 

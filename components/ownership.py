@@ -70,21 +70,23 @@ def read(cluster: Cluster, stack: str) -> LiveCluster:
 
 def conflicts(settings: Settings, stack: str, live: LiveCluster) -> Iterator[str]:
     """One line for each namespace of the settings that belongs to somebody else, with the ways out."""
-    for path, own in namespaced(settings):
-        found = live.namespaces.get(own.namespace)
-        if found is None or found.stack == stack or found.hand_over == stack:
+    for path, names in namespaced(settings):
+        namespace = live.namespaces.get(names.namespace)
+        if namespace is None or namespace.stack == stack or namespace.hand_over == stack:
             continue
-        owner = f"belongs to the stack {found.stack}" if found.stack else "was there before and belongs to no stack"
+        owner = (
+            f"belongs to the stack {namespace.stack}" if namespace.stack else "was there before and belongs to no stack"
+        )
         yield (
-            f"{path}: the namespace {own.namespace} {owner}. Choose another id or namespace here; or its owner hands it "
-            f"over: kubectl annotate namespace {own.namespace} {ANNOTATION_HAND_OVER}={stack}"
+            f"{path}: the namespace {names.namespace} {owner}. Choose another id or namespace here; or its owner hands it "
+            f"over: kubectl annotate namespace {names.namespace} {ANNOTATION_HAND_OVER}={stack}"
         )
 
 
-def message(found: Sequence[str]) -> str:
+def message(conflicts: Sequence[str]) -> str:
     """The conflicts as one error for people."""
     return "\n".join(
-        ["This stack would take over what is not its own; nothing was changed:", *(f"  {one}" for one in found)]
+        ["This stack would take over what is not its own; nothing was changed:", *(f"  {one}" for one in conflicts)]
     )
 
 
@@ -97,8 +99,8 @@ def check(settings: Settings, stack: str, of: pulumi.Resource) -> LiveCluster:
             f"({live.reason}). The kubeconfig's user needs to list namespaces and persistentvolumeclaims.",
             of,
         )
-    if found := list(conflicts(settings, stack, live)):
-        raise Refusal(message(found))
+    if taken := list(conflicts(settings, stack, live)):
+        raise Refusal(message(taken))
     return live
 
 

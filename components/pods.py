@@ -16,7 +16,7 @@ HOME: Final = "/home/node"
 
 # The API's own camelCase keys, which is why these are not the SDK's ...ArgsDict types: those are spelled in snake_case.
 class VolumeMount(TypedDict):
-    """Where a container finds a volume."""
+    """The mount of a volume in a container."""
 
     name: str
     mountPath: str

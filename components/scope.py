@@ -1,4 +1,4 @@
-"""Where an object belongs: one instance, or one execution node, of one stack."""
+"""The scope of an object: one instance, or one execution node, of one stack."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

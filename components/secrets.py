@@ -22,8 +22,8 @@ def random_text(
 
     A RandomPassword, as its id says nothing. RandomBytes and RandomId have their value as id, and ids are never encrypted.
     """
-    made = random.RandomPassword(logical, length=RANDOM_CHARACTERS, special=False, keepers=keepers, opts=opts)
-    return pulumi.Output.secret(made.result)
+    password = random.RandomPassword(logical, length=RANDOM_CHARACTERS, special=False, keepers=keepers, opts=opts)
+    return pulumi.Output.secret(password.result)
 
 
 def secret(

@@ -59,9 +59,9 @@ class Topology(pulumi.ComponentResource):
             )
             for instance in settings.instances
         }
-        self.instances = {name: made.summary for name, made in gateways.items()}
+        self.instances = {name: gateway.summary for name, gateway in gateways.items()}
         self.access = [row.data() for row in tailnet.access] if tailnet else []
-        self.tokens = {name: made.token for name, made in gateways.items()}
+        self.tokens = {name: gateway.token for name, gateway in gateways.items()}
         by_id = {instance.id: instance for instance in settings.instances}
         workers = {
             node.id: ExecutionNode(
@@ -79,8 +79,8 @@ class Topology(pulumi.ComponentResource):
             )
             for node in settings.nodes
         }
-        self.nodes = {name: made.summary for name, made in workers.items()}
-        self.join = {name: made.join for name, made in workers.items() if made.join is not None}
+        self.nodes = {name: worker.summary for name, worker in workers.items()}
+        self.join = {name: worker.join for name, worker in workers.items() if worker.join is not None}
         self.register_outputs({"instances": self.instances, "nodes": self.nodes})
 
 
@@ -102,12 +102,12 @@ def _cluster(settings: Settings, stack: str, opts: pulumi.ResourceOptions) -> k8
 
 
 def _credential(instance: Instance, settings: Settings, tailnet: ManagedTailnet | None) -> Credential | None:
-    """The sidecar's credential, given or made; None while Tailscale is off."""
+    """The sidecar's credential, given or created; None while Tailscale is off."""
     if not instance.tailscale.enabled:
         return None
-    found = credentials.given(instance, settings)
+    given = credentials.given(instance, settings)
     # Checked with the settings: without a tailnet of our own, it is given.
-    return credentials.made(instance, settings, tailnet.credential_opts) if found is None and tailnet else found
+    return credentials.created(instance, settings, tailnet.credential_opts) if given is None and tailnet else given
 
 
 def keeps_volumes(settings: Settings) -> bool:

@@ -6,17 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
 
-from pulumi_policy import Policy, ReportViolation, ResourceValidationArgs, ResourceValidationPolicy
-from pulumi_policy.proxy import (
-    UNKNOWN_ARCHIVE_VALUE,
-    UNKNOWN_ARRAY_VALUE,
-    UNKNOWN_ASSET_VALUE,
-    UNKNOWN_BOOLEAN_VALUE,
-    UNKNOWN_NUMBER_VALUE,
-    UNKNOWN_OBJECT_VALUE,
-    UNKNOWN_STRING_VALUE,
-    UnknownValueError,
-)
+from pulumi_policy import Policy, ReportViolation, ResourceValidationArgs, ResourceValidationPolicy, proxy
 
 from policies.rules import INVARIANTS
 from policies.rules.kinds import Resource
@@ -28,13 +18,13 @@ DESCRIPTION: Final = "Refuses what would expose a gateway: public bindings, priv
 
 _UNKNOWNS: Final = frozenset(
     {
-        UNKNOWN_ARCHIVE_VALUE,
-        UNKNOWN_ARRAY_VALUE,
-        UNKNOWN_ASSET_VALUE,
-        UNKNOWN_BOOLEAN_VALUE,
-        UNKNOWN_NUMBER_VALUE,
-        UNKNOWN_OBJECT_VALUE,
-        UNKNOWN_STRING_VALUE,
+        proxy.UNKNOWN_ARCHIVE_VALUE,
+        proxy.UNKNOWN_ARRAY_VALUE,
+        proxy.UNKNOWN_ASSET_VALUE,
+        proxy.UNKNOWN_BOOLEAN_VALUE,
+        proxy.UNKNOWN_NUMBER_VALUE,
+        proxy.UNKNOWN_OBJECT_VALUE,
+        proxy.UNKNOWN_STRING_VALUE,
     }
 )
 # How Pulumi marks special objects on the wire; the pack gets secrets unmarked, recorded requests have them marked.
@@ -63,7 +53,7 @@ def plain(value: Any) -> Value:
 def _plain_at(container: Any, key: str | int) -> Value:
     try:
         return plain(container[key])
-    except UnknownValueError:
+    except proxy.UnknownValueError:
         return UNKNOWN
 
 

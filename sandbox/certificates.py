@@ -70,8 +70,8 @@ def self_signed(certificate: Path, address: str) -> str:
             x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))]), critical=False
         )
         _write(certificate, builder.sign(key, hashes.SHA256()), key)
-    made = x509.load_pem_x509_certificate(certificate.read_bytes())
-    return f"sha256-raw:{made.fingerprint(hashes.SHA256()).hex()}"
+    signed = x509.load_pem_x509_certificate(certificate.read_bytes())
+    return f"sha256-raw:{signed.fingerprint(hashes.SHA256()).hex()}"
 
 
 def _name(common: str, organization: str | None = None) -> x509.Name:
@@ -82,8 +82,8 @@ def _name(common: str, organization: str | None = None) -> x509.Name:
 
 
 def _names(common: str, *addresses: str) -> x509.SubjectAlternativeName:
-    found = [x509.IPAddress(ipaddress.ip_address(address)) for address in addresses]
-    return x509.SubjectAlternativeName([x509.DNSName(common), *found])
+    by_address = [x509.IPAddress(ipaddress.ip_address(address)) for address in addresses]
+    return x509.SubjectAlternativeName([x509.DNSName(common), *by_address])
 
 
 def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
@@ -114,7 +114,7 @@ def _usage(signs_certificates: bool) -> x509.KeyUsage:
     )
 
 
-def _write(certificate: Path, made: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> None:
+def _write(certificate: Path, signed: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> None:
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     write_private(certificate.with_suffix(".key"), pem.decode())
-    write_private(certificate, made.public_bytes(Encoding.PEM).decode())
+    write_private(certificate, signed.public_bytes(Encoding.PEM).decode())

@@ -180,14 +180,14 @@ def logs(
     """Print the end of a part's log; without a name, list the logs."""
     from sandbox import world
 
-    found = world.World(Home.from_env()).logs()
+    paths = world.World(Home.from_env()).logs()
     if part is None:
-        for name, path in sorted(found.items()):
+        for name, path in sorted(paths.items()):
             console.print(f"{name:<26}{path}", soft_wrap=True)
         return
-    if part not in found:
-        raise SandboxError(f"there is no log of {part}", f"Known: {', '.join(sorted(found)) or 'none'}")
-    for line in found[part].read_text(errors="replace").splitlines()[-lines:]:
+    if part not in paths:
+        raise SandboxError(f"there is no log of {part}", f"Known: {', '.join(sorted(paths)) or 'none'}")
+    for line in paths[part].read_text(errors="replace").splitlines()[-lines:]:
         console.print(line, markup=False, soft_wrap=True)
 
 

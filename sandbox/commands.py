@@ -26,8 +26,8 @@ class Package:
 
     def absent(self) -> bool:
         """True when the machine lacks any of it."""
-        found = all(shutil.which(command) for command in self.commands)
-        return not (found and all(path.exists() for path in self.files))
+        commands_exist = all(shutil.which(command) for command in self.commands)
+        return not (commands_exist and all(path.exists() for path in self.files))
 
 
 # In every Debian and Ubuntu, also in the smallest: never looked for, never installed, never removed.
@@ -113,8 +113,8 @@ def absent(*uses: Use) -> list[Package]:
 def known() -> dict[str, str]:
     """Package of each command that may be run on this machine."""
     groups = (*BASE.items(), *START.items(), *OPTIONAL.items(), *BY_HAND.items())
-    found = {command: package for package, commands in groups for command in commands}
-    return found | {command: package.name for package in PACKAGES for command in package.commands}
+    by_command = {command: package for package, commands in groups for command in commands}
+    return by_command | {command: package.name for package in PACKAGES for command in package.commands}
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ def prepare(home: Home) -> None:
 def parts(home: Home, simulated: bool) -> list[Part]:
     """The supervised processes, in order of start; all listen on loopback only."""
     etcd, peer = (f"http://{_LOOPBACK}:{home.port(name)}" for name in ("etcd", "etcd-peer"))
-    made = pki(home)
+    certs = pki(home)
     return [
         Part(
             "etcd",
@@ -64,17 +64,17 @@ def parts(home: Home, simulated: bool) -> list[Part]:
             [
                 *(str(home.bin / API_SERVER), f"--etcd-servers={etcd}", f"--bind-address={_LOOPBACK}"),
                 *(f"--secure-port={home.port(API_SERVER)}", "--authorization-mode=Node,RBAC"),
-                *(f"--client-ca-file={made / 'ca.crt'}", f"--tls-cert-file={made / 'apiserver.crt'}"),
-                f"--tls-private-key-file={made / 'apiserver.key'}",
-                *(f"--service-account-issuer={_ISSUER}", f"--service-account-key-file={made / 'apiserver.crt'}"),
-                f"--service-account-signing-key-file={made / 'apiserver.key'}",
+                *(f"--client-ca-file={certs / 'ca.crt'}", f"--tls-cert-file={certs / 'apiserver.crt'}"),
+                f"--tls-private-key-file={certs / 'apiserver.key'}",
+                *(f"--service-account-issuer={_ISSUER}", f"--service-account-key-file={certs / 'apiserver.crt'}"),
+                f"--service-account-signing-key-file={certs / 'apiserver.key'}",
                 # A real node asks for a capability and a hostPath device.
                 "--allow-privileged=true",
                 # exec, logs and port-forward find a real node by its address, as there is no DNS for its name, and show
                 # it who they are: the kubelet refuses strangers.
                 "--kubelet-preferred-address-types=InternalIP",
-                f"--kubelet-certificate-authority={made / 'ca.crt'}",
-                *(f"--kubelet-client-certificate={made / 'admin.crt'}", f"--kubelet-client-key={made / 'admin.key'}"),
+                f"--kubelet-certificate-authority={certs / 'ca.crt'}",
+                *(f"--kubelet-client-certificate={certs / 'admin.crt'}", f"--kubelet-client-key={certs / 'admin.key'}"),
             ],
             ready_line=_SERVES,
             after=("etcd",),
@@ -83,7 +83,10 @@ def parts(home: Home, simulated: bool) -> list[Part]:
             "kube-controller-manager",
             [
                 *_client(home, "kube-controller-manager"),
-                *(f"--root-ca-file={made / 'ca.crt'}", f"--service-account-private-key-file={made / 'apiserver.key'}"),
+                *(
+                    f"--root-ca-file={certs / 'ca.crt'}",
+                    f"--service-account-private-key-file={certs / 'apiserver.key'}",
+                ),
                 # A node is away for long while its world is down, and must not be emptied for that.
                 *("--node-monitor-period=25s", "--node-monitor-grace-period=200s"),
             ],

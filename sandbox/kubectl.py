@@ -30,14 +30,14 @@ def fits(version: str, pinned: str) -> bool:
 
 @functools.cache
 def _installed() -> Path | None:
-    found = shutil.which("kubectl")
-    if found is None:
+    program = shutil.which("kubectl")
+    if program is None:
         return None
     result = subprocess.run(
-        [found, "version", "--client", "--output=json"], capture_output=True, text=True, check=False
+        [program, "version", "--client", "--output=json"], capture_output=True, text=True, check=False
     )
     try:
         version = str(json.loads(result.stdout)["clientVersion"]["gitVersion"])
-        return Path(found) if fits(version, tools.version("kubernetes")) else None
+        return Path(program) if fits(version, tools.version("kubernetes")) else None
     except (ValueError, KeyError):  # a wrapper of some vendor, or a very old one
         return None

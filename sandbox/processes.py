@@ -21,10 +21,10 @@ def members(home: Home) -> list[Process]:
     if not (home.run / "world").exists():
         return []
     world, spared = home.world_id(), parents(os.getpid())
-    found: list[Process] = []
+    processes: list[Process] = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and int(entry.name) not in spared and belongs(int(entry.name), world):
             started = start_time(int(entry.name))
             if started is not None:
-                found.append(Process(int(entry.name), started))
-    return found
+                processes.append(Process(int(entry.name), started))
+    return processes

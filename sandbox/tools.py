@@ -124,8 +124,8 @@ def cache_key(tool: Tool, go_version: str) -> str:
 
 def go_needed() -> tuple[int, ...]:
     """The newest `go` directive of all go.mod files."""
-    found = [re.search(r"^go (\S+)", path.read_text(), re.MULTILINE) for path in MODULES.glob("*/go.mod")]
-    return max(tuple(int(part) for part in match[1].split(".")) for match in found if match)
+    directives = [re.search(r"^go (\S+)", path.read_text(), re.MULTILINE) for path in MODULES.glob("*/go.mod")]
+    return max(tuple(int(part) for part in match[1].split(".")) for match in directives if match)
 
 
 def missing(home: Home, names: Sequence[str], go_version: str) -> list[Tool]:

@@ -196,8 +196,8 @@ class World:
             end(members(self.home))
         runtime.down(self.home, keep_data, purge)
         if purge and self.home.bin.parent == self.home.root:
-            for made in (images.directory(self.home), layout.Layout(self.home).packages):
-                machine.remove_tree(made)
+            for cache in (images.directory(self.home), layout.Layout(self.home).packages):
+                machine.remove_tree(cache)
         if not keep_data:
             self.home.remove(purge)
 
@@ -224,10 +224,10 @@ class World:
         with Api(self.home.kubeconfig, timeout=5) as api:
             namespace = self.instances()[instance]["namespace"]
             secrets = api.items(f"/api/v1/namespaces/{namespace}/secrets")
-        found = [secret for secret in secrets if secret["metadata"]["name"].startswith(f"{instance}-gateway-token-")]
-        if len(found) != 1:
+        tokens = [secret for secret in secrets if secret["metadata"]["name"].startswith(f"{instance}-gateway-token-")]
+        if len(tokens) != 1:
             raise SandboxError(f"there is no token of {instance}", "Run `make up`")
-        return base64.b64decode(found[0]["data"]["token"]).decode()
+        return base64.b64decode(tokens[0]["data"]["token"]).decode()
 
     def logs(self) -> dict[str, Path]:
         """Every log by the name of its part."""
@@ -240,13 +240,13 @@ class World:
 
 def pods_ready(home: Home, namespaces: Iterable[str]) -> dict[str, str]:
     """By namespace, `Ready` or the phase of the first pod that is not."""
-    found: dict[str, str] = {}
+    states: dict[str, str] = {}
     # An API server that is down is told by the parts' table, not here.
     with contextlib.suppress(httpx.HTTPError), Api(home.kubeconfig, timeout=5) as api:
         for namespace in namespaces:
             for pod in api.items(f"/api/v1/namespaces/{namespace}/pods"):
                 conditions = pod.get("status", {}).get("conditions", [])
                 ready = any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
-                if not ready or namespace not in found:
-                    found[namespace] = "Ready" if ready else pod["status"].get("phase", "Pending")
-    return found
+                if not ready or namespace not in states:
+                    states[namespace] = "Ready" if ready else pod["status"].get("phase", "Pending")
+    return states

@@ -17,14 +17,14 @@ class Kubernetes(NodeKind):
 
     def problems(self, path: str, node: Node, around: Surroundings) -> Iterator[Problem]:
         """Places and sizes that a pod cannot have, and images of its own without a digest where one is asked for."""
-        own, where = node.kubernetes, f"{path}.kubernetes"
+        pod, where = node.kubernetes, f"{path}.kubernetes"
         yield from namespace(f"{where}.namespace", node.names.namespace, around.cluster)
-        yield from resources(f"{where}.resources", own.resources, NODE_MINIMUM)
-        yield from resources(f"{where}.sidecarResources", own.sidecar_resources, SIDECAR_MINIMUM)
-        yield from egress(f"{where}.extraEgress", own.extra_egress)
+        yield from resources(f"{where}.resources", pod.resources, NODE_MINIMUM)
+        yield from resources(f"{where}.sidecarResources", pod.sidecar_resources, SIDECAR_MINIMUM)
+        yield from egress(f"{where}.extraEgress", pod.extra_egress)
         if around.images and around.images.require_digest:
             # The gateway's image, where it has none of its own, is reported there.
-            for key, image in {"image": own.image, "sidecarImage": own.sidecar_image}.items():
+            for key, image in {"image": pod.image, "sidecarImage": pod.sidecar_image}.items():
                 if image:
                     yield from digest(f"{where}.{key}", image)
 

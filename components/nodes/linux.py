@@ -110,11 +110,11 @@ systemctl restart --no-block {user}.service
 
 def join_arguments(node: Node, settings: Settings) -> list[str]:
     """Arguments of `tailscale up`; the key brings the tag."""
-    own = node.names
+    names = node.names
     login = settings.tailnet.login_server
     return [
         f"--auth-key=file:{KEY_FILE}",
-        f"--hostname={own.hostname}",
+        f"--hostname={names.hostname}",
         *([f"--login-server={login}"] if login else []),
         # Where nobody is to connect, the machine itself refuses as well.
         *([] if node.people else ["--shields-up"]),

@@ -79,9 +79,9 @@ def plist(node: Node, instance: Instance, settings: Settings) -> str:
 
 def script(node: Node, instance: Instance, settings: Settings, auth_key: str, secret: str) -> str:
     """The whole script, secrets included."""
-    own = node.names
+    names = node.names
     login = settings.tailnet.login_server
-    up = [f"--hostname={own.hostname}", *([f"--login-server={login}"] if login else [])]
+    up = [f"--hostname={names.hostname}", *([f"--login-server={login}"] if login else [])]
     up += [] if node.people else ["--shields-up"]
     return SCRIPT.format(
         **quoting.shell(

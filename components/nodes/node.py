@@ -29,14 +29,14 @@ def key_of(node: Node, tailnet: ManagedTailnet | None) -> pulumi.Input[str] | No
         return None
     if node.auth_key.value is not None:
         return node.auth_key.value.get_secret_value()
-    own = node.names
+    names = node.names
     # A key for one machine: copied from the join material, it lets nobody else in once that machine has joined.
     once = AuthKey.model_construct(
         reusable=False, expiry_days=node.auth_key.expiry_days, rotation=node.auth_key.rotation
     )
     # Checked with the settings: without a tailnet of our own, it is given.
     return (
-        auth_key(own.logical("authkey"), TaggedDevice(own.tag, own.id), once, tailnet.credential_opts)
+        auth_key(names.logical("authkey"), TaggedDevice(names.tag, names.id), once, tailnet.credential_opts)
         if tailnet
         else None
     )
@@ -85,12 +85,12 @@ class ExecutionNode(pulumi.ComponentResource):
         self.register_outputs({**self.summary})
 
     def _pod(self, args: ExecutionNodeArgs, key: pulumi.Input[str]) -> None:
-        scope, own, cluster = args.scope, args.node.kubernetes, args.settings.cluster
+        scope, kubernetes, cluster = args.scope, args.node.kubernetes, args.settings.cluster
         # After the guard: it keeps this stack from adopting a namespace that is not its own.
         guarded = pulumi.ResourceOptions(parent=self, depends_on=[args.guard])
-        storage = InstanceStorage(scope.logical("storage"), StorageArgs(scope, own.storage, tun=False), guarded)
+        storage = InstanceStorage(scope.logical("storage"), StorageArgs(scope, kubernetes.storage, tun=False), guarded)
         inside = pulumi.ResourceOptions(parent=self, depends_on=[storage])
-        network_args = NetworkArgs(scope, cluster, sidecar=True, extra_egress=own.extra_egress)
+        network_args = NetworkArgs(scope, cluster, sidecar=True, extra_egress=kubernetes.extra_egress)
         network = InstanceNetwork(scope.logical("network"), network_args, inside)
         token = secret(scope, "gateway-token", {"token": args.gateway_secret}, inside)
         sealed = SealedKey(scope.logical("sealed-key"), SealedKeyArgs(scope, key), inside)
@@ -110,7 +110,7 @@ def _material(join: Join) -> str:
 
 def summary(node: Node, instance: Instance, settings: Settings) -> NodeOutput:
     """The stack's output about a node; nothing of it is secret."""
-    own = node.names
+    names = node.names
     gateway = instance.names
     inside = shlex.join(
         ["kubectl", "--namespace", gateway.namespace, "exec", f"deployment/{gateway.deployment}", "--", "openclaw"]
@@ -122,7 +122,7 @@ def summary(node: Node, instance: Instance, settings: Settings) -> NodeOutput:
     }
     kind = kind_of(node)
     if kind.tagged:
-        output["hostname"], output["tag"] = own.hostname, own.tag
+        output["hostname"], output["tag"] = names.hostname, names.tag
     if kind.in_cluster:
-        output["namespace"] = own.namespace
+        output["namespace"] = names.namespace
     return output

@@ -49,8 +49,8 @@ def check(
         yield from _tailnet(tailnet)
     for index, instance in instances.items():
         path = f"instances[{index}]"
-        made = instance.names.namespace
-        yield from namespace(f"{path}.namespace", made, cluster)
+        namespace_name = instance.names.namespace
+        yield from namespace(f"{path}.namespace", namespace_name, cluster)
         yield from _combinations(path, instance)
         yield from resources(f"{path}.gateway.resources", instance.gateway.resources, GATEWAY_MINIMUM)
         yield from resources(f"{path}.tailscale.resources", instance.tailscale.resources, SIDECAR_MINIMUM)
@@ -82,8 +82,8 @@ def _duplicates(instances: Mapping[int, Instance]) -> Iterator[Problem]:
         seen: dict[str, int] = {}
         ids: set[str] = set()
         for index, instance in instances.items():
-            made = instance.names
-            value = {"id": instance.id, "namespace": made.namespace, "tailscale.hostname": made.hostname}[field]
+            names = instance.names
+            value = {"id": instance.id, "namespace": names.namespace, "tailscale.hostname": names.hostname}[field]
             # One mistake is one line: the same id also makes the same namespace and hostname.
             told = field != "id" and value == f"openclaw-{instance.id}" and instance.id in ids
             ids.add(instance.id)
@@ -192,12 +192,12 @@ def resources(path: str, resources: Resources, minimum: Minimum) -> Iterator[Pro
 
 
 def _digests(path: str, instance: Instance, images: Images) -> Iterator[Problem]:
-    for own, default, key in (
+    for image, default, key in (
         (instance.gateway.image, images.gateway, "gateway"),
         (instance.tailscale.image, images.tailscale, "tailscale"),
     ):
-        where = f"{path}.{key}.image" if own else f"images.{key}"
-        yield from digest(where, own or default)
+        where = f"{path}.{key}.image" if image else f"images.{key}"
+        yield from digest(where, image or default)
 
 
 def digest(path: str, image: str) -> Iterator[Problem]:

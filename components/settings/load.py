@@ -29,7 +29,7 @@ def load() -> Settings:
     import pulumi.runtime.config as runtime_config
 
     given: dict[str, Any] = {**runtime_config.get_config_env(), **runtime_config.CONFIG.get()}
-    own = [key.removeprefix(f"{PROJECT}:") for key in given if key.startswith(f"{PROJECT}:")]
+    own_keys = [key.removeprefix(f"{PROJECT}:") for key in given if key.startswith(f"{PROJECT}:")]
     encrypted = runtime_config.get_config_secret_keys_env()
     plain = {
         key
@@ -40,7 +40,7 @@ def load() -> Settings:
     # The value of an unknown key is not even read.
     raw = {
         key: _decoded(key, runtime_config.get_config(f"{PROJECT}:{key}"), problems) if key in KEYS else None
-        for key in own
+        for key in own_keys
     }
     return _parsed(raw, plain, problems)
 
@@ -104,7 +104,7 @@ def _given(raw: Mapping[str, Any], key: str, default: object) -> object:
 
 
 def _unknown(keys: Iterable[object]) -> list[Problem]:
-    found: Counter[Problem] = Counter()
+    problems: Counter[Problem] = Counter()
     for key in keys:
         if key in KEYS:
             continue
@@ -116,8 +116,8 @@ def _unknown(keys: Iterable[object]) -> list[Problem]:
             shown = all(part in words or re.fullmatch(r"[0-9]{1,4}", part) for part in parts)
             path = text if shown else HIDDEN
             message = "is a path, and was set as a key. Set it again with `pulumi config set --path`."
-        found[Problem(path, message)] += 1
-    return [counted(problem, count) for problem, count in found.items()]
+        problems[Problem(path, message)] += 1
+    return [counted(problem, count) for problem, count in problems.items()]
 
 
 def _list(model: type[M], path: str, listed: object, entries: str, problems: list[Problem]) -> dict[int, M]:

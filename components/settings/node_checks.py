@@ -46,24 +46,24 @@ def check_nodes(
 def _shared_names(instances: Mapping[int, Instance], nodes: Mapping[int, Node]) -> Iterator[Problem]:
     names_by_path = {f"instances[{index}]": instance.names for index, instance in instances.items()}
     for number, node in nodes.items():
-        path, own = f"nodes[{number}]", node.names
+        path, names = f"nodes[{number}]", node.names
         for other, theirs in names_by_path.items():
             # One mistake is one line: the same id also makes the same hostname and namespace.
-            if own.id == theirs.id:
+            if names.id == theirs.id:
                 shown = f'"{node.id}" is that of' if other.startswith("nodes") else f'"{node.id}" makes the names of'
                 yield Problem(f"{path}.id", f"{shown} {other}. Give each node its own id.")
                 break
-            if kind_of(node).tagged and own.hostname == theirs.hostname:
+            if kind_of(node).tagged and names.hostname == theirs.hostname:
                 yield Problem(
                     f"{path}.hostname",
-                    f'"{own.hostname}" is that of {other}. Two devices never share a name: choose another.',
+                    f'"{names.hostname}" is that of {other}. Two devices never share a name: choose another.',
                 )
-            if kind_of(node).in_cluster and own.namespace == theirs.namespace:
+            if kind_of(node).in_cluster and names.namespace == theirs.namespace:
                 yield Problem(
                     f"{path}.kubernetes.namespace",
-                    f'"{own.namespace}" is that of {other}. A node has a namespace of its own: choose another.',
+                    f'"{names.namespace}" is that of {other}. A node has a namespace of its own: choose another.',
                 )
-        names_by_path[path] = own
+        names_by_path[path] = names
 
 
 def _gateway(path: str, node: Node, index: int, instance: Instance) -> Iterator[Problem]:

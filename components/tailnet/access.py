@@ -8,7 +8,7 @@ from components.names import TAG_PREFIX
 from components.nodes.kinds import kind_of
 from components.outputs import AccessOutput
 from components.settings import Settings
-from components.tailnet.evaluator import Evaluator, Policy, PolicyError, Reach, shape
+from components.tailnet.evaluator import Access, Evaluator, Policy, PolicyError, shape
 from components.tailnet.evaluator.services import ALL_PORTS, Service
 from components.tailnet.expected_access import expected_access, known_people
 from components.tailnet.node_policy import gateway_of, tag_of_node, tagged
@@ -75,14 +75,14 @@ def rows(text: str, settings: Settings, tags: Sequence[str] = ()) -> list[Row]:
     matrix: dict[tuple[str, str, str], Row] = {}
     looked_at = 0
     for tag, gateway in gateways.items():
-        for reach in judged.reaches(tag):
-            looked_at += len(_subjects(judged, reach)) * len(reach.services)
+        for access in judged.access_to(tag):
+            looked_at += len(_subjects(judged, access)) * len(access.services)
             if looked_at > _MOST_ROWS:
                 raise PolicyError(f"the policy gives more than {_MOST_ROWS} accesses to this stack's devices")
-            for subject in _subjects(judged, reach):
-                for service in reach.services:
-                    can = None if reach.reason else _allowed(judged, subject, tag, service)
-                    through = str(reach.by) + ("" if subject == reach.source else f" ({reach.source})")
+            for subject in _subjects(judged, access):
+                for service in access.services:
+                    can = None if access.reason else _allowed(judged, subject, tag, service)
+                    through = str(access.by) + ("" if subject == access.source else f" ({access.source})")
                     row = Row(subject, tag, gateway, _port(service), can, workers.get(subject) == tag, through)
                     matrix.setdefault((row.subject, row.device, row.port), row)
     return [*matrix.values(), *_phones([*matrix.values()], settings)]
@@ -114,10 +114,10 @@ def table(matrix: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
-def _subjects(judged: Evaluator, reach: Reach) -> Sequence[str]:
+def _subjects(judged: Evaluator, access: Access) -> Sequence[str]:
     """People by their logins, groups opened; everything else as the rule names it."""
-    source = judged.policy.names.selector(reach.source)
-    return sorted(source.people) if source.kind == "people" else [reach.source]
+    source = judged.policy.names.selector(access.source)
+    return sorted(source.people) if source.kind == "people" else [access.source]
 
 
 def _allowed(judged: Evaluator, subject: str, tag: str, service: Service) -> bool | None:
@@ -127,13 +127,13 @@ def _allowed(judged: Evaluator, subject: str, tag: str, service: Service) -> boo
     return judged.can(subject, tag, max(service.first, 1), str(min(service.protocols))).allowed
 
 
-def _phones(found: Sequence[Row], settings: Settings) -> Iterator[Row]:
+def _phones(rows: Sequence[Row], settings: Settings) -> Iterator[Row]:
     """A phone is its person's device: it may what its person may, and it executes."""
     for node in settings.nodes:
         if not kind_of(node).tagged:
             gateway = gateway_of(node, settings)
             port = f"tcp {gateway.tailscale.served_port}"
-            way = next((row for row in found if row.device == tag_of(gateway) and row.port == port), None)
+            way = next((row for row in rows if row.device == tag_of(gateway) and row.port == port), None)
             if way:
                 subject = f"node {node.id} (a phone of one of its people)"
                 yield Row(subject, way.device, gateway.id, port, way.can_connect, True, way.grant)

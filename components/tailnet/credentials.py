@@ -28,7 +28,7 @@ def auth_key(name: str, device: TaggedDevice, settings: AuthKey, opts: pulumi.Re
 
     `opts` name parent and provider, and must depend on the policy: the tag must be owned before a key may carry it.
     """
-    made = tailscale.TailnetKey(
+    key = tailscale.TailnetKey(
         name,
         # A change of any input mints a new key and then revokes the old one: so does a new rotation word or period.
         description=description(device.title, settings, today()),
@@ -41,7 +41,7 @@ def auth_key(name: str, device: TaggedDevice, settings: AuthKey, opts: pulumi.Re
         recreate_if_invalid="always" if settings.reusable else "never",
         opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(additional_secret_outputs=["key"])),
     )
-    return pulumi.Output.secret(made.key)
+    return pulumi.Output.secret(key.key)
 
 
 def today() -> date:
@@ -75,7 +75,7 @@ def oauth_client(
     name: str, device: TaggedDevice, settings: OAuthClient, opts: pulumi.ResourceOptions
 ) -> pulumi.Output[str]:
     """The secret of an OAuth client that mints keys for the device's tag and can do nothing else. `opts` as above."""
-    made = tailscale.OauthClient(
+    client = tailscale.OauthClient(
         # In the name: its description can change without a new secret, and a rotation word must make one.
         f"{name}-{settings.rotation}" if settings.rotation else name,
         description=_title(device),
@@ -83,14 +83,14 @@ def oauth_client(
         tags=[device.tag],
         opts=opts,
     )
-    return pulumi.Output.secret(made.key)
+    return pulumi.Output.secret(client.key)
 
 
 def federated_identity(
     name: str, device: TaggedDevice, issuer: str, subject: str, opts: pulumi.ResourceOptions
 ) -> Federated:
     """An identity that lets tokens of `issuer` for exactly `subject` mint keys for the device's tag. `opts` as above."""
-    made = tailscale.FederatedIdentity(
+    identity = tailscale.FederatedIdentity(
         name,
         description=_title(device),
         issuer=issuer,
@@ -100,7 +100,7 @@ def federated_identity(
         opts=opts,
     )
     # The tailnet makes up the audience: with its client id in it, a token is of no use to another tailnet.
-    return Federated(made.id, made.audience)
+    return Federated(identity.id, identity.audience)
 
 
 def given(instance: Instance, settings: Settings) -> Credential | None:
@@ -119,19 +119,19 @@ def given(instance: Instance, settings: Settings) -> Credential | None:
             return None
 
 
-def made(instance: Instance, settings: Settings, opts: pulumi.ResourceOptions) -> Credential:
-    """The credential that the stack makes for a gateway's sidecar. `opts` as above."""
-    sidecar, own = instance.tailscale, instance.names
-    device = TaggedDevice(own.tag, own.id)
+def created(instance: Instance, settings: Settings, opts: pulumi.ResourceOptions) -> Credential:
+    """The credential that the stack creates for a gateway's sidecar. `opts` as above."""
+    sidecar, names = instance.tailscale, instance.names
+    device = TaggedDevice(names.tag, names.id)
     match sidecar.credential:
         case "authKey":
-            return Credential(auth_key(own.logical("authkey"), device, sidecar.auth_key, opts))
+            return Credential(auth_key(names.logical("authkey"), device, sidecar.auth_key, opts))
         case "oauth":
-            secret = oauth_client(own.logical("oauth"), device, sidecar.oauth, opts)
+            secret = oauth_client(names.logical("oauth"), device, sidecar.oauth, opts)
             return Credential(secret.apply(lambda text: client_secret(text, settings.tailnet.api_url)))
         case "workloadIdentity":
             # Without an issuer the settings were refused.
             issuer = settings.cluster.issuer or ""
             return Credential(
-                federated=federated_identity(own.logical("identity"), device, issuer, own.token_subject, opts)
+                federated=federated_identity(names.logical("identity"), device, issuer, names.token_subject, opts)
             )

@@ -43,7 +43,7 @@ class TailnetDevices:
     @cached_property
     def listed(self) -> list[TailnetDevice]:
         """At once, not as an Output: a name that is taken must be found before anything is registered."""
-        found = tailscale.get_devices(opts=pulumi.InvokeOptions(provider=self._provider)).devices or []
+        items = tailscale.get_devices(opts=pulumi.InvokeOptions(provider=self._provider)).devices or []
         devices = [
             TailnetDevice(
                 item.node_id,
@@ -53,7 +53,7 @@ class TailnetDevices:
                 tuple(item.addresses or ()),
                 item.user or "",
             )
-            for item in found
+            for item in items
         ]
         return sorted(devices, key=lambda device: (device.name, device.id))
 
@@ -61,7 +61,7 @@ class TailnetDevices:
 def report(settings: Settings, devices: TailnetDevices, live: LiveCluster, of: pulumi.Resource) -> None:
     """Warns of what is left over; raises Refusal for a name or a tag that a new device would share with another."""
     try:
-        found = devices.listed
+        listed = devices.listed
     except Exception as error:  # the SDK raises no narrower one for a provider that fails
         reason = str(error).partition("\n")[0].removeprefix("invoke of tailscale:index/getDevices:getDevices failed: ")
         pulumi.log.warn(
@@ -70,23 +70,23 @@ def report(settings: Settings, devices: TailnetDevices, live: LiveCluster, of: p
             of,
         )
         return
-    for line in left_over(settings, found):
+    for line in left_over(settings, listed):
         pulumi.log.warn(line, of)
-    for line in offline_devices(settings, found):
+    for line in offline_devices(settings, listed):
         pulumi.log.info(line, of)
-    if taken := [*names_taken(settings, found), *tags_taken(settings, found, live)]:
+    if taken := [*names_taken(settings, listed), *tags_taken(settings, listed, live)]:
         raise Refusal("\n".join(taken))
 
 
 def joined(devices: TailnetDevices) -> list[evaluator.Device]:
     """The devices of the tailnet as the evaluator of policies knows them: none where they cannot be listed."""
     try:
-        found = devices.listed
+        listed = devices.listed
     except Exception:  # as in `report`, which says so
         return []
     return [
         evaluator.Device(device.name, tuple(filter(_is_address, device.addresses)), device.tags, device.user)
-        for device in found
+        for device in listed
     ]
 
 
@@ -103,16 +103,16 @@ def left_over(settings: Settings, devices: Sequence[TailnetDevice]) -> Iterator[
                 f"Add it to the list again, or remove the device: {_removal(settings, device)}"
             )
     for instance in settings.instances:
-        own = _own(instance, devices)
-        if len(own) > 1:
-            listed = "; ".join(f"{device}: {_removal(settings, device)}" for device in own)
+        tagged_devices = _devices_of(instance, devices)
+        if len(tagged_devices) > 1:
+            listed = "; ".join(f"{device}: {_removal(settings, device)}" for device in tagged_devices)
             yield (
-                f"{instance.id}: {len(own)} devices carry its tag, and people reach the one that is named "
+                f"{instance.id}: {len(tagged_devices)} devices carry its tag, and people reach the one that is named "
                 f"{_name(instance, settings)}. Remove the other: {listed}"
             )
-        elif own and instance.tailscale.enabled and (holder := _holder(instance, settings, devices)):
+        elif tagged_devices and instance.tailscale.enabled and (holder := _holder(instance, settings, devices)):
             yield (
-                f"{instance.id}: {own[0]} is not named {_name(instance, settings)}, so it is not reached by its address: "
+                f"{instance.id}: {tagged_devices[0]} is not named {_name(instance, settings)}, so it is not reached by its address: "
                 f"{holder} has that name. {_hint(settings, instance, holder)}"
             )
 
@@ -120,7 +120,7 @@ def left_over(settings: Settings, devices: Sequence[TailnetDevice]) -> Iterator[
 def offline_devices(settings: Settings, devices: Sequence[TailnetDevice]) -> Iterator[str]:
     """Devices of instances whose Tailscale is off: kept, and told, so that nobody forgets them."""
     for instance in settings.instances:
-        for device in _own(instance, devices) if not instance.tailscale.enabled else []:
+        for device in _devices_of(instance, devices) if not instance.tailscale.enabled else []:
             yield (
                 f"{instance.id}: Tailscale is off; {device} stays in the tailnet, and comes back when it is on again. "
                 f"To end it for good: {_removal(settings, device)}"
@@ -130,7 +130,7 @@ def offline_devices(settings: Settings, devices: Sequence[TailnetDevice]) -> Ite
 def names_taken(settings: Settings, devices: Sequence[TailnetDevice]) -> Iterator[str]:
     """Names that a new gateway would not get: the tailnet would call it `<hostname>-1`, and nobody would find it."""
     for instance in settings.instances:
-        if not instance.tailscale.enabled or _own(instance, devices):
+        if not instance.tailscale.enabled or _devices_of(instance, devices):
             continue
         if holder := _holder(instance, settings, devices):
             yield (
@@ -144,19 +144,19 @@ def tags_taken(settings: Settings, devices: Sequence[TailnetDevice], live: LiveC
     if live.reason:
         return
     off = {instance.names.id for instance in settings.instances if not instance.tailscale.enabled}
-    for path, own in namespaced(settings):
+    for path, pod_names in namespaced(settings):
         # A device keeps its identity on a volume of this stack. Without one, what carries the tag is somebody else's.
-        if own.id in live.joined | off:
+        if pod_names.id in live.joined | off:
             continue
-        for device in [device for device in devices if own.tag in device.tags]:
+        for device in [device for device in devices if pod_names.tag in device.tags]:
             yield (
                 f"{path}.id: {device} carries its tag, and this cluster has no volume of this stack with that device's identity: "
-                f"it is another stack's, or was left by an earlier one. Nothing of {own.id} was deployed. Choose another id "
+                f"it is another stack's, or was left by an earlier one. Nothing of {pod_names.id} was deployed. Choose another id "
                 f"here, or, if nobody uses that device any more, remove it: {_removal(settings, device)}"
             )
 
 
-def _own(instance: Instance, devices: Sequence[TailnetDevice]) -> list[TailnetDevice]:
+def _devices_of(instance: Instance, devices: Sequence[TailnetDevice]) -> list[TailnetDevice]:
     return [device for device in devices if instance.names.tag in device.tags]
 
 

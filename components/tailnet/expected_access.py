@@ -29,8 +29,8 @@ def expected_access(settings: Settings) -> Iterator[ExpectedAccess]:
     """Every device of the stack that carries a tag."""
     nodes = tagged(settings)
     for index, instance in enumerate(settings.instances):
-        own = [tag_of_node(node) for node in nodes if node.gateway == instance.id]
-        sources = [*instance.people, *own] if instance.tailscale.enabled else []
+        node_tags = [tag_of_node(node) for node in nodes if node.gateway == instance.id]
+        sources = [*instance.people, *node_tags] if instance.tailscale.enabled else []
         served = [_tcp(instance.tailscale.served_port)]
         title = f"gateway {instance.id}"
         yield ExpectedAccess(tag_of(instance), title, instance.id, f"instances[{index}].people", sources, served)

@@ -43,18 +43,18 @@ class _Covered:
 
 def exposed(policy: Policy, network: Network, tags: Sequence[str]) -> Exposed:
     """The findings for devices with our `tags`."""
-    found = Exposed()
+    findings = Exposed()
     if tags:
         ours = _Ours(network, tags)
         for rule in policy.ssh:
-            _shell(rule, ours, found)
+            _shell(rule, ours, findings)
         for entry in policy.node_attributes:
-            _attributes(entry, ours, found)
+            _attributes(entry, ours, findings)
         for approval in policy.auto_approvers.approvals:
-            _advertises(approval, ours, found)
+            _advertises(approval, ours, findings)
         if policy.auto_approvers.unclear:
-            found.undecided.append(f"autoApprovers: {policy.auto_approvers.unclear}")
-    return found
+            findings.undecided.append(f"autoApprovers: {policy.auto_approvers.unclear}")
+    return findings
 
 
 def several(tags: Sequence[str]) -> str:
@@ -73,40 +73,40 @@ class _Ours:
         self._any = Endpoint(self.tags[0], tags=frozenset(self.tags))
 
     def covered(self, selectors: Sequence[Selector]) -> _Covered:
-        own = {selector.text for selector in selectors if selector.text in self._places}
+        listed = {selector.text for selector in selectors if selector.text in self._places}
         held = {
             selector.text: self._network.holds(selector, self._any) for selector in selectors if selector.kind != "tag"
         }
         wider = [text for text, answer in held.items() if answer]
         maybe = tuple(text for text, answer in held.items() if answer is None)
-        tags = self.tags if wider else tuple(sorted(own, key=self._places.__getitem__))
-        named = [*wider, *([several(sorted(own, key=self._places.__getitem__))] if own else [])]
+        tags = self.tags if wider else tuple(sorted(listed, key=self._places.__getitem__))
+        named = [*wider, *([several(sorted(listed, key=self._places.__getitem__))] if listed else [])]
         return _Covered(tags, " and ".join(named), maybe)
 
 
-def _shell(rule: SshRule, ours: _Ours, found: Exposed) -> None:
+def _shell(rule: SshRule, ours: _Ours, findings: Exposed) -> None:
     if not rule.sources:
         return
     covered = ours.covered(rule.targets)
     sources = ", ".join(source.text for source in rule.sources)
     if covered.tags:
-        found.wide.append(
+        findings.wide.append(
             f"{rule}: {sources} may open a shell on {several(covered.tags)}; remove {covered.by} from its dst"
         )
     for text in covered.maybe:
-        found.undecided.append(f"{rule}: whether {text}, where {sources} may open a shell, is a device of ours")
+        findings.undecided.append(f"{rule}: whether {text}, where {sources} may open a shell, is a device of ours")
 
 
-def _attributes(entry: NodeAttributes, ours: _Ours, found: Exposed) -> None:
+def _attributes(entry: NodeAttributes, ours: _Ours, findings: Exposed) -> None:
     effects = [*_opening(entry)]
     covered = ours.covered(entry.targets)
     for does, so in effects if covered.tags else ():
-        found.wide.append(f"{entry}: {several(covered.tags)} {does}{so}; remove {covered.by} from its target")
+        findings.wide.append(f"{entry}: {several(covered.tags)} {does}{so}; remove {covered.by} from its target")
     for text in covered.maybe:
-        found.undecided += [f"{entry}: whether {text}, which {does}, is a device of ours" for does, _ in effects]
+        findings.undecided += [f"{entry}: whether {text}, which {does}, is a device of ours" for does, _ in effects]
     if covered.tags or covered.maybe:
-        found.undecided += [f"{entry}: {reason}" for reason in _unknown(entry)]
-    _connectors(entry, ours, found)
+        findings.undecided += [f"{entry}: {reason}" for reason in _unknown(entry)]
+    _connectors(entry, ours, findings)
 
 
 def _opening(entry: NodeAttributes) -> Iterator[tuple[str, str]]:
@@ -128,34 +128,36 @@ def _unknown(entry: NodeAttributes) -> Iterator[str]:
             yield f"whether the app {name} opens the devices that have it is not known"
 
 
-def _connectors(entry: NodeAttributes, ours: _Ours, found: Exposed) -> None:
+def _connectors(entry: NodeAttributes, ours: _Ours, findings: Exposed) -> None:
     """An app connector carries the traffic of others to its apps; whom the entry targets are those who use it."""
     for settings in entry.apps.get(_APP_CONNECTORS, ()):
         try:
             named = shape.words(_mapping(settings).get("connectors"), f"{entry}.connectors")
         except PolicyError as error:
-            found.undecided.append(error.message)
+            findings.undecided.append(error.message)
             continue
         wide = [text for text in named if text in ("*", "autogroup:tagged")]
-        own = ours.tags if wide else [tag for tag in ours.tags if tag in named]
-        if own:
-            by = " and ".join(wide) or several(own)
-            found.wide.append(
-                f"{entry}: {several(own)} may carry others' traffic as an app connector (I7); remove {by} from its "
+        connectors = ours.tags if wide else [tag for tag in ours.tags if tag in named]
+        if connectors:
+            by = " and ".join(wide) or several(connectors)
+            findings.wide.append(
+                f"{entry}: {several(connectors)} may carry others' traffic as an app connector (I7); remove {by} from its "
                 "connectors"
             )
 
 
-def _advertises(approval: Approval, ours: _Ours, found: Exposed) -> None:
+def _advertises(approval: Approval, ours: _Ours, findings: Exposed) -> None:
     covered = ours.covered(approval.approvers)
     # A gateway stands for what it serves, and for nothing behind it: nobody else's traffic goes through it.
     if covered.tags:
-        found.wide.append(
+        findings.wide.append(
             f"{approval}: {several(covered.tags)} may advertise {approval.what} without anybody's approval, and draw "
             f"others' traffic (I7); remove {covered.by} from it"
         )
     for text in covered.maybe:
-        found.undecided.append(f"{approval}: whether {text}, which may advertise {approval.what}, is a device of ours")
+        findings.undecided.append(
+            f"{approval}: whether {text}, which may advertise {approval.what}, is a device of ours"
+        )
 
 
 def _mapping(value: object) -> Mapping[str, object]:

@@ -63,21 +63,21 @@ def loads_object(text: str) -> dict[str, Any]:
 def _json(text: str) -> object:
     twice: list[tuple[dict[str, object], str]] = []
 
-    def made(pairs: list[tuple[str, object]]) -> dict[str, object]:
-        found = dict(pairs)
-        if len(found) < len(pairs):
-            twice.append((found, _repeated(pairs)))
-        return found
+    def object_of(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        members = dict(pairs)
+        if len(members) < len(pairs):
+            twice.append((members, _repeated(pairs)))
+        return members
 
     try:
         value: object = json.loads(
-            text, object_pairs_hook=made, parse_constant=_constant, parse_int=_integer, parse_float=_fraction
+            text, object_pairs_hook=object_of, parse_constant=_constant, parse_int=_integer, parse_float=_fraction
         )
     except RecursionError:
         raise ValueError(_too_deep()) from None
     _check_depth(value)
     if twice:
-        keys = {id(found): key for found, key in twice}
+        keys = {id(members): key for members, key in twice}
         raise next(DuplicateKeyError(_path(way), keys[id(inner)]) for way, inner in _values(value) if id(inner) in keys)
     if _ESCAPED_SURROGATE.search(text):
         try:

@@ -70,7 +70,9 @@ class PolicyText:
             "tests": [test.data() for test in self.tests],
         }
         return {
-            name: found for name, found in sections.items() if found or (name == "grants" and self.grants is not None)
+            name: content
+            for name, content in sections.items()
+            if content or (name == "grants" and self.grants is not None)
         }
 
     def text(self) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from components.settings import Settings
-from components.tailnet.evaluator import Evaluator, Policy, PolicyError, Reach, run_tests
+from components.tailnet.evaluator import Access, Evaluator, Policy, PolicyError, run_tests
 from components.tailnet.expected_access import ExpectedAccess, expected_access, known_people
 
 # A wrong grant can break every instance in the same way: the first few say it.
@@ -21,41 +21,41 @@ def problems(text: str, settings: Settings) -> list[str]:
         *(
             problem
             for wanted in expected_access(settings)
-            for problem in _reached(wanted, evaluator.reaches(wanted.tag))
+            for problem in _reached(wanted, evaluator.access_to(wanted.tag))
         ),
         *tests,
     ]
 
 
-def message(found: Sequence[str]) -> str:
+def message(problems: Sequence[str]) -> str:
     """The problems as one error for people."""
-    lines = [f"The tailnet policy of this configuration would be wrong; nothing was changed ({len(found)} found):"]
-    lines += [f"  {problem}" for problem in found[:SHOWN]]
-    if len(found) > SHOWN:
-        lines.append(f"  and {len(found) - SHOWN} more of the kind.")
+    lines = [f"The tailnet policy of this configuration would be wrong; nothing was changed ({len(problems)} found):"]
+    lines += [f"  {problem}" for problem in problems[:SHOWN]]
+    if len(problems) > SHOWN:
+        lines.append(f"  and {len(problems) - SHOWN} more of the kind.")
     return "\n".join(lines)
 
 
-def _reached(wanted: ExpectedAccess, reaches: Sequence[Reach]) -> Iterator[str]:
+def _reached(wanted: ExpectedAccess, accesses: Sequence[Access]) -> Iterator[str]:
     tag = wanted.tag
     shown = ", ".join(map(str, wanted.services))
     sources = {source.lower() for source in wanted.sources}
     served: set[str] = set()
-    for reach in reaches:
-        if reach.reason:
-            yield f"{tag}: it cannot be told who reaches it, {reach.reason}. Remove {reach.by}, or name tags and people."
-        elif reach.source.lower() not in sources:
+    for access in accesses:
+        if access.reason:
+            yield f"{tag}: it cannot be told who reaches it, {access.reason}. Remove {access.by}, or name tags and people."
+        elif access.source.lower() not in sources:
             yield (
-                f"{reach.by} lets {reach.source} reach {tag} on {', '.join(map(str, reach.services))}. Remove it, or add "
-                f"{reach.source} to {wanted.path}."
+                f"{access.by} lets {access.source} reach {tag} on {', '.join(map(str, access.services))}. Remove it, or add "
+                f"{access.source} to {wanted.path}."
             )
-        elif {*reach.services} != {*wanted.services}:
+        elif {*access.services} != {*wanted.services}:
             yield (
-                f"{reach.by} lets {reach.source} reach {tag} on {', '.join(map(str, reach.services))}, where only "
+                f"{access.by} lets {access.source} reach {tag} on {', '.join(map(str, access.services))}, where only "
                 f"{shown} is served. Narrow it to that."
             )
         else:
-            served.add(reach.source.lower())
+            served.add(access.source.lower())
     for source in wanted.sources:
         if source.lower() not in served:
             yield f"no grant lets {source} reach {tag} on {shown}. Add one, or remove {source} from {wanted.path}."

@@ -15,8 +15,8 @@ def signed(text: str, stack: str) -> str:
 
 def writer(text: str) -> str:
     """The stack that wrote the policy; empty when it carries no signature."""
-    found = re.match(r"// Written by the stack ([-a-z0-9]+)\.\n", text)
-    return found[1] if found else ""
+    signature = re.match(r"// Written by the stack ([-a-z0-9]+)\.\n", text)
+    return signature[1] if signature else ""
 
 
 def shared_tags(text: str, settings: Settings, stack: str) -> list[str]:

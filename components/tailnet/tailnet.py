@@ -44,14 +44,14 @@ class ManagedTailnet(pulumi.ComponentResource):
         text = signature.signed(render(settings), stack)
         owned = settings.tailnet.ownership == "owned"
         # Before anything is registered: a wrong policy changes nothing, not even in a preview.
-        if owned and (found := proof.problems(text, settings)):
-            raise Refusal(proof.message(found))
+        if owned and (problems := proof.problems(text, settings)):
+            raise Refusal(proof.message(problems))
         self.api = provider("tailscale", settings.tailnet, pulumi.ResourceOptions(parent=self))
         self.devices = devices.TailnetDevices(self.api)
-        found = live.read(self.api)
-        self._policy = [self._own(text, found, settings)] if owned else []
-        self.access = access.rows(text if owned else _proven(found, settings, stack, self.devices), settings)
-        self._tell(found.text if owned else None, text, settings)
+        current = live.read(self.api)
+        self._policy = [self._declare_policy(text, current, settings)] if owned else []
+        self.access = access.rows(text if owned else _proven(current, settings, stack, self.devices), settings)
+        self._tell(current.text if owned else None, text, settings)
         self.register_outputs({})
 
     def _tell(self, before: str | None, after: str, settings: Settings) -> None:
@@ -61,11 +61,11 @@ class ManagedTailnet(pulumi.ComponentResource):
         if pulumi.runtime.is_dry_run():
             pulumi.log.info(f"Who has access after this:\n{access.table(self.access)}", self)
 
-    def _own(self, text: str, found: live.Live, settings: Settings) -> tailscale.Acl:
+    def _declare_policy(self, text: str, current: live.Live, settings: Settings) -> tailscale.Acl:
         """Declares the whole policy, and the settings that gateways need."""
-        if found.text is None:
-            pulumi.log.warn(f"The tailnet's policy cannot be compared with what is live: {found.reason}", self)
-        guard = PolicyWriteGuard(found, text)
+        if current.text is None:
+            pulumi.log.warn(f"The tailnet's policy cannot be compared with what is live: {current.reason}", self)
+        guard = PolicyWriteGuard(current, text)
         policy = tailscale.Acl(
             "policy",
             acl=text,
@@ -105,22 +105,22 @@ class ManagedTailnet(pulumi.ComponentResource):
         return pulumi.ResourceOptions(parent=self, provider=self.api, depends_on=self._policy)
 
 
-def _proven(found: live.Live, settings: Settings, stack: str, listed: devices.TailnetDevices) -> str:
+def _proven(current: live.Live, settings: Settings, stack: str, listed: devices.TailnetDevices) -> str:
     """The policy of somebody else. Raises what it lacks, or gives too much; also when that cannot be told."""
-    if found.text is None:
+    if current.text is None:
         raise Refusal(
-            f"The tailnet's policy cannot be read, so who would reach the gateways is not known: {found.reason}\n"
+            f"The tailnet's policy cannot be read, so who would reach the gateways is not known: {current.reason}\n"
             "Fix that, or the credentials (they need to read the policy); nothing was changed."
         )
-    if shared := signature.shared_tags(found.text, settings, stack):
+    if shared := signature.shared_tags(current.text, settings, stack):
         raise Refusal(
-            f"The stack {signature.writer(found.text)} writes the tailnet's policy, and has {', '.join(shared)} too; nothing "
+            f"The stack {signature.writer(current.text)} writes the tailnet's policy, and has {', '.join(shared)} too; nothing "
             "was changed. Two stacks in one tailnet never share a tag: choose another id here."
         )
-    findings = verify.verify(found.text, settings)
+    findings = verify.verify(current.text, settings)
     if findings.undecided:
         # Whose an address is can be told where the devices may be listed.
-        findings = verify.verify(found.text, settings, devices.joined(listed))
+        findings = verify.verify(current.text, settings, devices.joined(listed))
     if findings:
         raise Refusal(verify.message(findings))
-    return found.text
+    return current.text

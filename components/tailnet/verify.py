@@ -42,7 +42,7 @@ class Findings:
 def verify(text: str, settings: Settings, joined: Sequence[Device] = ()) -> Findings:
     """Judges the live policy `text` (HuJSON). `joined` are the devices of the tailnet, as far as they are known: an
     address of another device is no gateway's."""
-    found = Findings()
+    findings = Findings()
     devices = [*expected_access(settings)]
     tags = [device.tag for device in devices]
     try:
@@ -52,35 +52,35 @@ def verify(text: str, settings: Settings, joined: Sequence[Device] = ()) -> Find
         declared = {**{tag: list[str]() for tag in tags}, **owners}
         judged = Evaluator(Policy.of({**document, "tagowners": declared}), known_people(settings, joined))
         if judged.policy.unclear:
-            found.undecided.append(f"{judged.policy.unclear}, and may let anybody in")
-        opened = _opened(judged, devices, settings, found)
-        found.wide += [*_too_wide(opened), *_owners(judged.policy.names, owners, tags), *_members(judged, settings)]
+            findings.undecided.append(f"{judged.policy.unclear}, and may let anybody in")
+        opened = _opened(judged, devices, settings, findings)
+        findings.wide += [*_too_wide(opened), *_owners(judged.policy.names, owners, tags), *_members(judged, settings)]
         besides = exposed(judged.policy, judged.network, tags)
-        found.wide += besides.wide
-        found.undecided += besides.undecided
+        findings.wide += besides.wide
+        findings.undecided += besides.undecided
         # What is too wide will go: it is no way in for the people who are listed.
         kept = replace(judged.policy, rules=tuple(_narrowed(judged, opened, tags)))
         judged = Evaluator(kept, judged.network)
-        lacking = {device.tag: _lacking(judged, device, settings, found) for device in devices}
+        lacking = {device.tag: _lacking(judged, device, settings, findings) for device in devices}
     except PolicyError as error:
         place = f"{error.place}: " if error.place else ""
-        found.undecided.append(f"the policy cannot be read: {place}{error.message}")
-        return found
-    found.undecided = [*dict.fromkeys(found.undecided)]
-    found.missing = _fragment(settings, document, lacking, [tag for tag in tags if tag not in owners])
-    return found
+        findings.undecided.append(f"the policy cannot be read: {place}{error.message}")
+        return findings
+    findings.undecided = [*dict.fromkeys(findings.undecided)]
+    findings.missing = _fragment(settings, document, lacking, [tag for tag in tags if tag not in owners])
+    return findings
 
 
-def message(found: Findings) -> str:
+def message(findings: Findings) -> str:
     """The findings as one error for people."""
     lines = [
         "The tailnet's policy does not give exactly the access that this configuration asks for; nothing was changed.",
         "Change it in the admin console (Access controls), then preview again.",
     ]
-    lines += _listed("Too wide, narrow or remove:", found.wide)
-    lines += _listed("Cannot be decided offline, so write it in another way:", found.undecided)
-    if found.missing:
-        lines += ["Missing, add to the sections of the same name:", found.missing.text().rstrip()]
+    lines += _listed("Too wide, narrow or remove:", findings.wide)
+    lines += _listed("Cannot be decided offline, so write it in another way:", findings.undecided)
+    if findings.missing:
+        lines += ["Missing, add to the sections of the same name:", findings.missing.text().rstrip()]
     lines.append('Or let this stack write the whole policy: tailnet.ownership "owned".')
     return "\n".join(lines)
 
@@ -93,7 +93,7 @@ def _listed(title: str, entries: Sequence[str]) -> Iterator[str]:
         yield f"  and {len(entries) - SHOWN} more."
 
 
-def _opened(judged: Evaluator, devices: Sequence[ExpectedAccess], settings: Settings, found: Findings) -> Opened:
+def _opened(judged: Evaluator, devices: Sequence[ExpectedAccess], settings: Settings, findings: Findings) -> Opened:
     """The rules that let more reach our tags than the settings ask for."""
     opened: Opened = []
     asked = _Asked(judged, devices, settings)
@@ -101,7 +101,7 @@ def _opened(judged: Evaluator, devices: Sequence[ExpectedAccess], settings: Sett
         for source in opening.rule.sources:
             if tags := asked.too_much(source, opening):
                 if opening.reason:
-                    found.undecided.append(f"who reaches {several(tags)}: {opening.reason}")
+                    findings.undecided.append(f"who reaches {several(tags)}: {opening.reason}")
                 else:
                     opened.append((opening, source.text, tags))
     return opened
@@ -127,7 +127,9 @@ class _Asked:
             return opening.names
         if id(opening.services) not in self._served:
             services = {*opening.services}
-            self._served[id(opening.services)] = {tag for tag, own in self._services.items() if services <= own}
+            self._served[id(opening.services)] = {
+                tag for tag, expected in self._services.items() if services <= expected
+            }
         right = tags & self._served[id(opening.services)]
         return [tag for tag in opening.names if tag not in right] if right else opening.names
 
@@ -175,20 +177,20 @@ def _allowed(judged: Evaluator, device: ExpectedAccess, settings: Settings) -> f
     return frozenset(allowed)
 
 
-def _lacking(judged: Evaluator, device: ExpectedAccess, settings: Settings, found: Findings) -> list[str]:
+def _lacking(judged: Evaluator, device: ExpectedAccess, settings: Settings, findings: Findings) -> list[str]:
     """Those of the listed who cannot use everything that they should."""
     lacking: list[str] = []
     for source in device.sources:
         if source.startswith("group:") and source not in judged.policy.names.groups:
             # In neither of the two places that could say who it is.
             if source not in settings.tailnet.groups:
-                found.undecided.append(f"who {source} is: the policy has no such group, and tailnet.groups neither")
+                findings.undecided.append(f"who {source} is: the policy has no such group, and tailnet.groups neither")
             else:
                 lacking.append(source)
             continue
         verdicts = [judged.can(source, device.tag, service.first) for service in device.services]
         if reason := next((verdict.reason for verdict in verdicts if verdict.allowed is None), ""):
-            found.undecided.append(f"whether {source} reaches {device.tag}: {reason}")
+            findings.undecided.append(f"whether {source} reaches {device.tag}: {reason}")
         elif not all(verdict.allowed for verdict in verdicts):
             lacking.append(source)
     return lacking

@@ -30,10 +30,10 @@ def parse(document: str) -> Value:
 
 
 def _without_twins(pairs: list[tuple[str, Value]]) -> Object:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    members = dict(pairs)
+    if len(members) != len(pairs):
         raise UnreadableError
-    return found
+    return members
 
 
 def files(resource: Resource) -> Iterator[tuple[str, str, str]]:

@@ -70,7 +70,7 @@ def command(resource: Resource) -> Iterator[Finding]:
     """No container runs `tailscale funnel`."""
     for pod in resource.pods():
         for container in pod.containers:
-            if any(present(found := text(word)) and _WORD.search(found or "") for word in words(container)):
+            if any(present(argument := text(word)) and _WORD.search(argument or "") for word in words(container)):
                 yield Finding(
                     f"runs a command that mentions Funnel in {container.title}",
                     container.path,

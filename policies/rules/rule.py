@@ -32,8 +32,8 @@ class Invariant:
     rules: tuple[Rule, ...]
 
     def messages(self, resource: Resource) -> Iterator[str]:
-        for found in resource.objects():
+        for described in resource.objects():
             for rule in self.rules:
-                for finding in rule(found):
+                for finding in rule(described):
                     where = f" ({finding.path})" if finding.path else ""
-                    yield f'{self.id}: {found.kind} "{found.name}" {finding.what}{where}. {finding.hint}'
+                    yield f'{self.id}: {described.kind} "{described.name}" {finding.what}{where}. {finding.hint}'

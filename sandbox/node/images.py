@@ -200,10 +200,10 @@ def lay_out(modules: Path, root: Path) -> None:
     (modules / "openclaw").rename(root / "app")
     nested, shared = root / "app" / "node_modules", modules
     # npm nests only what differs from the shared ones; side by side the two would be one.
-    own = sorted(entry.name for entry in nested.iterdir()) if nested.is_dir() else []
-    if clash := [name for name in own if name not in _NPM_RECORDS and (shared / name).exists()]:
+    nested_names = sorted(entry.name for entry in nested.iterdir()) if nested.is_dir() else []
+    if clash := [name for name in nested_names if name not in _NPM_RECORDS and (shared / name).exists()]:
         raise SandboxError(f"openclaw brings its own {', '.join(clash)} beside shared ones", "Lay it out by hand")
-    for name in set(own) - set(_NPM_RECORDS):
+    for name in set(nested_names) - set(_NPM_RECORDS):
         (nested / name).rename(shared / name)
     for name in _NPM_RECORDS:
         machine.remove_tree(shared / name) if (shared / name).is_dir() else (shared / name).unlink(missing_ok=True)
@@ -224,7 +224,7 @@ def first(wanted: Images) -> list[Recipe]:
 def missing(home: Home) -> bool:
     """True when one of the layers of `first` is still to be made."""
     store = Store(directory(home) / "blobs")
-    return any(_made(home, store, step) is None for recipe in first(Images()) for step in recipe.steps)
+    return any(_built(home, store, step) is None for recipe in first(Images()) for step in recipe.steps)
 
 
 def ensure(home: Home, wanted: Sequence[Recipe], report: Report) -> tuple[list[Image], Store]:
@@ -233,16 +233,16 @@ def ensure(home: Home, wanted: Sequence[Recipe], report: Report) -> tuple[list[I
     with _lock(directory(home) / "lock"):
         for leftover in (*directory(home).glob(f"{_WORK}*"), *store.partial()):
             machine.remove_tree(leftover) if leftover.is_dir() else leftover.unlink()
-        made: list[Image] = []
+        images: list[Image] = []
         for recipe in wanted:
             layers = tuple(_layer(home, store, step, report) for step in recipe.steps)
-            made.append(recipe.finish(recipe.reference, layers))
-    return made, store
+            images.append(recipe.finish(recipe.reference, layers))
+    return images, store
 
 
 def _layer(home: Home, store: Store, step: Step, report: Report) -> Blob:
-    if made := _made(home, store, step):
-        return made
+    if built := _built(home, store, step):
+        return built
     report(f"image layer {step.name}: assembling, about {step.seconds} s")
     begin = time.monotonic()
     work = Path(tempfile.mkdtemp(dir=directory(home), prefix=_WORK))
@@ -259,7 +259,7 @@ def _record(home: Home, step: Step) -> Path:
     return directory(home) / f"{step.name.partition(' ')[0]}-{step.key[:16]}.json"
 
 
-def _made(home: Home, store: Store, step: Step) -> Blob | None:
+def _built(home: Home, store: Store, step: Step) -> Blob | None:
     record = _record(home, step)
     if not record.exists():
         return None

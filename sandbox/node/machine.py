@@ -148,25 +148,25 @@ def _inside(group: Path) -> Iterator[int]:
 
 def end_shims(program: Path, address: Path) -> None:
     """Kill the shims that were started from `program` for the containerd behind `address`."""
-    found: list[Process] = []
+    shims: list[Process] = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and executable(int(entry.name)) == program.resolve():
             with contextlib.suppress(OSError):
                 started = start_time(int(entry.name))
                 if str(address).encode() in (entry / "cmdline").read_bytes().split(b"\0") and started is not None:
-                    found.append(Process(int(entry.name), started))
-    for process in found:
+                    shims.append(Process(int(entry.name), started))
+    for process in shims:
         process.signal(signal.SIGKILL)
     deadline = time.monotonic() + 5
-    while any(process.alive() for process in found) and time.monotonic() < deadline:
+    while any(process.alive() for process in shims) and time.monotonic() < deadline:
         time.sleep(0.01)
 
 
 def remember_settings(record: Path) -> None:
     """Note the kernel's settings before the node changes them, once; let packets pass between our bridges."""
     if not record.exists():
-        found = {name: Path("/proc/sys", name).read_text().strip() for name in _SETTINGS}
-        write_private(record, json.dumps(found, indent=1))
+        settings = {name: Path("/proc/sys", name).read_text().strip() for name in _SETTINGS}
+        write_private(record, json.dumps(settings, indent=1))
     Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
 
 

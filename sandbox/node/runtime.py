@@ -118,8 +118,8 @@ def wait_ready(home: Home, seconds: float = 60.0) -> None:
     with Api(home.kubeconfig, timeout=5) as api:
         while time.monotonic() < deadline:
             with contextlib.suppress(httpx.HTTPError):
-                found = api.get(f"/api/v1/nodes/{NODE}")
-                conditions: list[dict[str, Any]] = found["status"].get("conditions", []) if found else []
+                node = api.get(f"/api/v1/nodes/{NODE}")
+                conditions: list[dict[str, Any]] = node["status"].get("conditions", []) if node else []
                 ready = next((condition for condition in conditions if condition["type"] == "Ready"), None)
                 if ready and ready["status"] == "True":
                     return

@@ -37,21 +37,21 @@ def changes(old: Any, new: Any, path: Path = ()) -> list[Change]:
     """All differences, in a stable order. A new value that is not known yet counts as an update."""
     if is_map(old) and is_map(new):
         keys: Iterable[str] = sorted(old.keys() | new.keys())
-        found: list[Change] = []
+        differences: list[Change] = []
         for key in keys:
             if key not in new:
-                found.append(Change((*path, key), "delete"))
+                differences.append(Change((*path, key), "delete"))
             elif key not in old:
-                found.append(Change((*path, key), "add"))
+                differences.append(Change((*path, key), "add"))
             else:
-                found += changes(old[key], new[key], (*path, key))
-        return found
+                differences += changes(old[key], new[key], (*path, key))
+        return differences
     if is_list(old) and is_list(new):
         shared = min(len(old), len(new))
-        found = [c for index in range(shared) for c in changes(old[index], new[index], (*path, index))]
-        found += [Change((*path, index), "delete") for index in range(shared, len(old))]
-        found += [Change((*path, index), "add") for index in range(shared, len(new))]
-        return found
+        differences = [c for index in range(shared) for c in changes(old[index], new[index], (*path, index))]
+        differences += [Change((*path, index), "delete") for index in range(shared, len(old))]
+        differences += [Change((*path, index), "add") for index in range(shared, len(new))]
+        return differences
     # `True == 1` in Python, but not in JSON.
     same = old == new and isinstance(old, bool) == isinstance(new, bool) and new is not UNKNOWN
     return [] if same else [Change(path, "update")]

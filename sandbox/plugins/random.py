@@ -39,8 +39,8 @@ class Random(Provider):
         return new, [Failure(_LENGTH[_kind(resource)], f"must be a whole number of at least 1, not {length}")]
 
     def diff(self, resource: Resource, id: str, old: Props, state: Props, new: Props) -> Diff:
-        found = changes(old, new)
-        return Diff(found, replace=found)
+        differences = changes(old, new)
+        return Diff(differences, replace=differences)
 
     def create(self, resource: Resource, new: Props) -> tuple[str, Props]:
         kind = _kind(resource)

@@ -67,14 +67,14 @@ def get(value: Any, *path: str | int) -> Any:
 
 def get_map(value: Any, *path: str | int) -> dict[str, Any]:
     """The mapping at a path, empty where there is none."""
-    found = get(value, *path)
-    return found if is_map(found) else {}
+    inner = get(value, *path)
+    return inner if is_map(inner) else {}
 
 
 def get_maps(value: Any, *path: str | int) -> list[dict[str, Any]]:
     """The mappings in the list at a path, none where there is no list."""
-    found = get(value, *path)
-    return [item for item in found if is_map(item)] if is_list(found) else []
+    inner = get(value, *path)
+    return [item for item in inner if is_map(item)] if is_list(inner) else []
 
 
 def unmarshal(struct: Struct) -> tuple[Props, set[Path]]:

@@ -74,8 +74,8 @@ def create(call: Call) -> Response:
 
 def listing(call: Call) -> Response:
     records = call.tailnet.records()
-    found = [_view(key, record) for key, record in _known(call.tailnet, records).values() if not _died(key, record)]
-    return ok({"keys": found + [trust_credentials.view(name, record) for name, record in records.trust.items()]})
+    auth_keys = [_view(key, record) for key, record in _known(call.tailnet, records).values() if not _died(key, record)]
+    return ok({"keys": auth_keys + [trust_credentials.view(name, record) for name, record in records.trust.items()]})
 
 
 def read(call: Call) -> Response:
@@ -114,10 +114,10 @@ def _purge(tailnet: Tailnet) -> None:
 
 def _one(call: Call) -> tuple[AuthKey, KeyRecord]:
     wanted = call.params["key"].removeprefix("k").removesuffix("CNTRL")
-    found = _known(call.tailnet, call.tailnet.records()).get(wanted)
-    if found is None:
+    entry = _known(call.tailnet, call.tailnet.records()).get(wanted)
+    if entry is None:
         raise ApiError(404, "key not found")
-    return found
+    return entry
 
 
 def _known(tailnet: Tailnet, records: Records) -> dict[str, tuple[AuthKey, KeyRecord]]:
@@ -135,8 +135,8 @@ def _died(key: AuthKey, record: KeyRecord) -> datetime | None:
 
 def _expires(key: AuthKey, record: KeyRecord) -> datetime:
     """As it was made, or earlier where an administrator has ended it in headscale itself."""
-    made = datetime.fromisoformat(record.expires)
-    return min(made, key.expiration) if key.expiration else made
+    at_creation = datetime.fromisoformat(record.expires)
+    return min(at_creation, key.expiration) if key.expiration else at_creation
 
 
 def _view(key: AuthKey, record: KeyRecord) -> dict[str, Any]:

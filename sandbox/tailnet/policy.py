@@ -154,17 +154,17 @@ class PolicyEnforcer:
         ]
         if tags and all(user.name != _PLACEHOLDER_USER for user in users):
             self._control.create_user(_PLACEHOLDER_USER, "")
-        made: list[Node] = []
+        placeholders: list[Node] = []
         try:
             self._declare(tags, current)
             for person in people:
-                made.append(self._register(person))
+                placeholders.append(self._register(person))
             for tag in sorted(tags):
-                made.append(self._register(_PLACEHOLDER_USER))
-                self._control.tag_node(made[-1].id, [tag])
+                placeholders.append(self._register(_PLACEHOLDER_USER))
+                self._control.tag_node(placeholders[-1].id, [tag])
             yield
         finally:
-            for node in made:
+            for node in placeholders:
                 with suppress(
                     HeadscaleError
                 ):  # `restore` removes it at the next start; the refusal is what matters now

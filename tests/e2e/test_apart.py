@@ -68,7 +68,7 @@ def test_two_instances_are_two_devices_that_cannot_reach_each_other_i7_i12(home:
 
 
 def test_a_device_with_a_tag_of_its_own_reaches_no_gateway_i7(home: Gateway, owner: Device, world: World) -> None:
-    """What an execution node is: no rule speaks of its tag, so there is nothing for it yet."""
+    """As an execution node that nobody declared: no rule names its tag, so it may reach nothing."""
     wait_answer(owner, f"{home.url}/healthz")
     node = layout.of(world.home)
 

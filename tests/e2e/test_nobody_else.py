@@ -1,4 +1,4 @@
-"""Who is not the owner gets nothing: stranger, host, other pods, other ports. The pod binds nothing outwards (I1, I6, I7)."""
+"""Nobody but the owner gets anything: stranger, host, other pods, other ports. The pod binds nothing outwards (I1, I6, I7)."""
 
 import contextlib
 import json

@@ -24,7 +24,7 @@ TAG: Final = "tag:openclaw-node-machine"
 
 @dataclasses.dataclass
 class Nodes:
-    """What the journey's steps share, in order."""
+    """The state that the journey's steps share, in order."""
 
     stack: Stack
     home: Gateway
@@ -43,7 +43,7 @@ class Nodes:
         return json.loads(said[min(place for place in (said.find("{"), said.find("[")) if place >= 0) :])
 
     def invoke(self, name: str, which: str, /, **params: Any) -> Any:
-        """What came of a command that the gateway sends to a node: `payload`, or `error`."""
+        """Sends a command to a node through the gateway, and returns the answer: `payload`, or `error`."""
         if name not in self.known:
             self.known = {node["displayName"]: node["nodeId"] for node in self.cli("nodes", "status")["nodes"]}
         sent = {

@@ -1,4 +1,4 @@
-"""What the gateway's container cannot see of the tailnet's side (I3), and where no secret lies in plain text (I4, I5)."""
+"""The gateway's container sees nothing of the tailnet's side (I3), and no secret lies in plain text (I4, I5)."""
 
 import base64
 import json

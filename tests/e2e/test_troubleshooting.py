@@ -36,7 +36,7 @@ def page(home: Gateway, owner: Device, stack: Stack) -> Page:
 
 
 def seen_by(device: Device, gateway: Gateway, path: str = "/healthz") -> str:
-    """What the page's first command shows somebody."""
+    """The output of the page's first command on a device."""
     done = device.curl("--write-out", "\n%{http_code}\n", f"{gateway.url}{path}", seconds=3)
     return done.stdout + done.stderr
 

@@ -35,7 +35,7 @@ def pod(guarded: Stack, cluster: Cluster) -> Object:
 
 
 def attempt(cluster: Cluster, path: str, body: Object, namespace: str = NAMESPACE) -> str:
-    """What the API server says to creating this: its reason to refuse, or nothing. Never creates it."""
+    """The API server's reason to refuse an object, empty when it would take it. A dry run: nothing is created."""
     try:
         cluster.create(path.format(namespace) + "?dryRun=All", body)
     except httpx.HTTPStatusError as error:

@@ -54,7 +54,7 @@ def boot(places: Home, tmp_path: Path) -> Boot:
 
 
 def told(boot: Boot) -> list[str]:
-    """What tailscaled's own CLI was told, by containerboot."""
+    """The arguments that containerboot gave to tailscaled's own CLI, one line for each call."""
     return [call.partition(f"--socket={boot.place}/socket ")[2] for call in boot.calls()]
 
 

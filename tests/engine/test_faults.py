@@ -1,4 +1,4 @@
-"""What goes wrong around an update: two at once, a configuration that cannot be used. (Killed ones: test_killed_updates.)"""
+"""Faults around an update: two at once, a configuration that cannot be used. (Killed ones: test_killed_updates.)"""
 
 import threading
 

@@ -169,7 +169,7 @@ POLICY = f"/apis/networking.k8s.io/v1/namespaces/{NAMESPACE}/networkpolicies/def
 
 
 def edit(cluster: Cluster, manager: str) -> None:
-    """What somebody else does to two of our objects: `kubectl edit`, a script or k9s (a write), a controller (an apply)."""
+    """Edits two of our objects as somebody else would: `kubectl edit`, a script or k9s (a write), a controller (an apply)."""
     limited = [{"name": "gateway", "resources": {"limits": {"memory": "9Gi"}}}]
     changes: dict[str, Values] = {
         DEPLOYMENT: {"metadata": {"labels": OTHER}, "spec": {"template": {"spec": {"containers": limited}}}},

@@ -17,7 +17,7 @@ NODE_PORT = {"apiVersion": "v1", "kind": "Service", "spec": {"type": "NodePort"}
 
 
 def paths(rule: str, kind: str, props: Props) -> list[str]:
-    """Where the rule finds something: the part in parentheses of each message."""
+    """The paths that a rule reports: the part in parentheses of each message."""
     return [message.split(" (", 1)[1].split("). ", 1)[0] for message in run(rule, kind, props)]
 
 

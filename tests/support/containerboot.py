@@ -46,7 +46,7 @@ class Boot:
     container: dict[str, Any] = field(default_factory=dict[str, Any])
 
     def render(self, raw: dict[str, Any]) -> None:
-        """What the program would deploy, and the files that the kubelet and the init container would put there."""
+        """Writes what the program would deploy, and the files that the kubelet and the init container would put there."""
         settings = parse(raw)
         (instance,) = settings.instances
         own, given = names.of(instance.id), credentials.given(instance, settings)
@@ -64,7 +64,7 @@ class Boot:
         (self._directory("tailnet-authkey") / "authkey").write_text(text)
 
     def put_token(self, text: str) -> None:
-        """What the kubelet would have asked the API server for."""
+        """Writes the token that the kubelet would have asked the API server for."""
         (self._directory("tailnet-token") / credential.TOKEN_KEY).write_text(text)
 
     @property
@@ -115,7 +115,7 @@ class Boot:
         return self.place / "volumes" / volume
 
     def _paths(self) -> dict[str, str]:
-        """Where the container's paths are here."""
+        """The directories here, by the container's path."""
         return {mount["mountPath"]: str(self._directory(mount["name"])) for mount in self.container["volumeMounts"]}
 
     def _environment(self) -> dict[str, str]:

@@ -172,7 +172,7 @@ class Breakable(Gateway):
             self.scale(1)
 
     def play(self, arguments: list[str], wait: bool = True) -> None:
-        """What the gateway's container runs from now on. `wait`: for the new pod."""
+        """Makes the gateway's container run these arguments from now on. `wait`: for the new pod."""
         found = self.cluster.get(self._deployment)
         assert found is not None
         containers: list[Object] = found["spec"]["template"]["spec"]["containers"]

@@ -1,4 +1,4 @@
-"""Where a secret could lie in plain text, and in which disguise: everything that a stack leaves on disk, prints, sends or stores (I4)."""
+"""Looks for secrets in plain text, in every disguise: everything that a stack leaves on disk, prints, sends or stores (I4)."""
 
 import base64
 import binascii

@@ -42,7 +42,7 @@ class HookLog:
 
 @dataclass(frozen=True)
 class TailnetApi:
-    """What the tailnet's API answers: its policy, and its devices with the API's keys; or the error of asking for them."""
+    """The answers of the tailnet's API: its policy, and its devices with the API's keys; or the error of asking for them."""
 
     policy: str | Exception = ""
     devices: Sequence[Mapping[str, Any]] | Exception = ()

@@ -73,7 +73,7 @@ class Page:
     stack: Stack
 
     def shows(self, name: str, seconds: float = 20, **values: str) -> str:
-        """What the block's command prints, once that is what the page says; no other block of this command may fit as well.
+        """Runs the block's command until it prints what the page says, and returns that; no other block of this command may fit as well.
         `values` are the variables that the page tells people to set. `seconds` 0 is for commands that change something."""
         block = blocks()[name]
         deadline = time.monotonic() + (seconds if block.output.strip() else min(3, seconds))
@@ -134,7 +134,7 @@ def blocks() -> dict[str, Block]:
 
 
 def steps(seen: str) -> set[int]:
-    """Where the page's first table sends somebody who sees this; each row has its signs as code."""
+    """The steps to which the page's first table sends somebody who sees this; each row has its signs as code."""
     for row in _ROW.finditer(DOCUMENT.read_text()):
         if any(sign in seen for sign in re.findall("`(.+?)`", row["signs"])):
             return {int(number) for number in re.findall(r"\b[1-7]\b", row["steps"])}

@@ -1,4 +1,4 @@
-"""What .ci/run says in the end: every test is counted once, as it ended, and nothing that did not run is hidden."""
+"""The final report of .ci/run: every test is counted once, as it ended, and nothing that did not run is hidden."""
 
 import subprocess
 import sys

@@ -1,6 +1,6 @@
-"""The evaluator's answers: a verdict, who reaches a destination, what opens it, and a device's filter."""
+"""The evaluator's answers: a verdict, the access to a destination, the rules that open it, and a device's filter."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from components.tailnet.evaluator.bits import union
@@ -21,8 +21,8 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Reach:
-    """One source that a rule lets reach a destination. `reason` is set when it is not certain that it can."""
+class Access:
+    """The access of one source to a destination, and the rule that gives it. `reason` is set when it is not certain."""
 
     source: str
     services: tuple[Service, ...]
@@ -55,22 +55,14 @@ class Group:
     """Endpoints that a question names together; those whom all rules take alike are there once."""
 
     def __init__(self, endpoints: Iterable[Endpoint], naming: Callable[[Endpoint], Named], to_own: Named) -> None:
-        own = to_own.certain | to_own.possible
+        any_to_own = to_own.certain | to_own.possible
         members: dict[tuple[Named, str], Endpoint] = {}
         users: set[str] = set()
         for endpoint in endpoints:
             named = naming(endpoint)
             users.add(endpoint.user)
-            members.setdefault((named, endpoint.user if own else ""), endpoint)
+            members.setdefault((named, endpoint.user if any_to_own else ""), endpoint)
         self.endpoints = tuple(members.values())
         self.named = tuple(named for named, _ in members)
         self.users = frozenset(users - {""})
         self.all = Named(union(one.certain for one in self.named), union(one.possible for one in self.named))
-
-
-def describe(reaches: Sequence[Reach]) -> list[str]:
-    """One line each, for people."""
-    return [
-        f"{reach.source} -> {', '.join(map(str, reach.services))} ({reach.by}{'; ' + reach.reason if reach.reason else ''})"
-        for reach in reaches
-    ]

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from components.tailnet.evaluator import endpoints, ranges, services
-from components.tailnet.evaluator.answers import Flows, Group, Opening, Reach, Verdict
+from components.tailnet.evaluator.answers import Access, Flows, Group, Opening, Verdict
 from components.tailnet.evaluator.bits import lowest, places, union
 from components.tailnet.evaluator.errors import PolicyError
 from components.tailnet.evaluator.index import Index
@@ -78,13 +78,13 @@ class Evaluator:
     def every(self, sources: Group, targets: Group, numbers: Iterable[int], port: int) -> Verdict:
         """True when each of the sources may reach at least one of the targets, by at least one of the protocols."""
         serving = union(self._index.serving(number, port) for number in numbers)
-        own = self._index.to_own if not sources.users.isdisjoint(targets.users) else _NONE
+        to_own = self._index.to_own if not sources.users.isdisjoint(targets.users) else _NONE
         certain, possible = targets.all.certain & serving, union(targets.all) & serving
         if len(sources.endpoints) == 1:
             self._looked_up += 1
             return self._every(sources, targets, certain, possible, serving)
         # Of many ports and destinations that the same rules are about, tests ask the same.
-        key = (id(sources), certain, possible, targets.users if union(own) & serving else None)
+        key = (id(sources), certain, possible, targets.users if union(to_own) & serving else None)
         if key not in self._verdicts:
             if len(self._verdicts) >= _VERDICTS:
                 self._verdicts.clear()
@@ -95,13 +95,13 @@ class Evaluator:
     def _every(self, sources: Group, targets: Group, certain: int, possible: int, serving: int) -> Verdict:
         verdict = _DENIED
         first = True
-        to_own = Named(self._index.to_own.certain & serving, union(self._index.to_own) & serving)
+        serving_own = Named(self._index.to_own.certain & serving, union(self._index.to_own) & serving)
         for source, named in zip(sources.endpoints, sources.named, strict=True):
-            own = to_own if source.user in targets.users else _NONE
-            if held := named.certain & (certain | own.certain):
+            to_own = serving_own if source.user in targets.users else _NONE
+            if held := named.certain & (certain | to_own.certain):
                 if first:
                     verdict = Verdict(True, self._index.entries[lowest(held)][0])
-            elif maybe := union(named) & (possible | own.possible):
+            elif maybe := union(named) & (possible | to_own.possible):
                 if first or verdict.allowed:
                     verdict = self._maybe(lowest(maybe), source, named, targets)
             elif not self.policy.unclear:
@@ -116,18 +116,18 @@ class Evaluator:
         """Endpoints and names that were looked at one by one, so far: what makes questions slow."""
         return self._looked_up + self._index.looked_at
 
-    def reaches(self, dst: str) -> tuple[Reach, ...]:
-        """Everything that can reach `dst` (a tag, or anything a rule can name), or might; in the order of the rules."""
-        by_source: dict[tuple[str, str, int], Reach] = {}
+    def access_to(self, dst: str) -> tuple[Access, ...]:
+        """The access of each source that can reach `dst` (a tag, or anything a rule can name), or might; in the rules' order."""
+        by_source: dict[tuple[str, str, int], Access] = {}
         for opening in self.openings([dst]):
             for source in opening.rule.sources:
                 key = (source.text, opening.rule.place, id(opening.services))
                 if key not in by_source or (by_source[key].reason and not opening.reason):
-                    by_source[key] = Reach(source.text, opening.services, opening.rule, opening.reason)
+                    by_source[key] = Access(source.text, opening.services, opening.rule, opening.reason)
         return tuple(by_source.values())
 
     def openings(self, names: Sequence[str]) -> list[Opening]:
-        """The rules that open any of `names` (each as in `reaches`), in order; one that opens all is there once."""
+        """The rules that open any of `names` (each as in `access_to`), in order; one that opens all is there once."""
         groups = [endpoints.of(name, self.policy, self.network) for name in names]
         reached = [self._reached(group) for group in groups]
         everywhere = _common(reached) if len(names) > 1 else _NONE
@@ -177,13 +177,13 @@ class Evaluator:
     def _group(self, text: str, naming: Callable[[Endpoint], Named]) -> Group:
         key = (text, naming.__name__)
         if key not in self._groups:
-            found = endpoints.of(text, self.policy, self.network)
-            self._looked_up += len(found)
-            self._kept += len(found)
+            members = endpoints.of(text, self.policy, self.network)
+            self._looked_up += len(members)
+            self._kept += len(members)
             if self._kept > _REMEMBERED:
                 self._groups.clear()
-                self._kept = len(found)
-            self._groups[key] = Group(found, naming, self._index.to_own)
+                self._kept = len(members)
+            self._groups[key] = Group(members, naming, self._index.to_own)
         return self._groups[key]
 
     def _source(self, endpoint: Endpoint) -> Group:
@@ -220,7 +220,7 @@ class Evaluator:
         if target.to.kind == "self" or self.network.holds(target.to, to, destination=True):
             return ""
         if target.to.kind == "addresses" and self.network.joined and not to.addresses:
-            if ranges.overlap(target.to.addresses, self.network.own(to)):
+            if ranges.overlap(target.to.addresses, self.network.joined_addresses(to)):
                 return ""
             return f"{rule}: no other device has {target.to.text}, so {to.text} may come to have it"
         return f"{rule}: whether {to.text} is in {target.to.text} is not known"
@@ -239,24 +239,24 @@ class Evaluator:
             case "self":
                 return endpoint.addresses if endpoint.user else ()
             case "addresses":
-                own = ranges.union([endpoint.addresses, routes])
-                return tuple(part for part in target.to.addresses if ranges.overlap((part,), own))
+                carried = ranges.union([endpoint.addresses, routes])
+                return tuple(part for part in target.to.addresses if ranges.overlap((part,), carried))
             case _:
                 return endpoint.addresses if self._certain(rule, self.network.holds(target.to, endpoint)) else ()
 
     def _sources(self, rule: Rule, target: Target, endpoint: Endpoint) -> Ranges:
         addresses: list[Ranges] = []
         for selector in rule.sources:
-            own = target.to.kind == "self"
+            to_own_devices = target.to.kind == "self"
             if selector.kind == "addresses":
                 addresses.append(selector.addresses)
-            elif selector.kind in ("any", "danger-all") and not own:
+            elif selector.kind in ("any", "danger-all") and not to_own_devices:
                 addresses.append(self.network.anywhere if selector.kind == "any" else ranges.EVERYTHING)
             else:
                 addresses.extend(
                     other.addresses
                     for other in self.network.endpoints
-                    if (not own or other.user == endpoint.user)
+                    if (not to_own_devices or other.user == endpoint.user)
                     and self._certain(rule, self.network.holds(selector, other))
                 )
         if addresses and rule.unclear:

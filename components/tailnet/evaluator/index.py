@@ -43,8 +43,8 @@ class Index:
         self._unclear = bits.of(unclear)
         self._routers = {tag: bits.of(runs) for tag, runs in via.items()}
         self._via = union(self._routers.values())
-        own = bits.of(kinds["self"]) & ~self._via
-        self.to_own = Named(own & ~self._unclear, own & self._unclear)
+        to_own = bits.of(kinds["self"]) & ~self._via
+        self.to_own = Named(to_own & ~self._unclear, to_own & self._unclear)
         """Those that let people reach their own devices."""
         self._internet = bits.of(kinds["internet"])
 
@@ -57,8 +57,8 @@ class Index:
         certain, possible = self._destinations.naming(endpoint)
         if not endpoint.anonymous:
             # What a router carries is no device's own, unless the device is that router.
-            own = union(self._routers.get(tag, 0) for tag in endpoint.tags) if endpoint.addresses else 0
-            certain, possible = certain & ~(self._via & ~own), possible & ~(self._via & ~own)
+            routed = union(self._routers.get(tag, 0) for tag in endpoint.tags) if endpoint.addresses else 0
+            certain, possible = certain & ~(self._via & ~routed), possible & ~(self._via & ~routed)
         elif not ranges.overlap(endpoint.addresses, self._network.anywhere):
             possible |= self._internet
         uncertain = certain & (self._via | self._unclear)
@@ -71,7 +71,7 @@ class Index:
 
     def serving(self, number: int, port: int) -> int:
         """Those that are about a port of a protocol."""
-        return union(found.at(port) for protocols, found in self._ports.items() if number in protocols)
+        return union(intervals.at(port) for protocols, intervals in self._ports.items() if number in protocols)
 
 
 def _runs(rules: Sequence[Rule]) -> Iterator[tuple[Rule, Run]]:

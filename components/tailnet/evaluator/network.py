@@ -54,10 +54,10 @@ class Network:
         self.roles = {user.login.lower(): user.role for user in users}
         self.endpoints = tuple(_endpoint(device, self.roles) for device in self.devices)
         self.joined = tuple(_endpoint(device, self.roles) for device in joined)
-        self._own: defaultdict[str, list[Ranges]] = defaultdict(list)
+        self._joined_by_identity: defaultdict[str, list[Ranges]] = defaultdict(list)
         for endpoint in self.joined:
             for name in endpoint.tags or {endpoint.user}:
-                self._own[name].append(endpoint.addresses)
+                self._joined_by_identity[name].append(endpoint.addresses)
         # Exit routes carry the internet, which rules name by `*` and autogroup:internet only.
         self.routes = tuple(
             ranges.union(route for text in device.routes if (route := ranges.parse(text)) not in ranges.EXIT_ROUTES)
@@ -104,12 +104,12 @@ class Network:
                 # `self` and `internet` are about both ends; a Service is at an address of its own.
                 return False
 
-    def own(self, endpoint: Endpoint) -> Ranges:
-        """Addresses of those who joined already, of a endpoint without one address of its own."""
+    def joined_addresses(self, endpoint: Endpoint) -> Ranges:
+        """The addresses of joined devices with the identity of an endpoint that has no address."""
         if endpoint.addresses or not self.joined:
             return ()
         names = endpoint.tags or {endpoint.user}
-        return ranges.union(addresses for name in names for addresses in self._own.get(name, ()))
+        return ranges.union(addresses for name in names for addresses in self._joined_by_identity.get(name, ()))
 
     def _holds_all(self, selector: Selector, endpoint: Endpoint, destination: bool) -> bool | None:
         # To an address that no device has `*` opens the way, too: through whatever router or exit node carries it.
@@ -127,7 +127,7 @@ class Network:
         # A device whose address is not known has one of each family, somewhere in the tailnet.
         if ranges.within(ranges.TAILNET_V4, addresses) or ranges.within(ranges.TAILNET_V6, addresses):
             return True
-        possible = ranges.overlap(addresses, self.free) or ranges.overlap(addresses, self.own(endpoint))
+        possible = ranges.overlap(addresses, self.free) or ranges.overlap(addresses, self.joined_addresses(endpoint))
         return None if possible else False
 
 

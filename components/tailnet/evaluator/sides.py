@@ -96,7 +96,8 @@ class Side:
             yield self._joining.certain, True
             yield self._joining.possible, None
             # A rule towards one device of the endpoint reaches the endpoint; one from one of its devices is not all of them.
-            yield self._at(low for low, _ in self._network.own(endpoint)), True if self._destination else None
+            joined = self._network.joined_addresses(endpoint)
+            yield self._at(low for low, _ in joined), True if self._destination else None
 
     def _each(self, endpoint: Endpoint) -> Iterator[tuple[int, bool | None]]:
         texts: dict[bool | None, list[str]] = {True: [], None: [], False: []}

@@ -57,7 +57,7 @@ def read(value: object) -> list[SshTest]:
 def _is_wide(text: str, names: Definitions) -> bool:
     """True when it is a range of addresses, or a host's name for one."""
     try:
-        found = names.hosts[text] if text in names.hosts else ranges.parse(text)
+        addresses = names.hosts[text] if text in names.hosts else ranges.parse(text)
     except ValueError:
         return False
-    return any(first != last for first, last in found)
+    return any(first != last for first, last in addresses)

@@ -59,14 +59,14 @@ class Client:
 
     def kind(self, api_version: str, kind: str) -> Kind:
         with self._lock:
-            found = self._kinds.get(api_version, {}).get(kind)
+            discovered = self._kinds.get(api_version, {}).get(kind)
             # A kind that is not there may have been defined since: ask again.
-            if found is None:
+            if discovered is None:
                 self._kinds[api_version] = self._discover(api_version)
-                found = self._kinds[api_version].get(kind)
-        if found is None:
+                discovered = self._kinds[api_version].get(kind)
+        if discovered is None:
             raise ProviderError(f"the API server has no kind {kind} in {api_version}")
-        return found
+        return discovered
 
     def _discover(self, api_version: str) -> dict[str, Kind]:
         prefix = "api" if "/" not in api_version else "apis"
@@ -82,8 +82,8 @@ class Client:
 
     def matching(self, kind: Kind, namespace: str, selector: Mapping[str, str]) -> list[Props]:
         labels = ",".join(f"{key}={value}" for key, value in selector.items())
-        found = self.request("GET", kind.path(namespace), {"labelSelector": labels})
-        return get_maps(found, "items")
+        answer = self.request("GET", kind.path(namespace), {"labelSelector": labels})
+        return get_maps(answer, "items")
 
     def create(self, kind: Kind, manifest: Props, manager: str, dry_run: bool) -> Props:
         query = {"fieldManager": manager, "fieldValidation": "Strict"} | ({"dryRun": "All"} if dry_run else {})

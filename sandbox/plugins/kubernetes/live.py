@@ -31,8 +31,8 @@ def outputs(live: Props, *, dry_run: bool = False) -> Props:
 
 def imported(live: Props) -> Props:
     """Inputs for an object that was not declared before."""
-    found = outputs(live, dry_run=True)
-    return {**found, "metadata": {k: v for k, v in found["metadata"].items() if k not in _SERVER_METADATA}}
+    inputs = outputs(live, dry_run=True)
+    return {**inputs, "metadata": {k: v for k, v in inputs["metadata"].items() if k not in _SERVER_METADATA}}
 
 
 def never_applied(existing: Props) -> bool:
@@ -80,14 +80,14 @@ def inputs(live: Props, old: Props) -> Props:
 
 def _restrict(live: Any, old: Any, path: Path) -> Any:
     if is_map(old) and is_map(live):
-        found: Props = {}
+        restricted: Props = {}
         for key, value in old.items():
             if key in live:
-                found[key] = _restrict(live[key], value, (*path, key))
+                restricted[key] = _restrict(live[key], value, (*path, key))
             elif not value:
                 # The server leaves zero values out: `ingress: []` comes back as nothing.
-                found[key] = value
-        return found
+                restricted[key] = value
+        return restricted
     if is_list(old) and is_list(live):
         return [_restrict(item, old[i], (*path, i)) if i < len(old) else item for i, item in enumerate(live)]
     return old if _same(live, old, path) else live

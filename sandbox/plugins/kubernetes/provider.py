@@ -37,8 +37,8 @@ class Kubernetes(Provider):
         return failures
 
     def diff_config(self, old: Props, new: Props) -> Diff:
-        found = super().diff_config(old, new)
-        return Diff(found.changes, [c for c in found.changes if c.path[0] in self._replacing(old, new)])
+        diff = super().diff_config(old, new)
+        return Diff(diff.changes, [c for c in diff.changes if c.path[0] in self._replacing(old, new)])
 
     def _replacing(self, old: Props, new: Props) -> Collection[str]:
         if old.get("clusterIdentifier") or new.get("clusterIdentifier"):
@@ -92,18 +92,20 @@ class Kubernetes(Provider):
             return "", new
         kind, manager = self._kind(new), rules.field_manager()
         try:
-            found = self._upserted(resource, kind, manager, new) if self._upsert else self._created(resource, kind, new)
+            created = (
+                self._upserted(resource, kind, manager, new) if self._upsert else self._created(resource, kind, new)
+            )
         except KubernetesApiError as error:
             if resource.preview and error.status == 404:
                 # The namespace is created by the same update.
                 return "", new
             raise
-        if found is None:
+        if created is None:
             return "", new
-        outputs = {**live.outputs(found, dry_run=resource.preview), "__fieldManager": manager}
+        outputs = {**live.outputs(created, dry_run=resource.preview), "__fieldManager": manager}
         if resource.preview:
             return "", outputs
-        return _id(found), self._ready(resource, kind, found, outputs)
+        return _id(created), self._ready(resource, kind, created, outputs)
 
     def _created(self, resource: Resource, kind: Kind, new: Props) -> Props | None:
         """A plain POST: an object that is there already is an error, whoever made it. None: a preview cannot tell."""
@@ -162,56 +164,56 @@ class Kubernetes(Provider):
         existing = self.client.get(kind, get(new, "metadata", "namespace"), new["metadata"]["name"])
         if existing is None:
             raise ProviderError(f"update {_label(new)}: it is no longer there; `pulumi refresh`, then update again")
-        found = self._apply(resource, kind, existing, manager, new)
-        outputs = {**live.outputs(found), "__fieldManager": manager}
-        return outputs if resource.preview else self._ready(resource, kind, found, outputs)
+        updated = self._apply(resource, kind, existing, manager, new)
+        outputs = {**live.outputs(updated), "__fieldManager": manager}
+        return outputs if resource.preview else self._ready(resource, kind, updated, outputs)
 
-    def _ready(self, resource: Resource, kind: Kind, found: Props, outputs: Props) -> Props:
+    def _ready(self, resource: Resource, kind: Kind, applied: Props, outputs: Props) -> Props:
         """Wait as the official plugin does; an object that does not get ready is kept, with the reasons."""
         default = waiting.DEFAULT_TIMEOUTS.get((kind.api_version, kind.kind))
-        if default is None or _annotation(found, "skipAwait") == "true":
+        if default is None or _annotation(applied, "skipAwait") == "true":
             return outputs
-        timeout, latest = _timeout(resource, found, default), found
+        timeout, latest = _timeout(resource, applied, default), applied
 
         def poll() -> bool:
             nonlocal latest
-            now = self.client.get(kind, get(found, "metadata", "namespace"), found["metadata"]["name"])
+            now = self.client.get(kind, get(applied, "metadata", "namespace"), applied["metadata"]["name"])
             if now is None:
-                raise ProviderError(f"{_label(found)} was deleted by somebody else while waiting for it to be ready")
+                raise ProviderError(f"{_label(applied)} was deleted by somebody else while waiting for it to be ready")
             latest = now
             return waiting.progress(self.client, latest).ready
 
         def say() -> None:
             reasons = waiting.progress(self.client, latest).reasons or ("not ready yet",)
-            self.host.log("status", resource.urn, f"{_label(found)}: {reasons[0]}")
+            self.host.log("status", resource.urn, f"{_label(applied)}: {reasons[0]}")
 
         try:
             reached = waiting.until(self.host, timeout, poll, say)
-            reasons = [] if reached else [f"{_label(found)} did not become ready within {timeout:g} s"]
+            reasons = [] if reached else [f"{_label(applied)} did not become ready within {timeout:g} s"]
         except ProviderError as error:
-            reached, reasons = False, [f"{_label(found)}: {error}"]
+            reached, reasons = False, [f"{_label(applied)}: {error}"]
         outputs = {**outputs, **live.outputs(latest)}
         if reached:
             return outputs
         reasons += waiting.progress(self.client, latest).reasons
         if kind.kind == "Deployment":
             reasons += waiting.pod_reasons(self.client, latest)
-        raise InitFailed(_id(found), outputs, reasons)
+        raise InitFailed(_id(applied), outputs, reasons)
 
     def read(self, resource: Resource, id: str, old: Props, state: Props) -> Live | None:
         api_version, kind_name = rules.split_type(resource.type)
         kind = self.client.kind(old.get("apiVersion") or api_version, kind_name)
         namespace, _, name = id.rpartition("/")
-        found = self.client.get(kind, namespace or (self._namespace if kind.namespaced else None), name)
-        if found is None:
+        current = self.client.get(kind, namespace or (self._namespace if kind.namespaced else None), name)
+        if current is None:
             return None
-        inputs = live.inputs(found, old) if old else live.imported(found)
+        inputs = live.inputs(current, old) if old else live.imported(current)
         kept = {"__fieldManager": state["__fieldManager"]} if "__fieldManager" in state else {}
-        outputs = {**live.outputs(found), **kept}
-        progress = waiting.progress(self.client, found)
-        if not progress.ready and _annotation(found, "skipAwait") != "true":
-            raise InitFailed(_id(found), outputs, [f"{_label(found)} is not ready", *progress.reasons], inputs)
-        return Live(_id(found), inputs, outputs)
+        outputs = {**live.outputs(current), **kept}
+        progress = waiting.progress(self.client, current)
+        if not progress.ready and _annotation(current, "skipAwait") != "true":
+            raise InitFailed(_id(current), outputs, [f"{_label(current)} is not ready", *progress.reasons], inputs)
+        return Live(_id(current), inputs, outputs)
 
     def delete(self, resource: Resource, id: str, state: Props) -> None:
         api_version, kind_name = rules.split_type(resource.type)
@@ -228,9 +230,9 @@ class Kubernetes(Provider):
 
         def gone() -> bool:
             nonlocal latest
-            found = self.client.get(kind, namespace, name)
-            latest = found or latest
-            return found is None or (uid is not None and get(found, "metadata", "uid") != uid)
+            remaining = self.client.get(kind, namespace, name)
+            latest = remaining or latest
+            return remaining is None or (uid is not None and get(remaining, "metadata", "uid") != uid)
 
         timeout = _timeout(resource, state, waiting.DELETE_TIMEOUT)
         if not waiting.until(self.host, timeout, gone):
@@ -265,8 +267,8 @@ def _label(inputs: Props) -> str:
     return f"{inputs.get('kind')} {place}{metadata.get('name')}"
 
 
-def _id(found: Props) -> str:
-    metadata = found["metadata"]
+def _id(live_object: Props) -> str:
+    metadata = live_object["metadata"]
     return f"{metadata['namespace']}/{metadata['name']}" if metadata.get("namespace") else metadata["name"]
 
 
@@ -274,15 +276,15 @@ def _annotation(inputs: Props, name: str) -> str | None:
     return get(inputs, "metadata", "annotations", f"pulumi.com/{name}")
 
 
-def _timeout(resource: Resource, found: Props, default: float) -> float:
+def _timeout(resource: Resource, declared: Props, default: float) -> float:
     """Seconds: customTimeouts, then the annotation, then the kind's default."""
-    text = _annotation(found, "timeoutSeconds")
+    text = _annotation(declared, "timeoutSeconds")
     if resource.timeout:
         return resource.timeout
     try:
         return float(text) if text else default
     except ValueError as error:
-        raise ProviderError(f"{_label(found)}: pulumi.com/timeoutSeconds must be a number, not {text!r}") from error
+        raise ProviderError(f"{_label(declared)}: pulumi.com/timeoutSeconds must be a number, not {text!r}") from error
 
 
 def _without_nulls(value: Any) -> Any:

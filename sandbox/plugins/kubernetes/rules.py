@@ -105,13 +105,13 @@ def with_namespace(namespace: str, new: Props) -> Props:
 
 def decide(old: Props, state: Props, new: Props, mutable_kinds: frozenset[str]) -> Diff:
     """Update or replace, and in which order: a name given explicitly is free only once the old object is gone."""
-    found = changes(old, new)
-    replace = [change for change in found if _forces_new(change, old, new, mutable_kinds)]
+    differences = changes(old, new)
+    replace = [change for change in differences if _forces_new(change, old, new, mutable_kinds)]
     same_place = all(
         get(new, "metadata", key) == (get(state, "metadata", key) or get(old, "metadata", key))
         for key in ("name", "namespace")
     )
-    return Diff(found, replace, delete_before_replace=bool(replace) and same_place and not is_autonamed(new))
+    return Diff(differences, replace, delete_before_replace=bool(replace) and same_place and not is_autonamed(new))
 
 
 def _forces_new(change: Change, old: Props, new: Props, mutable_kinds: frozenset[str]) -> bool:

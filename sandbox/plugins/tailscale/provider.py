@@ -77,11 +77,11 @@ class Tailscale(Provider):
 
     def diff(self, resource: Resource, id: str, old: Props, state: Props, new: Props) -> Diff:
         kind = self._kind(resource)
-        found = [c for c in changes(old, new) if not kind.equal(str(c.path[0]), old, new)]
-        if not found and kind.must_recreate(state, new):
+        differences = [c for c in changes(old, new) if not kind.equal(str(c.path[0]), old, new)]
+        if not differences and kind.must_recreate(state, new):
             invalid = Change(("invalid",), "update")
             return Diff([invalid], [invalid], of_inputs=False)
-        return Diff(found, [c for c in found if kind.replaces(str(c.path[0]))])
+        return Diff(differences, [c for c in differences if kind.replaces(str(c.path[0]))])
 
     def create(self, resource: Resource, new: Props) -> tuple[str, Props]:
         kind = self._kind(resource)
@@ -132,11 +132,11 @@ def _texts(value: object) -> set[str]:
 
 def _devices(client: Client, arguments: Props) -> Props:
     prefix, filters = arguments.get("namePrefix") or "", get_maps(arguments, "filters")
-    found: list[Any] = []
+    devices: list[Any] = []
     for device in get_maps(client.json("GET", "devices"), "devices"):
         values = {f["name"]: {str(value) for value in f["values"]} for f in filters}
         if device.get("name", "").startswith(prefix) and all(
             values[name].intersection(_texts(device.get(name))) for name in values
         ):
-            found.append(device)
-    return {**arguments, "id": "devices", "devices": found}
+            devices.append(device)
+    return {**arguments, "id": "devices", "devices": devices}

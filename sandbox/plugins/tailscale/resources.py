@@ -105,8 +105,8 @@ class DnsPreferences(Kind):
 
     @classmethod
     def read(cls, client: Client, id: str, old: Props, state: Props) -> Live | None:
-        found = {"magicDns": bool(get_map(client.json("GET", "dns/preferences")).get("magicDNS"))}
-        return Live(id, found, found)
+        preferences = {"magicDns": bool(get_map(client.json("GET", "dns/preferences")).get("magicDNS"))}
+        return Live(id, preferences, preferences)
 
     @classmethod
     def delete(cls, client: Client, id: str, state: Props) -> None:
@@ -133,8 +133,8 @@ class TailnetSettings(Kind):
     def read(cls, client: Client, id: str, old: Props, state: Props) -> Live | None:
         live = get_map(client.json("GET", "settings"))
         names = {key: cls._api_names.get(key, key) for key in old or live}
-        found = {key: live.get(name, old.get(key)) for key, name in names.items()}
-        return Live(id, found, found)
+        settings = {key: live.get(name, old.get(key)) for key, name in names.items()}
+        return Live(id, settings, settings)
 
 
 class TailnetKey(Kind):
@@ -173,9 +173,9 @@ class TailnetKey(Kind):
             "expirySeconds": new.get("expiry", _MAX_EXPIRY),
             "description": new.get("description", ""),
         }
-        made = get_map(client.json("POST", "keys", body))
+        created = get_map(client.json("POST", "keys", body))
         given = {**dict.fromkeys(cls._booleans, False), "expiry": _MAX_EXPIRY, **new}
-        return made["id"], {**given, **cls._computed(made), "key": made["key"]}
+        return created["id"], {**given, **cls._computed(created), "key": created["key"]}
 
     @classmethod
     def update(cls, client: Client, id: str, new: Props) -> Props:
@@ -188,18 +188,18 @@ class TailnetKey(Kind):
         if answer is None:
             # A key that was used up or revoked goes away after a while; it stays in the state, as invalid.
             return Live(id, old, {**state, "invalid": True}) if state else None
-        found = get_map(answer)
-        return Live(id, old or _key_inputs(found), {**state, **cls._computed(found)})
+        key = get_map(answer)
+        return Live(id, old or _key_inputs(key), {**state, **cls._computed(key)})
 
     @classmethod
     def delete(cls, client: Client, id: str, state: Props) -> None:
         client.remove(f"keys/{id}")
 
     @staticmethod
-    def _computed(found: Props) -> Props:
-        computed: Props = {"invalid": bool(found.get("invalid"))}
+    def _computed(key: Props) -> Props:
+        computed: Props = {"invalid": bool(key.get("invalid"))}
         names = {"created": "createdAt", "expires": "expiresAt", "userId": "userId"}
-        return computed | {name: found[key] for key, name in names.items() if found.get(key)}
+        return computed | {name: key[field] for field, name in names.items() if key.get(field)}
 
 
 def _same_policy(first: str, second: str) -> bool:
@@ -208,12 +208,12 @@ def _same_policy(first: str, second: str) -> bool:
         plain = [json.dumps(hujson.loads(text)) for text in (first, second)]
     except ValueError:
         return first == second
-    comments = [[found[1].strip() for found in _COMMENT.finditer(text) if found[1]] for text in (first, second)]
+    comments = [[comment[1].strip() for comment in _COMMENT.finditer(text) if comment[1]] for text in (first, second)]
     return plain[0] == plain[1] and comments[0] == comments[1]
 
 
-def _key_inputs(found: Props) -> Props:
+def _key_inputs(api_key: Props) -> Props:
     """For an import."""
-    device: dict[str, Any] = get_map(found, "capabilities", "devices", "create")
+    device: dict[str, Any] = get_map(api_key, "capabilities", "devices", "create")
     inputs: Props = {key: bool(device.get(key)) for key in ("reusable", "ephemeral", "preauthorized")}
-    return inputs | {"tags": device.get("tags") or [], "description": found.get("description", "")}
+    return inputs | {"tags": device.get("tags") or [], "description": api_key.get("description", "")}

@@ -32,9 +32,9 @@ class OauthClient(Kind):
 
     @classmethod
     def create(cls, client: Client, new: Props) -> tuple[str, Props]:
-        made = get_map(client.json("POST", "keys", cls._body(new)))
-        key = {"key": made["key"]} if "key" in cls.computed else {}
-        return made["id"], {**cls._outputs(made, new), **key}
+        created = get_map(client.json("POST", "keys", cls._body(new)))
+        key = {"key": created["key"]} if "key" in cls.computed else {}
+        return created["id"], {**cls._outputs(created, new), **key}
 
     @classmethod
     def update(cls, client: Client, id: str, new: Props) -> Props:
@@ -45,9 +45,9 @@ class OauthClient(Kind):
         answer = client.find(f"keys/{id}")
         if answer is None:
             return None
-        found = get_map(answer)
-        inputs = {key: found[key] for key in old or cls.fields if found.get(key) is not None}
-        return Live(id, inputs, {**state, **cls._outputs(found, inputs)})
+        credential = get_map(answer)
+        inputs = {key: credential[key] for key in old or cls.fields if credential.get(key) is not None}
+        return Live(id, inputs, {**state, **cls._outputs(credential, inputs)})
 
     @classmethod
     def delete(cls, client: Client, id: str, state: Props) -> None:
@@ -58,9 +58,9 @@ class OauthClient(Kind):
         return {"keyType": cls.key_type, **{key: new[key] for key in cls.fields if new.get(key) is not None}}
 
     @classmethod
-    def _outputs(cls, found: Props, new: Props) -> Props:
-        times = {name: found[key] for key, name in _TIMES.items() if found.get(key)}
-        return {**{key: found[key] for key in cls.fields if key in found}, **new, **times}
+    def _outputs(cls, credential: Props, new: Props) -> Props:
+        times = {name: credential[key] for key, name in _TIMES.items() if credential.get(key)}
+        return {**{key: credential[key] for key in cls.fields if key in credential}, **new, **times}
 
 
 class FederatedIdentity(OauthClient):

@@ -1,4 +1,4 @@
-"""What `pulumi import tailscale:index/acl:Acl policy acl` leaves in a stack: the policy as it is live, below no parent.
+"""A stack as `pulumi import tailscale:index/acl:Acl policy acl` leaves it: with the live policy, below no parent.
 
 The command itself needs the official CLI's language host, which is not built in the sandbox.
 """

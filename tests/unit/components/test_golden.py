@@ -1,4 +1,4 @@
-"""What the cluster gets for the main shapes, to be read and reviewed as text: tests/unit/components/golden.
+"""The manifests of the main shapes, to be read and reviewed as text: tests/unit/components/golden.
 
 default.yaml has everything; the other files have what is different there.
 `GOLDEN_UPDATE=1 pytest tests/unit/components/test_golden.py` writes the files anew; a change of them needs its reason in the commit.
@@ -50,7 +50,7 @@ def readable(value: Any) -> Any:
 
 
 def _without_secrets(text: str) -> Any:
-    """What joins a node, with a user-data document as data, and without its secrets and the script that has its own tests."""
+    """The join material of a node, user-data as data, without its secrets and the script that has its own tests."""
     text = re.sub(r"tskey-auth-\w+", "<auth key>", re.sub(r"(OPENCLAW_GATEWAY_\w+=)\w{48}", r"\1<token>", text))
     return yaml.safe_load(text) if text.startswith("#cloud-config") else text.replace(ENROL_SCRIPT, "<enrol.mjs>\n")
 

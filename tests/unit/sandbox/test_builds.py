@@ -36,7 +36,7 @@ def job(directory: Path, name: str, script: str, seconds: float = 10) -> Job:
 
 
 def answers(monkeypatch: pytest.MonkeyPatch, *lacking: list[tools.Tool]) -> None:
-    """What is found missing, each time that it is looked at."""
+    """Makes each look at the missing tools return the next of these lists."""
     left = list(lacking)
 
     def missing(home: Home, names: Sequence[str], go_version: str) -> list[tools.Tool]:

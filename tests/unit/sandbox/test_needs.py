@@ -1,4 +1,4 @@
-"""What the machine must give: looked at before anything is built, installed where possible, and otherwise said all at once."""
+"""The needs of the machine: checked before anything is built, installed where possible, and otherwise said all at once."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""What joins a machine: read by the programs that will read it there, and the enrolment run for real."""
+"""The join material of a machine: read by the programs that will read it there, and the enrolment run for real."""
 
 import json
 import os

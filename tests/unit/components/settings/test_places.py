@@ -1,4 +1,4 @@
-"""Where things are: addresses of services, and namespaces that are somebody else's."""
+"""Places: addresses of services, and namespaces that are somebody else's."""
 
 from typing import Any
 

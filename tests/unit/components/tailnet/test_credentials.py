@@ -1,4 +1,4 @@
-"""What devices join with: keys by their settings and by the calendar."""
+"""The credentials that devices join with: keys by their settings and by the calendar."""
 
 import base64
 from datetime import date, timedelta
@@ -80,7 +80,7 @@ def test_the_words_of_a_key_fit_and_tell_rotations_apart(title: str, word: str, 
 
 
 def sealed_text(**sidecar: Any) -> str:
-    """What the init container of this sidecar will open."""
+    """The text that the init container of this sidecar will open."""
     graph = run_program(smallest(tailscale=sidecar))
     kek = graph.one("Secret", "home-tailnet-kek").plain["stringData"]["kek"]
     sealed = graph.one("Secret", "home-tailnet-authkey").plain["stringData"]["authkey.jwe"]

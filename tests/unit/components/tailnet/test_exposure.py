@@ -1,4 +1,4 @@
-"""What a policy of others lets our devices do besides packets: logins, Funnel, routes. Named, with what to change (I1, I7)."""
+"""Exposure by a policy of others, besides packets: logins, Funnel, routes. Named, with what to change (I1, I7)."""
 
 import json
 from typing import Any

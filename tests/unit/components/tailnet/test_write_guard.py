@@ -57,7 +57,7 @@ def test_i7_the_first_write_over_somebodys_policy_is_refused() -> None:
 
 
 def before_update(live: str | Exception, written: str) -> None:
-    """What the engine does before it updates the policy, when `written` is in the state."""
+    """Calls the hook that the engine calls before it updates the policy; `written` is in the state."""
     graph = run_program(OWNED, live=live)
     args = pulumi.ResourceHookArgs(ACL, "acl", "policy", "tailscale:index/acl:Acl", old_inputs={"acl": written})
     graph.hooks["tailnet-policy-change"](args)

@@ -1,4 +1,4 @@
-"""What the node's parts are configured with: own places, nothing open to the outside, nothing leaves."""
+"""The configuration of the node's parts: own places, nothing open to the outside, nothing leaves."""
 
 import json
 import tomllib

@@ -34,7 +34,7 @@ def nobody(adapter: Api) -> Api:
 
 
 def token(adapter: Api, secret: str) -> dict[str, str]:
-    """What tailscaled's client gets for a client's secret: it makes the id up (feature/oauthkey of tailscale)."""
+    """The header that tailscaled's client gets for a client's secret: it makes the id up (feature/oauthkey of tailscale)."""
     form = {"grant_type": "client_credentials", "client_id": "some-client-id", "client_secret": secret}
     answer = nobody(adapter).post("/api/v2/oauth/token", data=form)
     assert answer.status_code == 200, answer.text

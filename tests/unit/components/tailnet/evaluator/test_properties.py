@@ -1,4 +1,4 @@
-"""What holds of every policy: deny by default, more grants allow more, and neither order nor comments matter."""
+"""Properties of every policy: deny by default, more grants allow more, and neither order nor comments matter."""
 
 import json
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.tailnet.evaluator import Network, Policy, Reach
+from components.tailnet.evaluator import Access, Network, Policy
 from components.tailnet.evaluator.services import TCP
 from tests.support.evaluator_world import ALICE, BOB, CI, GW, NAMES, NETWORK, evaluator, grant
 
@@ -73,7 +73,9 @@ def test_comments_and_trailing_commas_do_not_matter(rules: list[dict[str, Any]],
 @given(GRANTS)
 def test_who_is_allowed_is_among_what_reaches(rules: list[dict[str, Any]]) -> None:
     judged = evaluator(grants=rules)
-    reaching = {(reach.by.place, port) for reach in judged.reaches(GW) for port in (22, 443) if _serves(reach, port)}
+    reaching = {
+        (access.by.place, port) for access in judged.access_to(GW) for port in (22, 443) if _serves(access, port)
+    }
     for source in (ALICE, BOB, CI, GW):
         for port in (22, 443):
             verdict = judged.can(source, GW, port)
@@ -81,5 +83,5 @@ def test_who_is_allowed_is_among_what_reaches(rules: list[dict[str, Any]]) -> No
             assert verdict.by is None or (verdict.by.place, port) in reaching
 
 
-def _serves(reach: Reach, port: int) -> bool:
-    return any((TCP, port) in service for service in reach.services)
+def _serves(access: Access, port: int) -> bool:
+    return any((TCP, port) in service for service in access.services)

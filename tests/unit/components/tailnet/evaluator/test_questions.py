@@ -186,10 +186,10 @@ def test_what_cannot_be_a_tagged_device_leaves_no_question_about_a_tag(to: str) 
     sources = ["autogroup:member"] if to == "autogroup:self" else [ALICE, BOB, CI, "*"]
     ipsets = {**NAMES["ipsets"], "ipset:net": ["autogroup:internet", "remove 8.8.8.0/24"]}
     rules = evaluator(NO_ROLES, ipsets=ipsets, grants=[grant(source, to, "*") for source in sources])
-    assert rules.reaches(GW) == ()
+    assert rules.access_to(GW) == ()
     for source in (ALICE, BOB, CI, GW, "autogroup:member"):
         assert rules.can(source, GW, 443).allowed is False
-    assert evaluator(ipsets=ipsets, grants=[grant(sources[0], to, "*")]).reaches(GW) == ()
+    assert evaluator(ipsets=ipsets, grants=[grant(sources[0], to, "*")]).access_to(GW) == ()
 
 
 @pytest.mark.parametrize(
@@ -258,7 +258,7 @@ def test_devices_that_joined_say_whose_an_address_is_and_not_that_there_are_no_o
     network = Network(users=[User(ALICE), User(BOB)], joined=joined)
 
     def reached(to: str) -> list[str]:
-        return [reach.reason for reach in evaluator(network, grants=[grant(BOB, to, "22")]).reaches(GW)]
+        return [access.reason for access in evaluator(network, grants=[grant(BOB, to, "22")]).access_to(GW)]
 
     assert reached("100.64.0.1") == reached("fd7a:115c:a1e0::1") == reached("100.64.0.0/30") == [""]
     assert reached("100.64.0.2") == reached("fd7a:115c:a1e0::2") == []

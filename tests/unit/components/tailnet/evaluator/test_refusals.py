@@ -1,4 +1,4 @@
-"""What the control server does not take is refused, in its words where they are known: names, addresses, ports, keys."""
+"""Policies that the control server does not take are refused, in its words where they are known: names, addresses, ports, keys."""
 
 import json
 from typing import Any

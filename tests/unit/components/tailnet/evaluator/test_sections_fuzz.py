@@ -100,7 +100,7 @@ NETWORKS = st.sampled_from([NETWORK, Network(), Network(users=[User(ALICE, "admi
 
 
 def judged(text: str, network: Network) -> str:
-    """How the policy ended: read, or refused with a message."""
+    """The outcome for a policy: that it was read, or the message with which it was refused."""
     try:
         policy = Policy.parse(text)
         exposed(policy, network, [GW, CI])
@@ -162,7 +162,7 @@ def work(size: int) -> None:
 
 
 def calls(size: int) -> int:
-    """How many functions `work` calls: that is what grows, where a clock would only wobble."""
+    """Counts the functions that `work` calls: the count grows with the work, where a clock would only wobble."""
     counted = 0
 
     def count(_frame: Any, event: str, _argument: Any) -> None:

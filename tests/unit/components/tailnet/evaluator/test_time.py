@@ -166,7 +166,7 @@ def everything(text: str) -> None:
         judged = Evaluator(Policy.parse(text))
         run_tests(judged)
         if GW in judged.policy.names.tags:
-            judged.reaches(GW)
+            judged.access_to(GW)
     except PolicyError:
         pass
 
