@@ -97,9 +97,7 @@ def nodes(world: World, cluster: Cluster, stack: Stack) -> Generator[Nodes]:
         devices.remove(machine.device)
 
 
-def test_i7_the_machine_joins_with_the_stack_s_key_and_reaches_its_own_gateway_only(
-    nodes: Nodes, world: World, figures: Figures
-) -> None:
+def test_i7_the_machine_joins_and_reaches_its_gateway_only(nodes: Nodes, world: World, figures: Figures) -> None:
     begin = time.monotonic()
     joined = nodes.machine.join()
     assert joined.returncode == 0, joined.stderr
@@ -187,9 +185,7 @@ def test_a_pod_is_a_node_like_any_other(nodes: Nodes, cluster: Cluster, figures:
     eventually(lambda: "payload" in nodes.invoke("pod", "system.run", command=["true"]), "the same node", 180)
 
 
-def test_a_command_that_the_gateway_denies_is_refused_whatever_the_machine_offers(
-    nodes: Nodes, figures: Figures
-) -> None:
+def test_a_denied_command_is_refused_whatever_the_machine_offers(nodes: Nodes, figures: Figures) -> None:
     assert "payload" in nodes.invoke("machine", "system.which", bins=["sh"])
     without = {"commands": ["system.run", "system.run.prepare"]}
     # The token changes as well: a paired node has a credential of its own.

@@ -84,7 +84,7 @@ def test_the_gateway_container_sees_nothing_of_the_tailnet_s_side_i3_i5(home: Ga
         assert home.attempt("ls", path, container=SIDECAR_CONTAINER).returncode != 0
 
 
-def test_the_gateway_container_can_read_its_device_s_name_but_change_nothing_i3(home: Gateway) -> None:
+def test_the_gateway_may_read_its_devices_name_but_change_nothing_i3(home: Gateway) -> None:
     before = home.identity()
     seen = json.loads(home.exec("node", "--input-type=module", "-e", PAGE))
     assert seen["tags"] == ["tag:openclaw-home"]

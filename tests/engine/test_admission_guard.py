@@ -242,9 +242,7 @@ def test_i1_a_route_of_the_gateway_api_is_refused(guarded: Stack, cluster: Clust
     assert "I1, I5:" in attempt(cluster, path, body)
 
 
-def test_two_stacks_in_one_cluster_do_not_disturb_each_other(
-    guarded: Stack, stack: MakeStack, cluster: Cluster
-) -> None:
+def test_two_stacks_in_one_cluster_leave_each_other_alone(guarded: Stack, stack: MakeStack, cluster: Cluster) -> None:
     before = cluster.inventory("guarded")
     neighbour = stack("neighbour")
     neighbour.up(instance("neighbour", storage={"retain": False}))

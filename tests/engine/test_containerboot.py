@@ -118,7 +118,7 @@ def test_i10_a_removed_device_that_joined_by_another_form_joins_anew(world: Worl
         world.call("POST", "/tailnet/-/acl", json=POLICY)
 
 
-def test_i4_an_oauth_clients_secret_is_only_in_its_file_and_buys_a_one_off_key(world: World, boot: Boot) -> None:
+def test_i4_a_clients_secret_is_only_in_its_file_and_buys_a_one_off_key(world: World, boot: Boot) -> None:
     before = len(minted(world))
     client = {"keyType": "client", "scopes": ["auth_keys"], "tags": [TAG]}
     secret = world.call("POST", "/tailnet/-/keys", json=client).json()["key"]

@@ -77,9 +77,7 @@ def test_i4_a_made_client_is_in_the_cluster_only_sealed(made: Stack, cluster: Cl
     assert env(cluster, "client")["TS_EXTRA_ARGS"] == "--reset --advertise-tags=tag:openclaw-client"
 
 
-def test_i5_a_workload_identity_stores_nothing_and_its_token_opens_nothing_here(
-    made: Stack, cluster: Cluster, world: World
-) -> None:
+def test_i5_an_identity_stores_nothing_and_opens_nothing_here(made: Stack, cluster: Cluster, world: World) -> None:
     identity = trusted(world)["openclaw pod"]
     subject = "system:serviceaccount:openclaw-pod:default"
     assert (identity["issuer"], identity["subject"]) == ("https://oidc.example.com/id/1", subject)

@@ -88,7 +88,7 @@ def up(stack: Stack, name: str) -> None:
 
 
 @pytest.mark.parametrize(("moment", "kind"), [("secret", "Secret"), ("deployment", "Deployment")])
-def test_an_engine_that_was_killed_is_followed_by_a_plain_update(
+def test_a_killed_engine_is_followed_by_a_plain_update(
     stack: MakeStack, cluster: Cluster, moment: str, kind: str
 ) -> None:
     name = f"cut-{moment}"

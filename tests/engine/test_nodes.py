@@ -82,9 +82,7 @@ def test_a_machine_that_is_lost_gets_a_new_key_and_nothing_else_changes(work: St
     assert ours.engine(HOME).outputs()["join"]["machine"] != before
 
 
-def test_i10_a_node_that_is_removed_loses_its_access_and_keeps_its_volumes(
-    cluster: Cluster, tailnet: Tailnet, work: Stack
-) -> None:
+def test_i10_a_removed_node_loses_access_and_keeps_its_volumes(cluster: Cluster, tailnet: Tailnet, work: Stack) -> None:
     listing(work, MACHINE, POD).up(HOME)
     claims = cluster.claims(POD_NAMESPACE)
     work.up(HOME)

@@ -266,9 +266,7 @@ def network(control: Control) -> Network:
     return Network(devices, [User(person) for person in (*PEOPLE, DAVE)])
 
 
-def test_generated_ssh_rules_and_their_tests_are_judged_as_headscale_judges_them(
-    control: Control, network: Network
-) -> None:
+def test_generated_ssh_rules_and_tests_are_judged_as_headscale_does(control: Control, network: Network) -> None:
     differing: list[str] = []
     seen = Counter[str]()
     for seed in range(POLICIES):
@@ -355,9 +353,7 @@ def approvers(dice: random.Random) -> dict[str, Any]:
     return made
 
 
-def test_generated_attributes_and_approvers_are_accepted_and_refused_as_headscale_does(
-    control: Control, network: Network
-) -> None:
+def test_generated_attributes_and_approvers_are_judged_as_headscale_does(control: Control, network: Network) -> None:
     differing: list[str] = []
     refused = 0
     for seed in range(SECTIONS):

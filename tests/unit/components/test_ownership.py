@@ -23,7 +23,7 @@ DEVS = LiveCluster({"openclaw-home": Namespace("dev")})
 
 
 @pytest.mark.parametrize("preview", [True, False])
-def test_i12_a_namespace_of_another_stack_is_refused_with_its_name_and_the_ways_out(preview: bool) -> None:
+def test_i12_another_stacks_namespace_is_refused_with_the_ways_out(preview: bool) -> None:
     with pytest.raises(pulumi.RunError) as refused:
         run_program(smallest(), stack="prod", preview=preview, cluster=DEVS)
     assert str(refused.value) == (

@@ -68,9 +68,7 @@ def test_one_lack_is_said_as_it_is(home: Home, monkeypatch: pytest.MonkeyPatch) 
         ensured(home)
 
 
-def test_a_silent_module_proxy_is_a_lack_unless_the_modules_are_here(
-    home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_silent_module_proxy_is_a_lack_without_the_modules(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(needs.tools, "missing", answers([tools.TOOLS["etcd"]]))
     monkeypatch.setattr(needs, "_disk", answers(None))
     monkeypatch.setattr(needs, "_silent", answers("dial tcp: refused"))

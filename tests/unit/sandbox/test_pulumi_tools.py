@@ -77,7 +77,7 @@ def test_an_unknown_choice_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         pulumi_tools.choice()
 
 
-def test_without_any_the_stand_ins_and_our_own_cli_are_used_and_the_reason_is_said(home: Home) -> None:
+def test_without_any_the_stand_ins_are_used_and_the_reason_is_said(home: Home) -> None:
     chosen, cli = pulumi_tools.choose(home, "auto", building)
     assert (chosen.official, cli, stand_ins(home)) == (False, home.bin / "pulumi", ALL)
     assert chosen.description.startswith(

@@ -328,9 +328,8 @@ PLAIN = {
 @pytest.mark.parametrize(
     "plain", [[], ["tailnet"], ["instances"], ["nodes"], ["tailnet", "instances", "nodes"]], ids=str
 )
-def test_i4_a_secret_in_plain_text_is_named_once_with_the_command_that_encrypts_it(
-    plain: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_i4_a_plain_secret_is_named_once_with_its_command(plain: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command encrypts it."""
     configured(monkeypatch, FULL, [key for key in KEYS if key not in plain])
     if not plain:
         assert load() == parse(FULL)

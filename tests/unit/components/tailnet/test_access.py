@@ -92,7 +92,7 @@ def test_the_changes_are_told_in_words() -> None:
     ]
 
 
-def test_a_preview_tells_the_changes_and_shows_the_matrix_an_update_tells_the_changes() -> None:
+def test_a_preview_tells_changes_and_matrix_an_update_only_changes() -> None:
     change = (
         "Who gains and who loses access:\n"
         "  + you@example.com may open gateway home (tcp 443)\n"

@@ -72,7 +72,7 @@ def test_i7_a_shell_elsewhere_is_none_of_ours(rule: Raw) -> None:
 
 
 @pytest.mark.parametrize("dst", ["*", "all", "100.64.0.0/10", "ipset:all", "group:ops"])
-def test_i7_what_no_control_server_takes_for_a_place_to_log_in_is_told_with_its_place(dst: str) -> None:
+def test_i7_an_ssh_destination_that_nobody_takes_is_told_with_its_place(dst: str) -> None:
     assert found(right(**OTHERS, ssh=[SSH, {**SSH, "dst": [dst]}])).undecided == [
         f'the policy cannot be read: ssh[1]: invalid dst "{dst}"'
     ]
@@ -226,7 +226,7 @@ def test_i7_routes_of_others_are_left_alone(approvers: list[str]) -> None:
     assert judged(autoApprovers=section) == ([], [])
 
 
-def test_i7_kinds_of_approvals_that_nobody_knows_are_not_taken_for_somebody_elses() -> None:
+def test_i7_unknown_kinds_of_approvals_are_not_somebody_elses() -> None:
     said = "autoApprovers: it has connectors, which cannot be judged offline"
     assert judged(autoApprovers={"connectors": {"x": [TAG]}}) == ([], [said])
 

@@ -97,7 +97,7 @@ def test_i7_nobody_may_reach_an_instance_whose_tailscale_is_off() -> None:
 
 
 @pytest.mark.parametrize("preview", [True, False])
-def test_i7_a_wrong_policy_is_refused_before_anything_of_the_tailnet_is_registered(preview: bool) -> None:
+def test_i7_a_wrong_policy_is_refused_before_the_tailnet_is_touched(preview: bool) -> None:
     config = {**with_tailnet(ownership="owned", tagOwners=["tag:ci"])}
     with pytest.raises(pulumi.RunError) as refused:
         run_program(config, preview=preview)

@@ -94,7 +94,7 @@ def test_i7_with_the_devices_known_an_address_is_whose_it_is(to: str, findings: 
     assert verify(json.dumps(policy), parse(smallest()), [HOME, PRINTER, PHONE]) == findings
 
 
-def test_i7_a_rule_that_gives_no_more_than_is_asked_for_may_be_about_any_address() -> None:
+def test_i7_a_rule_that_gives_no_more_than_asked_may_name_any_address() -> None:
     assert found(right(**grant(YOU, "tcp:443", dst="100.64.0.77"))) == Findings()
 
 

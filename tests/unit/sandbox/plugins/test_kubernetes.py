@@ -86,7 +86,7 @@ def test_mutable_configmaps_are_updated_unless_immutable() -> None:
     assert replaced({**old, "immutable": True}, {**new, "immutable": True}, MUTABLE) == ["data.a"]
 
 
-def test_an_explicit_name_goes_first_an_auto_name_comes_first_and_a_rename_needs_no_order() -> None:
+def test_only_a_kept_explicit_name_is_deleted_before_it_is_replaced() -> None:
     def order(old: Props, new: Props) -> bool:
         return rules.decide(old, old, new, frozenset()).delete_before_replace
 
@@ -162,7 +162,7 @@ def field_owner(manager: str, operation: str, *fields: str) -> Props:
     return {"manager": manager, "operation": operation, "fieldsV1": {f"f:{field}": {} for field in fields}}
 
 
-def test_an_update_takes_over_what_a_create_and_kubectl_have_written_and_nobody_elses() -> None:
+def test_an_update_takes_over_what_a_create_and_kubectl_wrote_and_no_other() -> None:
     written = [
         field_owner("pulumi-kubernetes", "Update", "a"),
         field_owner("kubectl-edit", "Update", "b"),
@@ -182,7 +182,7 @@ def test_a_preview_forces_only_what_was_never_applied() -> None:
     assert not live.never_applied({"metadata": {"managedFields": [field_owner("pulumi-kubernetes-1a2b3c4d", "Apply")]}})
 
 
-def test_outputs_of_a_dry_run_invent_no_identity_and_no_plain_copy_of_a_secret() -> None:
+def test_a_dry_run_invents_no_identity_and_no_plain_copy_of_a_secret() -> None:
     found = manifest("Secret", status={})
     found["metadata"] |= {"uid": "u", "managedFields": [], "annotations": {"x": "y", live._LAST_APPLIED: "{}"}}  # pyright: ignore[reportPrivateUsage] - the constant's value is the point
     assert live.outputs(found, dry_run=True)["metadata"] == {"name": "n", "namespace": "ns", "annotations": {"x": "y"}}

@@ -226,7 +226,7 @@ def test_functions_read_the_policy_and_the_devices(api: Api) -> None:
         assert found["devices"] == devices[:1]
 
 
-def test_an_api_that_cannot_be_reached_is_told_as_the_official_plugin_tells_it() -> None:
+def test_an_unreachable_api_is_told_as_the_official_plugin_tells_it() -> None:
     said: list[tuple[str, str]] = []
     made = Tailscale(Host(log=lambda severity, urn, message: said.append((severity, message))))
     made.configure({"apiKey": "tskey-api-x", "baseUrl": "http://127.0.0.1:9"})

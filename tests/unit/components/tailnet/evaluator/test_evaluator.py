@@ -182,7 +182,7 @@ def test_a_test_of_the_wrong_shape_fails(test: dict[str, Any]) -> None:
     assert len(outcome.failed) == 1
 
 
-def test_a_test_that_cannot_be_decided_is_neither_passed_nor_failed() -> None:
+def test_an_undecided_test_is_neither_passed_nor_failed() -> None:
     rules = evaluator(grants=[grant("autogroup:admin", GW, "443")], tests=[{"src": CI, "deny": ["tag:gw:443"]}])
     assert check(rules) == ()
     rules = evaluator(

@@ -244,13 +244,15 @@ def test_ipsets_that_contain_themselves_are_refused() -> None:
         (Network(), "100.64.0.9", GW, True),
     ],
 )
-def test_everything_is_every_address_as_a_destination_and_what_is_carried_as_a_source(
+def test_everything_is_less_as_a_source_than_as_a_destination(
     network: Network, source: str, address: str, allowed: bool | None
 ) -> None:
+    """A destination of everything is every address; a source of everything is what the devices carry."""
     assert evaluator(network, grants=EVERYTHING).can(source, address, 443).allowed is allowed
 
 
-def test_devices_that_joined_say_whose_an_address_is_and_not_that_there_are_no_others() -> None:
+def test_devices_that_joined_do_not_say_that_there_are_no_others() -> None:
+    """They say only whose an address is."""
     joined = [
         Device("home", ("100.64.0.1", "fd7a:115c:a1e0::1"), tags=(GW,)),
         Device("phone", ("100.64.0.2", "fd7a:115c:a1e0::2"), user=ALICE),

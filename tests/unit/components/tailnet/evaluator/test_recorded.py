@@ -111,7 +111,7 @@ if CASES:
         assert refused.value.message == case["answer"]["message"]
 
     @pytest.mark.parametrize("case", ACCEPTED, ids=[case["id"] for case in ACCEPTED])
-    def test_what_the_hosted_service_accepted_gives_every_device_the_flows_that_it_sent(case: dict[str, Any]) -> None:
+    def test_every_device_gets_the_flows_that_the_hosted_service_sent(case: dict[str, Any]) -> None:
         evaluator = evaluator_of(case)
         assert check(evaluator) == ()
         if case["id"] in RENUMBERED:

@@ -217,9 +217,7 @@ def test_people_and_tags_are_enough_where_no_device_is_known(test: dict[str, Any
         ),
     ],
 )  # fmt: skip
-def test_a_test_that_cannot_be_decided_is_neither_passed_nor_failed(
-    rules: Any, test: dict[str, Any], reason: str
-) -> None:
+def test_an_undecided_test_is_neither_passed_nor_failed(rules: Any, test: dict[str, Any], reason: str) -> None:
     (outcome,) = check(evaluator(ssh=rules, sshTests=[test]))
     assert (outcome.failed, outcome.undecided) == ((), (reason,))
 
