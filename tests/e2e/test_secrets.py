@@ -156,6 +156,6 @@ def kept(gateway: Gateway, world: World, cluster: Cluster, stack: Stack) -> Iter
             except OSError:  # it has ended
                 continue
     for kind, path in {**Cluster.LISTS, "Pod": "/api/v1/pods", "Event": "/api/v1/events"}.items():
-        for found in cluster.items(path):
+        for item in cluster.items(path):
             # Also the ciphertext's Secret: what is in it must not be the key.
-            yield f"{kind} {found['metadata']['name']}", json.dumps(found).encode()
+            yield f"{kind} {item['metadata']['name']}", json.dumps(item).encode()

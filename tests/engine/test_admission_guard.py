@@ -22,9 +22,9 @@ Change = Callable[[Object, dict[str, Object]], object]
 
 @pytest.fixture(scope="module")
 def guarded(stack: MakeStack) -> Stack:
-    made = stack("guarded")
-    made.up(instance("guarded"))
-    return made
+    new_stack = stack("guarded")
+    new_stack.up(instance("guarded"))
+    return new_stack
 
 
 @pytest.fixture
@@ -246,7 +246,7 @@ def test_two_stacks_in_one_cluster_leave_each_other_alone(guarded: Stack, stack:
     before = cluster.inventory("guarded")
     neighbour = stack("neighbour")
     neighbour.up(instance("neighbour", storage={"retain": False}))
-    guards = {found["metadata"]["name"] for kind, found in cluster.of_stack("neighbour") if kind == "Guard"}
+    guards = {item["metadata"]["name"] for kind, item in cluster.of_stack("neighbour") if kind == "Guard"}
     assert guards == {f"openclaw-tailnet-neighbour-{part}" for part in ("pods", "services", "publishing", "ownership")}
     said = attempt(cluster, "/api/v1/namespaces/{}/services", service(type="NodePort"), "openclaw-neighbour")
     assert "openclaw-tailnet-neighbour-services" in said

@@ -187,9 +187,9 @@ def test_drift_by_anybody_is_found_shown_and_healed(cluster: Cluster, life: Life
     secret = cluster.secret_of(NAMESPACE, "gateway-token")
     cluster.delete(f"/api/v1/namespaces/{NAMESPACE}/secrets/{secret['metadata']['name']}")
 
-    found = life.stack.refresh(*life.instances)
+    refreshed = life.stack.refresh(*life.instances)
     drifted = {"life-gateway": "update", "life-default-deny": "update", "life-gateway-token": "delete"}
-    assert steps(found) == drifted, found.output
+    assert steps(refreshed) == drifted, refreshed.output
     shown = life.stack.preview(*life.instances)
     mended = {"life-gateway": "update", "life-default-deny": "update", "life-gateway-token": "create"}
     assert steps(shown) == mended, shown.output

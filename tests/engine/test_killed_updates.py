@@ -47,9 +47,9 @@ def objects(cluster: Cluster) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def killed(stack: MakeStack, tailnet: Tailnet) -> Stack:
-    made = stack("killed", owned=True)
-    made.at(KILLED)
-    return made
+    new_stack = stack("killed", owned=True)
+    new_stack.at(KILLED)
+    return new_stack
 
 
 @pytest.mark.parametrize(

@@ -46,9 +46,9 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_report_gives_each_test_once_by_the_name_that_runs_it_again(report: Path) -> None:
-    found = read(report)
+    cases = read(report)
     some = "tests/e2e/test_some.py::"
-    assert {test: case.outcome for test, case in found.items()} == {
+    assert {test: case.outcome for test, case in cases.items()} == {
         "tests/e2e/test_unreadable.py": "failed",
         f"{some}test_passes": "passed",
         f"{some}test_fails[a b]": "failed",
@@ -57,8 +57,8 @@ def test_a_report_gives_each_test_once_by_the_name_that_runs_it_again(report: Pa
         f"{some}test_fails_twice": "failed",
         f"{some}test_teardown_only": "failed",
     }
-    assert found[f"{some}test_fails[a b]"].said == "AssertionError: a b is wrong"
-    assert "no time" in found[f"{some}test_skips"].said
+    assert cases[f"{some}test_fails[a b]"].said == "AssertionError: a b is wrong"
+    assert "no time" in cases[f"{some}test_skips"].said
 
 
 def test_what_passes_alone_counts_as_passed_and_keeps_its_first_message() -> None:

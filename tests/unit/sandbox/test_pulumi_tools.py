@@ -29,9 +29,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     monkeypatch.setenv("PATH", "/usr/bin:/bin")
     monkeypatch.setenv("PULUMI_HOME", str(tmp_path / "theirs"))
     monkeypatch.setattr(official, "DOWNLOADS", "http://127.0.0.1:9")
-    made = Home(tmp_path / "home", tmp_path / "home" / "bin")
-    made.create()
-    return made
+    empty = Home(tmp_path / "home", tmp_path / "home" / "bin")
+    empty.create()
+    return empty
 
 
 def put_cli(directory: Path) -> Path:

@@ -66,9 +66,9 @@ def random_secrets(seed: str, count: int) -> list[str]:
 
 def leaked(secret: str, message: str) -> bool:
     """Says whether a message has the secret, or any half of it, without the prefix of its kind."""
-    own = next((secret.removeprefix(prefix) for prefix in PREFIXES[1:] if secret.startswith(prefix)), secret)
-    half = len(own) // 2
-    return any(own[start : start + half] in message for start in range(len(own) - half + 1))
+    secret_part = next((secret.removeprefix(prefix) for prefix in PREFIXES[1:] if secret.startswith(prefix)), secret)
+    half = len(secret_part) // 2
+    return any(secret_part[start : start + half] in message for start in range(len(secret_part) - half + 1))
 
 
 @pytest.mark.parametrize("path", PLACES, ids=lambda path: ".".join(map(str, path)))

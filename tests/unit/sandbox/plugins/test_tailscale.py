@@ -67,9 +67,9 @@ def api() -> Iterator[Api]:
 
 
 def provider(api: Api, **config: Any) -> Tailscale:
-    made = Tailscale(Host())
-    made.configure({"baseUrl": api.url, "apiKey": "tskey-api-x", **config})
-    return made
+    plugin = Tailscale(Host())
+    plugin.configure({"baseUrl": api.url, "apiKey": "tskey-api-x", **config})
+    return plugin
 
 
 def resource(type: str) -> Resource:
@@ -194,11 +194,11 @@ def test_deleting_a_policy_resets_it_only_when_told(api: Api) -> None:
 
 
 def test_settings_and_dns(api: Api) -> None:
-    made = provider(api, tailnet="example.com")
-    made.create(resource(SETTINGS), {"httpsEnabled": True})
-    made.create(resource(DNS), {"magicDns": True})
-    made.delete(resource(DNS), "dns_preferences", {})
-    made.delete(resource(SETTINGS), "tailnet_settings", {})
+    plugin = provider(api, tailnet="example.com")
+    plugin.create(resource(SETTINGS), {"httpsEnabled": True})
+    plugin.create(resource(DNS), {"magicDns": True})
+    plugin.delete(resource(DNS), "dns_preferences", {})
+    plugin.delete(resource(SETTINGS), "tailnet_settings", {})
     external = {"aclsExternallyManagedOn": None, "aclsExternalLink": None}
     assert [(call, body) for call, body, _ in api.calls] == [
         ("PATCH tailnet/example.com/settings", {**external, "httpsEnabled": True}),
@@ -218,20 +218,20 @@ def test_functions_read_the_policy_and_the_devices(api: Api) -> None:
     api.answers["GET tailnet/-/acl"] = 200, '{"grants": [], /* none */ }'
     devices = [{"name": "home.ts.net", "tags": ["tag:a"]}, {"name": "lab.ts.net"}]
     api.answers["GET tailnet/-/devices"] = 200, {"devices": devices}
-    made = provider(api)
-    policy = made.invoke("tailscale:index/getAcl:getAcl", {})
+    plugin = provider(api)
+    policy = plugin.invoke("tailscale:index/getAcl:getAcl", {})
     assert policy == {"id": "acl", "hujson": '{"grants": [], /* none */ }', "json": '{"grants": []}'}
     for arguments in ({"namePrefix": "home"}, {"filters": [{"name": "tags", "values": ["tag:a"]}]}):
-        found = made.invoke("tailscale:index/getDevices:getDevices", arguments)
-        assert found["devices"] == devices[:1]
+        listed = plugin.invoke("tailscale:index/getDevices:getDevices", arguments)
+        assert listed["devices"] == devices[:1]
 
 
 def test_an_unreachable_api_is_told_as_the_official_plugin_tells_it() -> None:
     said: list[tuple[str, str]] = []
-    made = Tailscale(Host(log=lambda severity, urn, message: said.append((severity, message))))
-    made.configure({"apiKey": "tskey-api-x", "baseUrl": "http://127.0.0.1:9"})
+    plugin = Tailscale(Host(log=lambda severity, urn, message: said.append((severity, message))))
+    plugin.configure({"apiKey": "tskey-api-x", "baseUrl": "http://127.0.0.1:9"})
     with pytest.raises(ProviderError) as refused:
-        made.invoke("tailscale:index/getAcl:getAcl", {})
+        plugin.invoke("tailscale:index/getAcl:getAcl", {})
     text = (
         'Failed to fetch ACL: Get "http://127.0.0.1:9/api/v2/tailnet/-/acl": '
         "dial tcp 127.0.0.1:9: connect: connection refused"
@@ -242,9 +242,9 @@ def test_an_unreachable_api_is_told_as_the_official_plugin_tells_it() -> None:
 
 def test_an_oauth_client_gets_one_token(api: Api) -> None:
     api.answers["POST oauth/token"] = 200, {"access_token": "t", "expires_in": 3600}
-    made = provider(api, apiKey="", oauthClientId="id", oauthClientSecret="secret")
-    made.invoke("tailscale:index/getDevices:getDevices", {})
-    made.invoke("tailscale:index/getDevices:getDevices", {})
+    plugin = provider(api, apiKey="", oauthClientId="id", oauthClientSecret="secret")
+    plugin.invoke("tailscale:index/getDevices:getDevices", {})
+    plugin.invoke("tailscale:index/getDevices:getDevices", {})
     assert [call for call, _, _ in api.calls] == ["POST oauth/token", *["GET tailnet/-/devices"] * 2]
     assert api.calls[0][1] == "grant_type=client_credentials&client_id=id&client_secret=secret"
     assert api.calls[1][2]["Authorization"] == "Bearer t"

@@ -101,9 +101,9 @@ def test_a_headscale_that_is_down_is_502(api: Api, control: FakeControl, monkeyp
 
 
 def test_a_key_is_told_once_and_described_ever_after(api: Api) -> None:
-    made = api.post(f"{BASE}/keys", json=KEY)
-    assert made.status_code == 200
-    body = made.json()
+    answer = api.post(f"{BASE}/keys", json=KEY)
+    assert answer.status_code == 200
+    body = answer.json()
     assert body.pop("key").startswith("hskey-auth-")
     assert body["capabilities"] == KEY["capabilities"]
     assert (body["description"], body["expirySeconds"], body["invalid"]) == ("first", 7776000, False)

@@ -24,9 +24,9 @@ def control() -> FakeControl:
 
 @pytest.fixture
 def adapter(tmp_path: Path, control: FakeControl) -> Api:
-    made = Api.over(tmp_path, control)
-    assert made.post(f"{BASE}/acl", json={"tagOwners": {"tag:gw": [], "tag:other": []}}).status_code == 200
-    return made
+    client = Api.over(tmp_path, control)
+    assert client.post(f"{BASE}/acl", json={"tagOwners": {"tag:gw": [], "tag:other": []}}).status_code == 200
+    return client
 
 
 def nobody(adapter: Api) -> Api:
@@ -42,10 +42,10 @@ def token(adapter: Api, secret: str) -> dict[str, str]:
 
 
 def test_a_client_is_told_its_secret_once_and_mints_keys_for_its_tags_alone(adapter: Api, tmp_path: Path) -> None:
-    made = adapter.post(f"{BASE}/keys", json=CLIENT).json()
-    secret = made.pop("key")
+    client = adapter.post(f"{BASE}/keys", json=CLIENT).json()
+    secret = client.pop("key")
     assert secret.startswith("tskey-client-")
-    assert adapter.get(f"{BASE}/keys/{made['id']}").json() == made
+    assert adapter.get(f"{BASE}/keys/{client['id']}").json() == client
     assert secret not in (tmp_path / "adapter.json").read_text()
     adapter = nobody(adapter)
     bearer = token(adapter, secret)
@@ -58,22 +58,22 @@ def test_a_client_is_told_its_secret_once_and_mints_keys_for_its_tags_alone(adap
 
 
 def test_a_deleted_client_is_nobody_at_once(adapter: Api) -> None:
-    made = adapter.post(f"{BASE}/keys", json=CLIENT).json()
-    bearer = token(adapter, made["key"])
-    assert adapter.delete(f"{BASE}/keys/{made['id']}").status_code == 200
-    assert adapter.get(f"{BASE}/keys/{made['id']}").status_code == 404
+    client = adapter.post(f"{BASE}/keys", json=CLIENT).json()
+    bearer = token(adapter, client["key"])
+    assert adapter.delete(f"{BASE}/keys/{client['id']}").status_code == 200
+    assert adapter.get(f"{BASE}/keys/{client['id']}").status_code == 404
     adapter = nobody(adapter)
     assert adapter.post(f"{BASE}/keys", json=KEY, headers=bearer).status_code == 401
-    assert adapter.post("/api/v2/oauth/token", data={"client_secret": made["key"]}).status_code == 401
+    assert adapter.post("/api/v2/oauth/token", data={"client_secret": client["key"]}).status_code == 401
 
 
 def test_an_identity_gets_an_audience_of_its_own_and_can_be_changed(adapter: Api) -> None:
-    made = adapter.post(f"{BASE}/keys", json=IDENTITY).json()
-    assert made["audience"] == f"api.tailscale.com/{made['id']}"
-    changed = adapter("PUT", f"{BASE}/keys/{made['id']}", json={**IDENTITY, "subject": "another"}).json()
-    assert (changed["subject"], changed["audience"]) == ("another", made["audience"])
-    assert [key["id"] for key in adapter.get(f"{BASE}/keys").json()["keys"]] == [made["id"]]
-    assert adapter.post("/api/v2/oauth/token-exchange", data={"client_id": made["id"]}).status_code == 404
+    identity = adapter.post(f"{BASE}/keys", json=IDENTITY).json()
+    assert identity["audience"] == f"api.tailscale.com/{identity['id']}"
+    changed = adapter("PUT", f"{BASE}/keys/{identity['id']}", json={**IDENTITY, "subject": "another"}).json()
+    assert (changed["subject"], changed["audience"]) == ("another", identity["audience"])
+    assert [key["id"] for key in adapter.get(f"{BASE}/keys").json()["keys"]] == [identity["id"]]
+    assert adapter.post("/api/v2/oauth/token-exchange", data={"client_id": identity["id"]}).status_code == 404
 
 
 @pytest.mark.parametrize(

@@ -293,8 +293,9 @@ def test_no_filter_lets_through_what_is_denied(
             if ranges.within(point, carried) and ranges.overlap(point, flows.destinations)
         ]  # fmt: skip
         for source in devices:
-            own = ranges.parse(source.addresses[0])
+            source_addresses = ranges.parse(source.addresses[0])
             if any(
-                ranges.within(own, flows.sources) and any((6, 443) in one for one in flows.services) for flows in passed
+                ranges.within(source_addresses, flows.sources) and any((6, 443) in one for one in flows.services)
+                for flows in passed
             ):
                 assert judged.can(source.name, address, 443).allowed is not False, (source.name, device.name)

@@ -13,8 +13,8 @@ NO_ROLES = Network(users=[User(ALICE), User(BOB)])
 
 
 def outcome(test: dict[str, Any], grants: list[dict[str, Any]], network: Network | None = None, **more: Any) -> Outcome:
-    (found,) = run_tests(evaluator(network, grants=grants, tests=[test], **more))
-    return found
+    (only,) = run_tests(evaluator(network, grants=grants, tests=[test], **more))
+    return only
 
 
 # What no test may be about: the control server refuses the policy, whatever its rules are.
@@ -60,8 +60,8 @@ IPSETS: dict[str, Any] = {**NAMES["ipsets"], "ipset:empty": []}
 def test_a_destination_that_is_nobody_fails_the_test_either_way(
     destination: str, said: str, wanted: str, grants: list[dict[str, Any]], network: Network
 ) -> None:
-    found = outcome({"src": ALICE, wanted: [f"{destination}:22"]}, grants, network, ipsets=IPSETS)
-    assert found.failed == (f'address "{destination}:22": {said}',)
+    answer = outcome({"src": ALICE, wanted: [f"{destination}:22"]}, grants, network, ipsets=IPSETS)
+    assert answer.failed == (f'address "{destination}:22": {said}',)
 
 
 @pytest.mark.parametrize("network", [NETWORK, NO_ROLES])
@@ -117,9 +117,9 @@ def test_a_test_is_judged_for_every_kind_of_destination(destination: str, accept
     ],
 )  # fmt: skip
 def test_a_test_about_somebody_who_is_not_known_is_undecided(test: dict[str, Any], reason: str) -> None:
-    found = outcome(test, SOMETHING, NO_ROLES)
-    assert not found.failed
-    assert [said.partition(": ")[2] for said in found.undecided] == [reason]
+    answer = outcome(test, SOMETHING, NO_ROLES)
+    assert not answer.failed
+    assert [said.partition(": ")[2] for said in answer.undecided] == [reason]
 
 
 def test_a_role_lets_those_in_who_have_it_whoever_they_are() -> None:
