@@ -13,19 +13,6 @@ from sandbox.tailnet.records import Credentials, Records
 from tests.support.control_fake import BASE, KEY, Api, FakeControl
 
 
-@pytest.fixture
-def control() -> FakeControl:
-    return FakeControl("alice@example.com")
-
-
-@pytest.fixture
-def api(tmp_path: Path, control: FakeControl) -> Api:
-    client = Api.over(tmp_path, control)
-    policy: dict[str, Any] = {"tagOwners": {"tag:gw": [], "tag:other": []}, "grants": []}
-    assert client.post(f"{BASE}/acl", json=policy).status_code == 200
-    return client
-
-
 def _key(**changes: Any) -> dict[str, Any]:
     return {**KEY, **changes}
 

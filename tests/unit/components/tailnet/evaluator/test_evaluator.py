@@ -6,7 +6,7 @@ import pytest
 
 from components.tailnet.evaluator import Policy, PolicyError, check, run_tests
 from components.tailnet.evaluator.answers import describe
-from tests.support.evaluator_world import ALICE, BOB, CI, GW, NETWORK, evaluator, grant
+from tests.support.evaluator_world import ALICE, BOB, CI, GW, NETWORK, assert_refused, evaluator, grant
 
 
 def test_nothing_is_allowed_by_empty_lists_and_everything_without_any() -> None:
@@ -135,9 +135,7 @@ def test_a_section_that_is_not_understood_leaves_no_denial() -> None:
     ],
 )  # fmt: skip
 def test_a_wrong_policy_is_refused_with_one_clear_message(sections: dict[str, Any], message: str) -> None:
-    with pytest.raises(PolicyError) as refused:
-        evaluator(**sections)
-    assert refused.value.message == message
+    assert_refused(message, **sections)
 
 
 def test_what_is_not_hujson_is_refused_with_its_place() -> None:

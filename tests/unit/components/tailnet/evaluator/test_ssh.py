@@ -8,7 +8,7 @@ from components.tailnet.evaluator import PolicyError, durations
 from components.tailnet.evaluator.covers import Covers
 from components.tailnet.evaluator.logins import Logins
 from components.tailnet.evaluator.selectors import Selector
-from tests.support.evaluator_world import ALICE, BOB, CI, GW, NETWORK, evaluator
+from tests.support.evaluator_world import ALICE, BOB, CI, GW, NETWORK, assert_refused, evaluator
 from tests.support.ssh_policies import LAPTOPS, ssh
 
 
@@ -79,11 +79,7 @@ from tests.support.ssh_policies import LAPTOPS, ssh
     ],
 )
 def test_a_wrong_rule_is_refused_with_one_clear_message(rule: Any, message: str) -> None:
-    with pytest.raises(PolicyError) as refused:
-        evaluator(ssh=[rule])
-    assert refused.value.message == message
-    # The place is told once: by the message, or beside it.
-    assert (refused.value.place or message).startswith("ssh[0]")
+    assert_refused(message, "ssh[0]", ssh=[rule])
 
 
 @pytest.mark.parametrize(
