@@ -24,6 +24,8 @@ NETWORK = Network(
     ],
     [User(ALICE, "admin"), User(BOB, "member")],
 )
+# With every device known, with none, and with some that joined among others.
+NETWORKS = [NETWORK, Network(), Network(users=[User(ALICE), User(BOB, "admin")], joined=NETWORK.devices)]
 
 
 def evaluator(network: Network | None = None, **sections: Any) -> Evaluator:
