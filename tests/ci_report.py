@@ -32,13 +32,13 @@ class Case:
 
 def read(report: Path) -> dict[str, Case]:
     """The tests of a JUnit file by their pytest name. One that failed and whose teardown failed as well is there twice."""
-    found: dict[str, Case] = {}
+    cases: dict[str, Case] = {}
     for entry in ET.parse(report).getroot().iter("testcase"):
         case = _case(entry)
-        before = found.get(case.test)
+        before = cases.get(case.test)
         if before is None or _WORST.index(case.outcome) > _WORST.index(before.outcome):
-            found[case.test] = case
-    return found
+            cases[case.test] = case
+    return cases
 
 
 def _case(entry: ET.Element) -> Case:
@@ -79,7 +79,7 @@ def repeat(
     first: Mapping[str, Case], again: Callable[[str], Case], in_time: Callable[[], bool]
 ) -> tuple[dict[str, Case], list[str]]:
     """The tests after what failed had one more chance, alone, and a line about each of those."""
-    found, said = dict(first), list[str]()
+    ended, said = dict(first), list[str]()
     failed = [case for case in first.values() if case.outcome == "failed"]
     for case in failed:
         if len(failed) > REPEATED_AT_MOST:
@@ -87,10 +87,10 @@ def repeat(
         elif not in_time():
             how = "not repeated: no time was left"
         else:
-            found[case.test] = again(case.test)
-            how = "passed when it was repeated alone" if found[case.test].outcome == "passed" else "failed again, alone"
+            ended[case.test] = again(case.test)
+            how = "passed when it was repeated alone" if ended[case.test].outcome == "passed" else "failed again, alone"
         said.append(f"{case.test}: {how}. At first: {case.said[:200]}")
-    return found, said
+    return ended, said
 
 
 def closing(

@@ -32,8 +32,8 @@ def halves() -> dict[str, list[str]]:
     faults = [path for path in files if any(path.match(pattern) for pattern in FAULTS)]
     rest = [path for path in files if path not in faults]
     return {
-        name: [str(path.relative_to(REPO)) for path in found]
-        for name, found in {"journeys": rest, "faults": faults}.items()
+        name: [str(path.relative_to(REPO)) for path in paths]
+        for name, paths in {"journeys": rest, "faults": faults}.items()
     }
 
 

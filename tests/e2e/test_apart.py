@@ -75,8 +75,10 @@ def test_a_device_with_a_tag_of_its_own_reaches_no_gateway_i7(home: Gateway, own
     def key() -> str:
         soon = datetime.now(UTC) + timedelta(minutes=10)
         with headscale.connected(world.home.tailnet) as control:
-            made = control.create_auth_key(expiration=soon, reusable=False, ephemeral=True, tags=["tag:execution-node"])
-        return made.key
+            auth_key = control.create_auth_key(
+                expiration=soon, reusable=False, ephemeral=True, tags=["tag:execution-node"]
+            )
+        return auth_key.key
 
     device = devices.join(node, devices.NODE_1, node.login_server, key)
     try:

@@ -36,8 +36,8 @@ def test_mode_name_and_key_change_and_the_device_stays_i10(
             stack.up(to, LAB)
             home.wait_ready()
         figures(f"no answer while it was changed: {what}", f"{outage.seconds:.1f} s")
-        found = home.identity()
-        assert (found[0], found[2], found[3]) == (number, addresses, machine)
+        identity = home.identity()
+        assert (identity[0], identity[2], identity[3]) == (number, addresses, machine)
         assert home.exec("cat", "/home/node/marker") == "kept\n"
 
     # Its state was written by root, with mode 0600; uid 1000 must read it, and the other way round (decision 004).
@@ -62,10 +62,10 @@ def test_mode_name_and_key_change_and_the_device_stays_i10(
 def earlier(world: World) -> str:
     """The earlier release's image, in the node's containerd."""
     try:
-        made, store = images.ensure(world.home, [images.openclaw(EARLIER)], lambda _: None)
+        built, store = images.ensure(world.home, [images.openclaw(EARLIER)], lambda _: None)
     except SandboxError as error:
         pytest.fail(f"{error.problem}: the upgrade is tested from {EARLIER}", pytrace=False)
-    runtime.import_all(layout.of(world.home), made, store, lambda _: None)
+    runtime.import_all(layout.of(world.home), built, store, lambda _: None)
     return EARLIER
 
 

@@ -32,8 +32,8 @@ Promise.all(process.argv.slice(1).map(open)).then((found) => console.log(JSON.st
 def test_only_the_served_port_answers_the_owner_i7(home: Gateway, owner: Device, figures: Figures) -> None:
     """And tailscaled's own peer API, which no policy closes to a device that may reach the gateway at all: it says hello."""
     wait_answer(owner, f"{home.url}/healthz")
-    own = json.loads(home.tailscale("status", "--json"))["Self"]
-    greeters: list[str] = own["PeerAPIURL"]
+    device = json.loads(home.tailscale("status", "--json"))["Self"]
+    greeters: list[str] = device["PeerAPIURL"]
     ports = {*PORTS, *range(1, 1025), *own_ports(home)}
     for address in home.device().ip_addresses:
         peer_api = [int(url.rpartition(":")[2]) for url in greeters if address in url]
@@ -90,12 +90,12 @@ def test_no_address_of_the_node_leads_to_a_gateway_i1(home: Gateway, owner: Devi
 
 def test_no_object_of_the_cluster_publishes_anything_i1(home: Gateway, lab: Gateway, cluster: Cluster) -> None:
     services = cluster.items("/api/v1/services")
-    assert {(found["metadata"]["namespace"], found["metadata"]["name"]) for found in services} == {
+    assert {(published["metadata"]["namespace"], published["metadata"]["name"]) for published in services} == {
         ("default", "kubernetes")
     }
     assert cluster.items("/apis/networking.k8s.io/v1/ingresses") == []
     slices = cluster.items("/apis/discovery.k8s.io/v1/endpointslices")
-    assert {found["metadata"]["namespace"] for found in slices} == {"default"}
+    assert {published["metadata"]["namespace"] for published in slices} == {"default"}
     for gateway in (home, lab):
         spec = gateway.pod["spec"]
         assert not spec.get("hostNetwork")
@@ -138,8 +138,8 @@ def visitor(cluster: Cluster, namespace: str) -> Generator[str]:
 
 
 def phase(cluster: Cluster, path: str) -> str:
-    found = cluster.get(path)
-    return found["status"]["phase"] if found else ""
+    pod = cluster.get(path)
+    return pod["status"]["phase"] if pod else ""
 
 
 def test_other_pods_get_nothing_i6(home: Gateway, lab: Gateway, cluster: Cluster, world: World) -> None:

@@ -88,18 +88,16 @@ def nodes(world: World, cluster: Cluster, stack: Stack) -> Generator[Nodes]:
     home.wait_ready()
     lab.wait_ready()
     machine = NodeMachine.of(world, ours.engine(HOME, LAB).outputs()["join"]["machine"])
-    made = Nodes(ours, home, lab, machine)
+    all_nodes = Nodes(ours, home, lab, machine)
     try:
-        yield made
+        yield all_nodes
     finally:
-        for running in made.running:
+        for running in all_nodes.running:
             running.stop()
         devices.remove(machine.device)
 
 
-def test_i7_the_machine_joins_with_the_stack_s_key_and_reaches_its_own_gateway_only(
-    nodes: Nodes, world: World, figures: Figures
-) -> None:
+def test_i7_the_machine_joins_and_reaches_its_gateway_only(nodes: Nodes, world: World, figures: Figures) -> None:
     begin = time.monotonic()
     joined = nodes.machine.join()
     assert joined.returncode == 0, joined.stderr
@@ -107,13 +105,13 @@ def test_i7_the_machine_joins_with_the_stack_s_key_and_reaches_its_own_gateway_o
     eventually(lambda: device.curl("--fail", f"{nodes.home.url}/healthz", seconds=2).returncode == 0, "an answer")
     figures("a machine joins and reaches its gateway", f"{time.monotonic() - begin:.1f} s")
     with headscale.connected(world.home.tailnet) as control:
-        (own,) = [node for node in control.nodes() if TAG in node.tags]
-    assert (list(own.tags), own.given_name) == ([TAG], "openclaw-node-machine")
+        (joined_node,) = [node for node in control.nodes() if TAG in node.tags]
+    assert (list(joined_node.tags), joined_node.given_name) == ([TAG], "openclaw-node-machine")
     for url in (nodes.lab.url, f"http://{nodes.home.hostname}:18789", f"http://{nodes.home.hostname}:9002"):
         assert device.curl(url, seconds=3).returncode in (6, 7, 28), url
     # Nobody is listed: not even the gateway's owner reaches the machine.
     owner = join(world, devices.OWNER, ALICE)
-    assert owner.curl(f"http://{own.ip_addresses[0]}:22", seconds=2).returncode in (7, 28)
+    assert owner.curl(f"http://{joined_node.ip_addresses[0]}:22", seconds=2).returncode in (7, 28)
     assert device.curl(nodes.home.url, seconds=3).returncode == 0
 
 
@@ -187,9 +185,7 @@ def test_a_pod_is_a_node_like_any_other(nodes: Nodes, cluster: Cluster, figures:
     eventually(lambda: "payload" in nodes.invoke("pod", "system.run", command=["true"]), "the same node", 180)
 
 
-def test_a_command_that_the_gateway_denies_is_refused_whatever_the_machine_offers(
-    nodes: Nodes, figures: Figures
-) -> None:
+def test_a_denied_command_is_refused_whatever_the_machine_offers(nodes: Nodes, figures: Figures) -> None:
     assert "payload" in nodes.invoke("machine", "system.which", bins=["sh"])
     without = {"commands": ["system.run", "system.run.prepare"]}
     # The token changes as well: a paired node has a credential of its own.

@@ -97,7 +97,7 @@ def test_reach_tcp_lets_a_backend_client_in_without_pairing(
     assert client.call(url, "status", token)["ok"]
 
 
-def test_reach_https_serves_nothing_without_certificates_and_is_as_declared_up_to_the_handshake_i1(
+def test_reach_https_is_as_declared_up_to_the_handshake_i1(
     home: Gateway, owner: Device, stack: Stack, figures: Figures
 ) -> None:
     """headscale issues no certificates: all but the handshake's end is shown here."""

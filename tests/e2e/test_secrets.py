@@ -84,7 +84,7 @@ def test_the_gateway_container_sees_nothing_of_the_tailnet_s_side_i3_i5(home: Ga
         assert home.attempt("ls", path, container=SIDECAR_CONTAINER).returncode != 0
 
 
-def test_the_gateway_container_can_read_its_device_s_name_but_change_nothing_i3(home: Gateway) -> None:
+def test_the_gateway_may_read_its_devices_name_but_change_nothing_i3(home: Gateway) -> None:
     before = home.identity()
     seen = json.loads(home.exec("node", "--input-type=module", "-e", PAGE))
     assert seen["tags"] == ["tag:openclaw-home"]
@@ -156,6 +156,6 @@ def kept(gateway: Gateway, world: World, cluster: Cluster, stack: Stack) -> Iter
             except OSError:  # it has ended
                 continue
     for kind, path in {**Cluster.LISTS, "Pod": "/api/v1/pods", "Event": "/api/v1/events"}.items():
-        for found in cluster.items(path):
+        for item in cluster.items(path):
             # Also the ciphertext's Secret: what is in it must not be the key.
-            yield f"{kind} {found['metadata']['name']}", json.dumps(found).encode()
+            yield f"{kind} {item['metadata']['name']}", json.dumps(item).encode()

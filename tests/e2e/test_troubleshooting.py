@@ -168,9 +168,9 @@ def test_5_and_6_gateway_auth_and_pairing(page: Page, world: World) -> None:
     assert steps(str(client.cli("gateway", "call", "status", "--url", f"{url}:80", token=token))) == {6}
     page.shows("pairing: refused")
     page.shows("pairing: pending")
-    found = re.search(r"requestId: ([0-9a-f-]+)", refused["message"])
-    assert found, refused
-    page.shows("pairing: approved", seconds=0, REQUEST=found[1])
+    request = re.search(r"requestId: ([0-9a-f-]+)", refused["message"])
+    assert request, refused
+    page.shows("pairing: approved", seconds=0, REQUEST=request[1])
     assert client.call(url, "status", token)["ok"]
     page.shows("pairing: well")
 

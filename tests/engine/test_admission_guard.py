@@ -22,9 +22,9 @@ Change = Callable[[Object, dict[str, Object]], object]
 
 @pytest.fixture(scope="module")
 def guarded(stack: MakeStack) -> Stack:
-    made = stack("guarded")
-    made.up(instance("guarded"))
-    return made
+    new_stack = stack("guarded")
+    new_stack.up(instance("guarded"))
+    return new_stack
 
 
 @pytest.fixture
@@ -242,13 +242,11 @@ def test_i1_a_route_of_the_gateway_api_is_refused(guarded: Stack, cluster: Clust
     assert "I1, I5:" in attempt(cluster, path, body)
 
 
-def test_two_stacks_in_one_cluster_do_not_disturb_each_other(
-    guarded: Stack, stack: MakeStack, cluster: Cluster
-) -> None:
+def test_two_stacks_in_one_cluster_leave_each_other_alone(guarded: Stack, stack: MakeStack, cluster: Cluster) -> None:
     before = cluster.inventory("guarded")
     neighbour = stack("neighbour")
     neighbour.up(instance("neighbour", storage={"retain": False}))
-    guards = {found["metadata"]["name"] for kind, found in cluster.of_stack("neighbour") if kind == "Guard"}
+    guards = {item["metadata"]["name"] for kind, item in cluster.of_stack("neighbour") if kind == "Guard"}
     assert guards == {f"openclaw-tailnet-neighbour-{part}" for part in ("pods", "services", "publishing", "ownership")}
     said = attempt(cluster, "/api/v1/namespaces/{}/services", service(type="NodePort"), "openclaw-neighbour")
     assert "openclaw-tailnet-neighbour-services" in said

@@ -29,12 +29,12 @@ CLIENT_ID, TOKEN = "kT1CNTRL-k2CNTRL", "eyJhbGciOiJub25lIn0.eyJhdWQiOiJhcGkudGFp
 def places() -> Generator[Home]:
     # A short path that others may pass through: Unix sockets have at most 108 bytes, and the sidecar is not root.
     with tempfile.TemporaryDirectory(prefix="boot-", dir="/tmp") as directory:
-        made = Home(Path(directory), Home.from_env().bin.resolve())
-        if missing := [tool for tool in ("headscale", "containerboot") if not (made.bin / tool).exists()]:
-            pytest.fail(f"{made.bin} has no {', '.join(missing)}: run `make tools`")
-        made.create()
-        made.root.chmod(0o755)
-        yield made
+        home = Home(Path(directory), Home.from_env().bin.resolve())
+        if missing := [tool for tool in ("headscale", "containerboot") if not (home.bin / tool).exists()]:
+            pytest.fail(f"{home.bin} has no {', '.join(missing)}: run `make tools`")
+        home.create()
+        home.root.chmod(0o755)
+        yield home
 
 
 @pytest.fixture(scope="module")
@@ -59,8 +59,8 @@ def told(boot: Boot) -> list[str]:
 
 
 def minted(world: World) -> list[dict[str, Any]]:
-    found = world.call("GET", "/tailnet/-/keys").json()["keys"]
-    return [key["capabilities"]["devices"]["create"] for key in found if key["keyType"] == "auth"]
+    keys = world.call("GET", "/tailnet/-/keys").json()["keys"]
+    return [key["capabilities"]["devices"]["create"] for key in keys if key["keyType"] == "auth"]
 
 
 def identity(world: World) -> tuple[str, list[str], list[str]]:
@@ -118,7 +118,7 @@ def test_i10_a_removed_device_that_joined_by_another_form_joins_anew(world: Worl
         world.call("POST", "/tailnet/-/acl", json=POLICY)
 
 
-def test_i4_an_oauth_clients_secret_is_only_in_its_file_and_buys_a_one_off_key(world: World, boot: Boot) -> None:
+def test_i4_a_clients_secret_is_only_in_its_file_and_buys_a_one_off_key(world: World, boot: Boot) -> None:
     before = len(minted(world))
     client = {"keyType": "client", "scopes": ["auth_keys"], "tags": [TAG]}
     secret = world.call("POST", "/tailnet/-/keys", json=client).json()["key"]

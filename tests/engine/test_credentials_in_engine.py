@@ -37,7 +37,7 @@ ALL = (KEY, CLIENT, POD)
 
 
 @pytest.fixture(scope="module")
-def made(stack: MakeStack, tailnet: Tailnet) -> Stack:
+def all_forms(stack: MakeStack, tailnet: Tailnet) -> Stack:
     stack_ = stack("credentials", owned=True)
     stack_.config = {f"{PROJECT}:cluster": {"issuer": "https://oidc.example.com/id/1"}}
     stack_.up(*ALL)
@@ -61,25 +61,23 @@ def trusted(world: World) -> dict[str, Values]:
     return {key["description"]: key for key in keys if key["keyType"] != "auth"}
 
 
-def test_i11_every_form_comes_up_and_a_second_up_changes_nothing(made: Stack, cluster: Cluster) -> None:
+def test_i11_every_form_comes_up_and_a_second_up_changes_nothing(all_forms: Stack, cluster: Cluster) -> None:
     assert all(cluster.pod(f"openclaw-{one['id']}") for one in ALL)
-    again = made.up(*ALL)
+    again = all_forms.up(*ALL)
     assert steps(again) == {}, again.output
 
 
-def test_i4_a_made_client_is_in_the_cluster_only_sealed(made: Stack, cluster: Cluster, world: World) -> None:
+def test_i4_a_made_client_is_in_the_cluster_only_sealed(all_forms: Stack, cluster: Cluster, world: World) -> None:
     client = trusted(world)["openclaw client"]
     assert (client["scopes"], client["tags"]) == (["auth_keys"], ["tag:openclaw-client"])
     opened = unsealed(cluster, "openclaw-client", "client")
     assert opened.startswith(f"tskey-client-{client['id']}-")
     assert opened.endswith(f"?ephemeral=false&preauthorized=true&baseURL={world.api_url}")
-    assert opened.partition("?")[0] not in made.state_file.read_text()
+    assert opened.partition("?")[0] not in all_forms.state_file.read_text()
     assert env(cluster, "client")["TS_EXTRA_ARGS"] == "--reset --advertise-tags=tag:openclaw-client"
 
 
-def test_i5_a_workload_identity_stores_nothing_and_its_token_opens_nothing_here(
-    made: Stack, cluster: Cluster, world: World
-) -> None:
+def test_i5_an_identity_stores_nothing_and_opens_nothing_here(all_forms: Stack, cluster: Cluster, world: World) -> None:
     identity = trusted(world)["openclaw pod"]
     subject = "system:serviceaccount:openclaw-pod:default"
     assert (identity["issuer"], identity["subject"]) == ("https://oidc.example.com/id/1", subject)
@@ -101,10 +99,10 @@ def test_i5_a_workload_identity_stores_nothing_and_its_token_opens_nothing_here(
 
 
 def test_i10_a_new_word_replaces_one_credential_and_rolls_one_gateway(
-    made: Stack, cluster: Cluster, tailnet: Tailnet, world: World
+    all_forms: Stack, cluster: Cluster, tailnet: Tailnet, world: World
 ) -> None:
     old, keys = trusted(world), tailnet.valid_keys()
-    result = made.up(KEY, merged(CLIENT, {"tailscale": {"oauth": {"rotation": "again"}}}), POD)
+    result = all_forms.up(KEY, merged(CLIENT, {"tailscale": {"oauth": {"rotation": "again"}}}), POD)
     done = steps(result)
     assert {name for name in done if not name.startswith("client")} == set(), result.output
     assert (done["client-oauth-again"], done["client-oauth"], done["client-gateway"]) == ("create", "delete", "update")
@@ -115,14 +113,14 @@ def test_i10_a_new_word_replaces_one_credential_and_rolls_one_gateway(
     assert unsealed(cluster, "openclaw-client", "client").startswith(f"tskey-client-{new['openclaw client']['id']}-")
 
 
-def test_i11_a_schedule_names_its_period_in_the_key(made: Stack, tailnet: Tailnet) -> None:
+def test_i11_a_schedule_names_its_period_in_the_key(all_forms: Stack, tailnet: Tailnet) -> None:
     settings = AuthKey.model_validate({"rotateDays": 60})
     described = {key["description"] for key in tailnet.valid_keys().values()}
     assert described == {credentials.description("key", settings, credentials.today())}
 
 
 @pytest.fixture
-def stranger(world: World, made: Stack) -> Generator[str]:
+def stranger(world: World, all_forms: Stack) -> Generator[str]:
     """Somebody's device that has the name of a gateway to come."""
     with connected(world.home.tailnet) as control:
         node = control.register_offline_node(ALICE, "openclaw-late")
@@ -130,19 +128,19 @@ def stranger(world: World, made: Stack) -> Generator[str]:
         control.delete_node(node.id)
 
 
-def test_a_taken_name_stops_a_new_gateway_at_preview(made: Stack, stranger: str) -> None:
+def test_a_taken_name_stops_a_new_gateway_at_preview(all_forms: Stack, stranger: str) -> None:
     with pytest.raises(EngineError) as refused:
-        made.preview(*ALL, instance("late"))
+        all_forms.preview(*ALL, instance("late"))
     said = refused.value.output
     assert "late: the name openclaw-late.sandbox.internal is taken by device" in said
     assert f"n{stranger}CNTRL" in said
     assert "Traceback" not in said
 
 
-def test_a_removed_instances_device_is_told_with_its_id(made: Stack, world: World, stranger: str) -> None:
+def test_a_removed_instances_device_is_told_with_its_id(all_forms: Stack, world: World, stranger: str) -> None:
     with connected(world.home.tailnet) as control:
         control.tag_node(stranger, ["tag:openclaw-key"])
-    told: Result = made.preview(CLIENT, POD)
+    told: Result = all_forms.preview(CLIENT, POD)
     assert f"device n{stranger}CNTRL (openclaw-late.sandbox.internal, tag:openclaw-key" in told.output
     assert "belongs to no instance or node of this stack" in told.output
     assert f"/api/v2/device/n{stranger}CNTRL" in told.output

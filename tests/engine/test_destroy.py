@@ -3,7 +3,7 @@
 from tests.support.engine_world import Cluster, MakeStack, Tailnet, instance
 
 
-def test_i10_destroy_keeps_the_volumes_that_are_retained_and_nothing_else(
+def test_i10_destroy_keeps_the_retained_volumes_and_nothing_else(
     stack: MakeStack, cluster: Cluster, tailnet: Tailnet
 ) -> None:
     ended = stack("ended", owned=True)

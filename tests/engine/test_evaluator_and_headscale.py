@@ -21,19 +21,19 @@ POLICIES: Final = 1000
 MEMBERS: Final = {**GROUPS, "autogroup:member": [*PEOPLE, NOBODY], "autogroup:tagged": [*TAGS]}
 
 
-def leave_out(made: dict[str, Any]) -> int:
+def leave_out(written: dict[str, Any]) -> int:
     """Takes away the tests that the two cannot be compared by; returns how many.
 
     What our evaluator will not guess, such as an address behind a router; and sources of which only some are let in:
     headscale merges addresses that are neighbours, and takes one of them for both.
     """
     try:
-        policy = Policy.parse(json.dumps(made))
-        kept = [test for test in made["tests"] if comparable(test, policy)]
+        policy = Policy.parse(json.dumps(written))
+        kept = [test for test in written["tests"] if comparable(test, policy)]
     except PolicyError:
         return 0
-    left_out = len(made["tests"]) - len(kept)
-    made["tests"] = kept
+    left_out = len(written["tests"]) - len(kept)
+    written["tests"] = kept
     return left_out
 
 
@@ -48,18 +48,18 @@ Answer = tuple[str, frozenset[tuple[str, str]]]
 ACCEPTED: Final[Answer] = ("", frozenset())
 
 
-def ours(made: dict[str, Any]) -> Answer:
+def ours(written: dict[str, Any]) -> Answer:
     try:
-        undecided = check(Evaluator(Policy.parse(json.dumps(made)), NETWORK))
+        undecided = check(Evaluator(Policy.parse(json.dumps(written)), NETWORK))
     except PolicyError as error:
         return error.message, frozenset((one.user, said) for one in error.failures for said in one.errors)
     assert not undecided, f"cannot decide {undecided}"
     return ACCEPTED
 
 
-def headscales(made: dict[str, Any], judge: judging.PolicyEnforcer) -> Answer:
+def headscales(written: dict[str, Any], judge: judging.PolicyEnforcer) -> Answer:
     try:
-        judge.check(judging.Policy.parse(json.dumps(made)), None)
+        judge.check(judging.Policy.parse(json.dumps(written)), None)
     except judging.PolicyRefused as error:
         return error.message, frozenset((one["user"], said) for one in error.data for said in one["errors"])
     return ACCEPTED
@@ -76,15 +76,15 @@ def test_generated_policies_are_accepted_and_refused_as_headscale_does(control: 
     differing: list[str] = []
     refused = asked = left_out = 0
     for seed in range(POLICIES):
-        made = generated(seed)
-        left_out += leave_out(made)
-        mine, theirs = ours(made), headscales(made, judge)
+        written = generated(seed)
+        left_out += leave_out(written)
+        mine, theirs = ours(written), headscales(written, judge)
         refused += theirs != ACCEPTED
-        asked += sum(len(test.get("accept", ())) + len(test.get("deny", ())) for test in made["tests"])
+        asked += sum(len(test.get("accept", ())) + len(test.get("deny", ())) for test in written["tests"])
         # Tests that are malformed are told in headscale's own words, and without the outcome of the others.
         malformed = not all("want: " in said for _, said in theirs[1])
         if (mine == ACCEPTED) != (theirs == ACCEPTED) or (mine[1] != theirs[1] and not malformed):
-            differing.append(f"{seed}: ours {mine}, headscale's {theirs}: {json.dumps(made)}")
+            differing.append(f"{seed}: ours {mine}, headscale's {theirs}: {json.dumps(written)}")
     print(
         f"{POLICIES} policies, {refused} refused, {asked} assertions, {left_out} tests left out, {len(differing)} differ"
     )

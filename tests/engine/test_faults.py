@@ -16,9 +16,9 @@ MODEL_KEY = "sk-test-0123456789abcdef"
 
 @pytest.fixture(scope="module")
 def deployed(stack: MakeStack) -> Stack:
-    made = stack("faulty")
-    made.at(instance("faulty"))
-    return made
+    new_stack = stack("faulty")
+    new_stack.at(instance("faulty"))
+    return new_stack
 
 
 def test_of_two_updates_at_once_the_second_is_told_and_the_first_ends_well(deployed: Stack, cluster: Cluster) -> None:

@@ -103,9 +103,8 @@ def test_a_new_limit_updates_the_deployment_in_place_and_nothing_else(cluster: C
     assert containers(cluster.pod(NAMESPACE))["gateway"]["resources"]["limits"]["memory"] == "3Gi"
 
 
-def test_i10_disabling_tailscale_removes_what_is_tailscales_and_keeps_data_and_token(
-    cluster: Cluster, tailnet: Tailnet, life: Life
-) -> None:
+def test_i10_disabling_tailscale_keeps_data_and_token(cluster: Cluster, tailnet: Tailnet, life: Life) -> None:
+    """All that is Tailscale's is removed."""
     life.at(tailscale={"enabled": True})
     claims, secret = cluster.claims(NAMESPACE), token(cluster)
     life.change(tailscale={"enabled": False})
@@ -120,7 +119,7 @@ def test_i10_disabling_tailscale_removes_what_is_tailscales_and_keeps_data_and_t
     assert claims.keys() == {"gateway-home", "tailnet-state"}
 
 
-def test_i10_enabling_tailscale_again_brings_the_sidecar_back_to_the_same_volumes(cluster: Cluster, life: Life) -> None:
+def test_i10_enabling_tailscale_again_returns_to_the_same_volumes(cluster: Cluster, life: Life) -> None:
     life.at(tailscale={"enabled": False})
     claims, secret = cluster.claims(NAMESPACE), token(cluster)
     life.change(tailscale={"enabled": True})
@@ -132,9 +131,7 @@ def test_i10_enabling_tailscale_again_brings_the_sidecar_back_to_the_same_volume
     assert (cluster.claims(NAMESPACE), token(cluster)) == (claims, secret)
 
 
-def test_i10_rotating_the_auth_key_seals_a_new_one_anew_and_rolls_the_pod(
-    cluster: Cluster, tailnet: Tailnet, life: Life
-) -> None:
+def test_i10_rotating_the_auth_key_seals_anew_and_rolls_the_pod(cluster: Cluster, tailnet: Tailnet, life: Life) -> None:
     life.at(tailscale={"enabled": True})
 
     def now() -> dict[str, str]:
@@ -183,17 +180,16 @@ def edit(cluster: Cluster, manager: str) -> None:
 
 
 @pytest.mark.parametrize("manager", ["kubectl-edit", "k9s", "a-controller"])
-def test_drift_is_found_by_refresh_shown_by_preview_and_healed_by_up_whoever_made_it(
-    cluster: Cluster, life: Life, manager: str
-) -> None:
+def test_drift_by_anybody_is_found_shown_and_healed(cluster: Cluster, life: Life, manager: str) -> None:
+    """A refresh finds it, a preview shows it, and an update heals it."""
     life.at(tailscale={"enabled": True})
     edit(cluster, manager)
     secret = cluster.secret_of(NAMESPACE, "gateway-token")
     cluster.delete(f"/api/v1/namespaces/{NAMESPACE}/secrets/{secret['metadata']['name']}")
 
-    found = life.stack.refresh(*life.instances)
+    refreshed = life.stack.refresh(*life.instances)
     drifted = {"life-gateway": "update", "life-default-deny": "update", "life-gateway-token": "delete"}
-    assert steps(found) == drifted, found.output
+    assert steps(refreshed) == drifted, refreshed.output
     shown = life.stack.preview(*life.instances)
     mended = {"life-gateway": "update", "life-default-deny": "update", "life-gateway-token": "create"}
     assert steps(shown) == mended, shown.output

@@ -47,9 +47,9 @@ def objects(cluster: Cluster) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def killed(stack: MakeStack, tailnet: Tailnet) -> Stack:
-    made = stack("killed", owned=True)
-    made.at(KILLED)
-    return made
+    new_stack = stack("killed", owned=True)
+    new_stack.at(KILLED)
+    return new_stack
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def up(stack: Stack, name: str) -> None:
 
 
 @pytest.mark.parametrize(("moment", "kind"), [("secret", "Secret"), ("deployment", "Deployment")])
-def test_an_engine_that_was_killed_is_followed_by_a_plain_update(
+def test_a_killed_engine_is_followed_by_a_plain_update(
     stack: MakeStack, cluster: Cluster, moment: str, kind: str
 ) -> None:
     name = f"cut-{moment}"

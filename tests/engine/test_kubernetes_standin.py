@@ -176,7 +176,7 @@ def test_an_upserting_create_applies_and_conflicts_unless_forced(
     assert managers(cluster, declared)[state["__fieldManager"]] == "Apply"
 
 
-def test_a_previewed_upsert_of_something_immutable_is_shown_under_another_name(
+def test_a_preview_shows_an_immutable_upsert_under_another_name(
     world: World, cluster: Cluster, declared: Props
 ) -> None:
     Plugin(world).create(declared)

@@ -48,14 +48,14 @@ def test_i4_what_joins_a_node_is_in_no_text_that_the_stack_leaves(cluster: Clust
 
 def test_each_node_has_a_key_for_one_machine(tailnet: Tailnet, work: Stack) -> None:
     listing(work, MACHINE, POD).up(HOME)
-    found = {
+    keys = {
         tag: key["capabilities"]["devices"]["create"]
         for key in tailnet.valid_keys().values()
         for tag in key["capabilities"]["devices"]["create"]["tags"]
         if "-node-" in tag
     }
-    assert found.keys() == {"tag:openclaw-node-machine", "tag:openclaw-node-pod"}
-    assert not any(key["reusable"] or key["ephemeral"] for key in found.values())
+    assert keys.keys() == {"tag:openclaw-node-machine", "tag:openclaw-node-pod"}
+    assert not any(key["reusable"] or key["ephemeral"] for key in keys.values())
 
 
 def test_i11_a_second_up_and_a_preview_after_it_change_nothing(work: Stack) -> None:
@@ -82,9 +82,7 @@ def test_a_machine_that_is_lost_gets_a_new_key_and_nothing_else_changes(work: St
     assert ours.engine(HOME).outputs()["join"]["machine"] != before
 
 
-def test_i10_a_node_that_is_removed_loses_its_access_and_keeps_its_volumes(
-    cluster: Cluster, tailnet: Tailnet, work: Stack
-) -> None:
+def test_i10_a_removed_node_loses_access_and_keeps_its_volumes(cluster: Cluster, tailnet: Tailnet, work: Stack) -> None:
     listing(work, MACHINE, POD).up(HOME)
     claims = cluster.claims(POD_NAMESPACE)
     work.up(HOME)

@@ -16,9 +16,7 @@ THEIRS = '{"grants": [{"src": ["alice@example.com"], "dst": ["bob@example.com"],
 VERIFIED: Values = {f"{PROJECT}:tailnet": {"ownership": "verified"}}
 
 
-def test_i7_a_policy_of_somebody_else_is_refused_at_preview_and_taken_over_by_an_import(
-    stack: MakeStack, tailnet: Tailnet
-) -> None:
+def test_i7_somebody_elses_policy_is_refused_and_taken_over_by_import(stack: MakeStack, tailnet: Tailnet) -> None:
     tailnet.write_policy(THEIRS)
     late = stack("late", owned=True)
     with pytest.raises(EngineError) as refused:

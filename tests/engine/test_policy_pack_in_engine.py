@@ -19,10 +19,10 @@ REFUSED = {
 @pytest.fixture(scope="module")
 def exposed(stack: MakeStack) -> Stack:
     """The real program with one more resource for each of the words, tailnet not touched."""
-    made = stack("exposed")
-    made.program = PROGRAM
-    made.config = {"exposed:by": " ".join(REFUSED), "exposed:namespace": "openclaw-exposed"}
-    return made
+    new_stack = stack("exposed")
+    new_stack.program = PROGRAM
+    new_stack.config = {"exposed:by": " ".join(REFUSED), "exposed:namespace": "openclaw-exposed"}
+    return new_stack
 
 
 @pytest.fixture(scope="module")
@@ -54,4 +54,4 @@ def test_i1_an_up_without_a_preview_does_not_create_it_either(stack: MakeStack, 
     with pytest.raises(EngineError, match='I1: Service "exposed-node-port"'):
         unseen.up(instance("unseen"))
     services = cluster.items("/api/v1/services")
-    assert [found["metadata"]["name"] for found in services] == ["kubernetes"]
+    assert [service["metadata"]["name"] for service in services] == ["kubernetes"]

@@ -71,10 +71,10 @@ def test_the_commands_write_the_stack_file_that_is_shown(typed: tuple[Path, dict
     assert written == yaml.safe_load(blocks()[1])["config"]
 
     shown = ["pulumi", "config", "--show-secrets", "--json", "--stack", "prod"]
-    found = json.loads(
+    entries = json.loads(
         subprocess.run(shown, cwd=copy, env=environment, capture_output=True, text=True, check=True).stdout
     )
-    config = {key.partition(":")[2]: entry.get("objectValue") for key, entry in found.items()}
+    config = {key.partition(":")[2]: entry.get("objectValue") for key, entry in entries.items()}
     settings = parse({key: config[key] for key in ("tailnet", "instances")})
     assert settings.tailnet.api_key
     assert settings.tailnet.api_key.get_secret_value() == KEY

@@ -1,10 +1,9 @@
 """Our evaluator and headscale's own check of the same generated SSH rules, their tests, attributes and approvers."""
 
 import json
-import random
 import re
 from collections import Counter
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,181 +11,12 @@ import pytest
 
 from components.tailnet.evaluator import Device, Evaluator, Network, Policy, PolicyError, User, check
 from sandbox.tailnet.client import Control, HeadscaleError
-from tests.support.headscale_world import (
-    headscale_alone,  # the same headscale, without the adapter
-)
+from tests.support.generated_ssh import ALICE, DAVE, DEVICES, NAMES, PEOPLE, generated_sections, generated_ssh, settled
+from tests.support.headscale_world import headscale_alone
 
-DAVE: Final = "dave@example.com"
-ALICE, BOB, CAROL = PEOPLE = ("alice@example.com", "bob@example.com", "carol@example.org")
-TAGS: Final = ("tag:home", "tag:lab", "tag:ci")
-NAMES: Final[dict[str, Any]] = {
-    "groups": {"group:one": [ALICE], "group:two": [BOB, CAROL], "group:none": []},
-    "tagOwners": {tag: [ALICE] for tag in TAGS},
-    "hosts": {"office": "192.168.0.0/16", "printer": "192.168.0.7"},
-    "grants": [],
-}
-# Devices by who they are: a tag of two devices, a person of two, and a device of two tags. Dave has none.
-DEVICES: Final = {
-    "laptop": ALICE,
-    "phone": ALICE,
-    "desktop": BOB,
-    "tablet": CAROL,
-    "home-1": "tag:home",
-    "home-2": "tag:home",
-    "lab": "tag:lab",
-    "both": "tag:home tag:ci",
-}
 POLICIES: Final = 1000
 SECTIONS: Final = 300
 SHOWN: Final = 5
-
-SOURCES: Final = (
-    *PEOPLE,
-    *PEOPLE,
-    "group:one",
-    "group:two",
-    "group:none",
-    *TAGS,
-    "autogroup:member",
-    "autogroup:tagged",
-)
-TARGETS: Final = (*TAGS, *TAGS, "autogroup:tagged", "autogroup:member", "autogroup:self", "autogroup:self", *PEOPLE)
-USERS: Final = (
-    *(
-        "root",
-        "root",
-        "alice",
-        "bob",
-        "deploy",
-        "autogroup:nonroot",
-        "localpart:*@example.com",
-        "localpart:*@EXAMPLE.org",
-    ),
-    *("localpart:*@", "localpart:alice@example.com", "group:one"),
-)
-ASKED: Final = ("root", "root", "alice", "bob", "carol", "deploy", "autogroup:nonroot", "localpart:*@", "Root")
-PERIODS: Final = ("always", "1h", "168h", "0s", "1h30m", ".5s", "10080m", "90000ms")
-WRONG_PERIODS: Final = ("169h", "-1h", "168h0m1ns", "7d", "60", "", "soon", "1h ", "never")
-# Every one of them is refused by one of the two as a source or a destination, most by both.
-WRONG_NAMES: Final = (
-    *("*", "tag:none", "tag:home:22", "group:missing", "nohost", "office", "printer", "100.64.0.1", "10.0.0.0/8"),
-    *("autogroup:internet", "autogroup:danger-all", "autogroup:self", "autogroup:nonroot", "group:one", "svc:web", ""),
-)
-
-
-def some(dice: random.Random, of: Sequence[str], most: int = 3) -> list[str]:
-    return dice.sample(of, dice.choice((1, 1, *range(1, most + 1))))
-
-
-def rule(dice: random.Random) -> dict[str, Any]:
-    """A rule that both should accept, most of the time: who may not log in to whom is left to chance."""
-    src = some(dice, SOURCES)
-    dst = some(dice, TARGETS)
-    match dice.choice("tttpppps?"):
-        case "t":
-            dst = some(dice, TAGS)
-        case "p":
-            src = some(dice, (*PEOPLE, "group:one", "group:two", "autogroup:member"))
-            dst = some(dice, (*TAGS, "autogroup:self", "autogroup:member", "autogroup:tagged"))
-        case "s":
-            src = dst = [dice.choice(PEOPLE)]
-        case _:
-            pass
-    made: dict[str, Any] = {
-        "action": dice.choice(("accept", "check")),
-        "src": src,
-        "dst": dst,
-        "users": some(dice, USERS),
-    }
-    if made["action"] == "check" and dice.random() < 0.3:
-        made["checkPeriod"] = dice.choice(PERIODS)
-    if dice.random() < 0.1:
-        made["acceptEnv"] = some(dice, ("*", "**", "LANG", "GIT_*"))
-    return made
-
-
-def spoil(dice: random.Random, made: dict[str, Any]) -> None:
-    """One of the mistakes that people make, and some that they do not."""
-    match dice.randrange(12):
-        case 0:
-            made["users"] = dice.choice(([], ["*"], ["root", ""], [" "], ["*", "root"]))
-        case 1:
-            del made["users"]
-        case 2:
-            made["action"] = dice.choice(("", "deny", "Accept", "allow", " "))
-        case 3:
-            del made["action"]
-        case 4:
-            made["checkPeriod"] = dice.choice((*WRONG_PERIODS, *PERIODS))
-        case 5:
-            made["acceptEnv"] = ["LANG", ""]
-        case 6:
-            made["src"] = [*made["src"], dice.choice(WRONG_NAMES)]
-        case 7:
-            made["dst"] = [*made["dst"], dice.choice(WRONG_NAMES)]
-        case 8:
-            made[dice.choice(("src", "dst"))] = []
-        case 9:
-            # Space around words is no mistake.
-            side = dice.choice(("src", "dst", "users"))
-            made[side] = [f" {word} " for word in made[side]]
-        case 10:
-            made["src"] = [*made["src"], *some(dice, SOURCES)]
-        case _:
-            made["dst"] = [*made["dst"], *some(dice, TARGETS)]
-
-
-def question(dice: random.Random) -> dict[str, Any]:
-    test: dict[str, Any] = {
-        "src": dice.choice((*PEOPLE, *TAGS, "group:one", "group:two", "autogroup:member", "autogroup:tagged")),
-        "dst": some(
-            dice, (*TAGS, *TAGS, *PEOPLE, "autogroup:member", "autogroup:tagged", "autogroup:self", "group:one"), 2
-        ),
-    }
-    for said in some(dice, ("accept", "deny", "check"), 2):
-        test[said] = some(dice, ASKED)
-    if dice.random() < 0.08:
-        match dice.randrange(6):
-            case 0:
-                test["src"] = dice.choice(
-                    ("", " ", "tag:none", "group:missing", "group:none", "nobody@example.com", "nohost")
-                )
-            case 1:
-                test["dst"] = []
-            case 2:
-                test["dst"] = [dice.choice(("tag:none", "tag:home:22", "10.0.0.0/8", "autogroup:internet", "office"))]
-            case 3:
-                test["dst"] = [
-                    dice.choice(("group:none", "group:missing", "nobody@example.com", "nohost", "192.168.0.9"))
-                ]
-            case 4:
-                for said in ("accept", "deny", "check"):
-                    test.pop(said, None)
-            case _:
-                test["accept"] = [""]
-    return test
-
-
-def generated(seed: int) -> dict[str, Any]:
-    dice = random.Random(seed)
-    rules = [rule(dice) for _ in range(dice.randint(0, 5))]
-    if rules and dice.random() < 0.3:
-        spoil(dice, dice.choice(rules))
-    # Questions by themselves nearly always fail; half of the policies keep those that our evaluator says hold.
-    tests = [question(dice) for _ in range(dice.randint(1, 5))]
-    return {**NAMES, "ssh": rules, "sshTests": tests}
-
-
-def settled(made: dict[str, Any], network: Network) -> dict[str, Any]:
-    """With the tests that our evaluator lets pass, which headscale must let pass too."""
-    kept: list[Any] = []
-    for test in made["sshTests"]:
-        try:
-            if not check(Evaluator(Policy.parse(json.dumps({**made, "sshTests": [test]})), network)):
-                kept.append(test)
-        except PolicyError:
-            continue
-    return {**made, "sshTests": kept}
 
 
 @dataclass(frozen=True)
@@ -209,9 +39,9 @@ _THEIRS: Final = re.compile(
 _WANTS: Final = {"ALLOWED": "Accept", "DENIED": "Drop", "ALLOWED via check": "Check"}
 
 
-def ours(made: dict[str, Any], network: Network) -> Answer:
+def ours(policy: dict[str, Any], network: Network) -> Answer:
     try:
-        undecided = check(Evaluator(Policy.parse(json.dumps(made)), network))
+        undecided = check(Evaluator(Policy.parse(json.dumps(policy)), network))
     except PolicyError as error:
         lines = [(failure.user, _OURS.match(line)) for failure in error.failures for line in failure.errors]
         if any(match is None for _, match in lines) or not lines:
@@ -221,15 +51,15 @@ def ours(made: dict[str, Any], network: Network) -> Answer:
     return Answer()
 
 
-def headscales(made: dict[str, Any], control: Control) -> Answer:
+def headscales(policy: dict[str, Any], control: Control) -> Answer:
     try:
-        control.check_policy(json.dumps(made))
+        control.check_policy(json.dumps(policy))
     except HeadscaleError as error:
         if not error.reached:
             raise
-        head, found, rest = error.message.partition("test(s) failed:\n")
+        head, listed, rest = error.message.partition("test(s) failed:\n")
         lines = [_THEIRS.match(line) for line in rest.splitlines()]
-        if not found or head not in ("", "parsing policy: ") or not all(lines):
+        if not listed or head not in ("", "parsing policy: ") or not all(lines):
             return Answer(error.message, None)
         failed = frozenset(
             (match["src"], "" if match["user"] == '""' else match["user"], _WANTS[match["want"]])
@@ -266,20 +96,18 @@ def network(control: Control) -> Network:
     return Network(devices, [User(person) for person in (*PEOPLE, DAVE)])
 
 
-def test_generated_ssh_rules_and_their_tests_are_judged_as_headscale_judges_them(
-    control: Control, network: Network
-) -> None:
+def test_generated_ssh_rules_and_tests_are_judged_as_headscale_does(control: Control, network: Network) -> None:
     differing: list[str] = []
     seen = Counter[str]()
     for seed in range(POLICIES):
-        made = generated(seed)
+        policy = generated_ssh(seed)
         if seed % 2:
-            made = settled(made, network)
-        mine, theirs = ours(made, network), headscales(made, control)
+            policy = settled(policy, network)
+        mine, theirs = ours(policy, network), headscales(policy, control)
         seen["refused" if theirs.failed is None else "failed" if theirs.refused else "accepted"] += 1
         seen["assertions"] += sum(
             len(test.get(said, ())) * len(test["dst"])
-            for test in made["sshTests"]
+            for test in policy["sshTests"]
             for said in ("accept", "deny", "check")
         )
         same = mine.failed == theirs.failed if mine.failed is not None and theirs.failed is not None else True
@@ -287,7 +115,7 @@ def test_generated_ssh_rules_and_their_tests_are_judged_as_headscale_judges_them
             seen["words"] += 1
             same = mine.refused in theirs.refused
         if bool(mine.refused) != bool(theirs.refused) or not same:
-            differing.append(f"{seed}: ours {mine}, headscale's {theirs}: {json.dumps(made)}")
+            differing.append(f"{seed}: ours {mine}, headscale's {theirs}: {json.dumps(policy)}")
     print(f"{POLICIES} policies with SSH rules: {dict(seen)}, {len(differing)} differ")
     assert min(seen["refused"], seen["failed"], seen["accepted"], seen["words"]) > POLICIES / 10, (
         "the range must hold all three"
@@ -296,81 +124,15 @@ def test_generated_ssh_rules_and_their_tests_are_judged_as_headscale_judges_them
     assert not differing, "\n".join(differing[:SHOWN])
 
 
-def attributes(dice: random.Random) -> dict[str, Any]:
-    targets = (
-        "*",
-        *PEOPLE,
-        "group:one",
-        *TAGS,
-        "autogroup:member",
-        "autogroup:tagged",
-        "office",
-        "100.64.0.1",
-        "10.0.0.0/8",
-    )
-    made: dict[str, Any] = {"target": some(dice, targets)}
-    if dice.random() < 0.8:
-        made["attr"] = some(dice, ("mullvad", "nextdns:abc", "randomize-client-port", "drive:share", "disable-ipv4"))
-    if dice.random() < 0.3:
-        wrong = (
-            "tag:none",
-            "group:missing",
-            "nohost",
-            "autogroup:self",
-            "autogroup:internet",
-            "autogroup:danger-all",
-            "tag:home:22",
-        )
-        made["target"].append(dice.choice(wrong))
-    return made
-
-
-def approvers(dice: random.Random) -> dict[str, Any]:
-    words = (*PEOPLE, "group:one", "group:two", *TAGS)
-    wrong = ("tag:none", "group:missing", "nohost", "office", "*", "100.64.0.1", "", "tag:home:22")
-    routes = ("10.0.0.0/8", "10.0.0.1/8", "0.0.0.0/0", "::/0", "fd7a::/64", "192.168.0.7/32")
-    wrong_routes = (
-        "10.0.0.0",
-        "10.0.0.0/33",
-        "10.0.0.0/08",
-        "010.0.0.0/8",
-        "office",
-        "*",
-        "fd7a::%x/64",
-        "10.0.0/8",
-    )
-    made: dict[str, Any] = {}
-    if dice.random() < 0.8:
-        made["routes"] = {route: some(dice, words) for route in some(dice, routes)}
-    if dice.random() < 0.5:
-        made["exitNode"] = some(dice, words)
-    if dice.random() < 0.3:
-        match dice.randrange(3):
-            case 0:
-                made.setdefault("routes", {})[dice.choice(wrong_routes)] = [ALICE]
-            case 1:
-                made["routes"] = {"10.0.0.0/8": [dice.choice(wrong)]}
-            case _:
-                made["exitNode"] = [dice.choice(words), dice.choice(wrong)]
-    return made
-
-
-def test_generated_attributes_and_approvers_are_accepted_and_refused_as_headscale_does(
-    control: Control, network: Network
-) -> None:
+def test_generated_attributes_and_approvers_are_judged_as_headscale_does(control: Control, network: Network) -> None:
     differing: list[str] = []
     refused = 0
     for seed in range(SECTIONS):
-        dice = random.Random(seed)
-        made = {
-            **NAMES,
-            "nodeAttrs": [attributes(dice) for _ in range(dice.randint(0, 2))],
-            "autoApprovers": approvers(dice),
-        }
-        mine, theirs = ours(made, network), headscales(made, control)
+        policy = generated_sections(seed)
+        mine, theirs = ours(policy, network), headscales(policy, control)
         refused += bool(theirs.refused)
         if bool(mine.refused) != bool(theirs.refused):
-            differing.append(f"{seed}: ours {mine}, headscale's {theirs}: {json.dumps(made)}")
+            differing.append(f"{seed}: ours {mine}, headscale's {theirs}: {json.dumps(policy)}")
     print(f"{SECTIONS} policies with attributes and approvers, {refused} refused, {len(differing)} differ")
     assert SECTIONS / 5 < refused < SECTIONS * 4 / 5, "the range must hold both"
     assert not differing, "\n".join(differing[:SHOWN])
@@ -396,19 +158,15 @@ HOSTED_ONLY: Final[list[dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(
-    "sections",
-    HOSTED_ONLY,
-    ids=lambda sections: json.dumps(sections)[:70],
-)
+@pytest.mark.parametrize("sections", HOSTED_ONLY, ids=lambda sections: json.dumps(sections)[:70])
 def test_what_only_the_hosted_service_accepts_is_accepted_by_us_alone(
     sections: dict[str, Any], control: Control, network: Network
 ) -> None:
-    made = {**NAMES, **sections}
-    assert (ours(made, network), bool(headscales(made, control).refused)) == (Answer(), True)
+    policy = {**NAMES, **sections}
+    assert (ours(policy, network), bool(headscales(policy, control).refused)) == (Answer(), True)
 
 
 def test_a_route_without_an_address_is_refused_by_us_alone(control: Control, network: Network) -> None:
     # headscale reads it as no route; whoever wrote it meant one.
-    made = {**NAMES, "autoApprovers": {"routes": {"": [ALICE]}}}
-    assert (bool(ours(made, network).refused), headscales(made, control)) == (True, Answer())
+    policy = {**NAMES, "autoApprovers": {"routes": {"": [ALICE]}}}
+    assert (bool(ours(policy, network).refused), headscales(policy, control)) == (True, Answer())

@@ -127,7 +127,7 @@ def test_a_tag_that_the_policy_lacks_gets_no_key(world: World) -> None:
     assert world.call("POST", "/tailnet/-/keys", json=body).status_code == 200
 
 
-def test_devices_join_with_their_keys_and_see_whom_the_policy_lets_them_reach(world: World) -> None:
+def test_devices_join_with_their_keys_and_see_whom_they_may_reach(world: World) -> None:
     world.call("POST", "/tailnet/-/acl", json=POLICY)
     key = world.key(HOME)
     with device(world, "gateway") as gateway, device(world, "alice") as alice, device(world, "bob") as bob:

@@ -40,9 +40,8 @@ def test_i12_the_second_stack_is_refused_at_preview_and_at_update(dev: Stack, pr
     assert cluster.inventory("prod") == {}
 
 
-def test_i12_i10_a_destroyed_stack_keeps_its_volumes_from_others_and_finds_them_again(
-    dev: Stack, prod: Stack, cluster: Cluster
-) -> None:
+def test_i12_i10_volumes_of_a_destroyed_stack_stay_its_own(dev: Stack, prod: Stack, cluster: Cluster) -> None:
+    """No other stack gets them, and this one finds them again."""
     dev.at(HOME)
     claims = cluster.claims(NAMESPACE)
     dev.destroy()

@@ -25,9 +25,9 @@ NAMES = [str(variant["id"]) for variant in VARIANTS]
 
 @pytest.fixture(scope="module")
 def variants(stack: MakeStack) -> Stack:
-    made = stack("variants")
-    made.secret = SECRET
-    return made
+    new_stack = stack("variants")
+    new_stack.secret = SECRET
+    return new_stack
 
 
 @pytest.fixture(scope="module")

@@ -133,7 +133,7 @@ def test_i1_policy_with_comments_is_read_and_an_unreadable_one_refused() -> None
 
 
 @pytest.mark.parametrize(
-    ("gateway", "found"),
+    ("gateway", "refused"),
     [
         ({"bind": "loopback"}, []),
         ({}, ["gateway.bind"]),
@@ -142,9 +142,9 @@ def test_i1_policy_with_comments_is_read_and_an_unreadable_one_refused() -> None
         ({"bind": "loopback", "$include": "./other.json"}, ["$include"]),
     ],
 )
-def test_i1_openclaw_json(gateway: Props, found: list[str]) -> None:
+def test_i1_openclaw_json(gateway: Props, refused: list[str]) -> None:
     data = {"data": {"openclaw.json": json.dumps({"gateway": gateway})}}
-    assert paths("I1 config_file", CONFIG_MAP, data) == [f'data["openclaw.json"]: {path}' for path in found]
+    assert paths("I1 config_file", CONFIG_MAP, data) == [f'data["openclaw.json"]: {path}' for path in refused]
 
 
 def test_i1_openclaw_json_by_another_name_or_unreadable() -> None:
@@ -230,9 +230,9 @@ def test_bad_container_is_found_in_any_place(
     spec: Props = {"containers": [], "volumes": VOLUMES, "hostNetwork": UNKNOWN_BOOLEAN_VALUE}
     spec[place] = [*before, container(name, **fields), *after]
     keys = POD_SPECS.get(kind.removesuffix("Patch"), ("spec", "template", "spec"))
-    (found,) = paths(rule, f"kubernetes:any/v1:{kind}", nested(keys, spec))
-    assert found.startswith(f"{'.'.join(keys)}.{place}[{len(before)}].")
-    assert found.endswith(path)
+    (refused_path,) = paths(rule, f"kubernetes:any/v1:{kind}", nested(keys, spec))
+    assert refused_path.startswith(f"{'.'.join(keys)}.{place}[{len(before)}].")
+    assert refused_path.endswith(path)
 
 
 @pytest.mark.parametrize(
@@ -259,8 +259,8 @@ def test_pod_fields(rule: str, fields: Props, path: str) -> None:
 def test_i5_audience_of_somebody_else(audience: str) -> None:
     volume = {"name": "tailnet-token", "projected": {"sources": [{"serviceAccountToken": {"audience": audience}}]}}
     props = deployment(pod(container("tailscale"), volumes=[volume]))
-    (found,) = run("I5 projected", "kubernetes:apps/v1:Deployment", props)
-    assert "projects a token that is not for the tailnet alone" in found
+    (finding,) = run("I5 projected", "kubernetes:apps/v1:Deployment", props)
+    assert "projects a token that is not for the tailnet alone" in finding
 
 
 def test_i5_patch_that_says_nothing_of_the_token_leaves_it_as_it_is() -> None:
@@ -285,5 +285,5 @@ def test_i2_persistent_volume_on_a_node_is_refused() -> None:
 def test_i5_binding(kind: str, name: str, refused: bool) -> None:
     binding = {"subjects": [UNKNOWN_OBJECT_VALUE, {"kind": kind, "name": name}]}
     for form in ("RoleBinding", "ClusterRoleBinding", "ClusterRoleBindingPatch"):
-        found = run("I5 bindings", f"kubernetes:rbac.authorization.k8s.io/v1:{form}", binding)
-        assert len(found) == int(refused)
+        findings = run("I5 bindings", f"kubernetes:rbac.authorization.k8s.io/v1:{form}", binding)
+        assert len(findings) == int(refused)

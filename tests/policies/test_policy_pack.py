@@ -41,10 +41,10 @@ GOOD = request(DEPLOYMENT, deployment(pod(container(image=UNKNOWN_STRING_VALUE))
 
 
 def check_answers(analyze: Any) -> None:
-    (found,) = analyze(NODE_PORT).diagnostics
-    assert (found.policyName, found.policyPackName) == ("i1-no-public-binding", "openclaw-tailnet")
-    assert found.enforcementLevel == proto.MANDATORY
-    assert found.message.startswith(
+    (diagnostic,) = analyze(NODE_PORT).diagnostics
+    assert (diagnostic.policyName, diagnostic.policyPackName) == ("i1-no-public-binding", "openclaw-tailnet")
+    assert diagnostic.enforcementLevel == proto.MANDATORY
+    assert diagnostic.message.startswith(
         'Nothing reaches a gateway but through its tailnet.\nI1: Service "x" is of type NodePort'
     )
     assert list(analyze(GOOD).diagnostics) == []
@@ -118,8 +118,11 @@ def test_a_rule_that_fails_refuses_the_resource_and_shows_no_traceback(monkeypat
 
     monkeypatch.setattr(type(INVARIANTS[0]), "messages", broken)
     servicer: Any = _PolicyAnalyzerServicer(pack.NAME, "0.0.1", pack.policies(), EnforcementLevel.MANDATORY)
-    found = list(servicer.Analyze(GOOD, _context=None).diagnostics)
-    assert len(found) == len(INVARIANTS)
-    assert all(one.enforcementLevel == proto.MANDATORY for one in found)
-    assert "cannot be judged, so it is refused. Report this: RuntimeError in test_policy_pack.py:" in found[0].message
-    assert "planted secret" not in found[0].message
+    diagnostics = list(servicer.Analyze(GOOD, _context=None).diagnostics)
+    assert len(diagnostics) == len(INVARIANTS)
+    assert all(one.enforcementLevel == proto.MANDATORY for one in diagnostics)
+    assert (
+        "cannot be judged, so it is refused. Report this: RuntimeError in test_policy_pack.py:"
+        in diagnostics[0].message
+    )
+    assert "planted secret" not in diagnostics[0].message

@@ -41,8 +41,8 @@ def _given(call: ast.Call) -> list[ast.expr] | None:
     name = ast.unparse(call.func)
     head, _, tail = name.rpartition(".")
     if (head == "subprocess" and tail in _SUBPROCESS) or name in _LISTS:
-        found = call.args[1 if name == "Part" else 0] if len(call.args) > (name == "Part") else None
-        return found.elts if isinstance(found, ast.List | ast.Tuple) else None
+        argument = call.args[1 if name == "Part" else 0] if len(call.args) > (name == "Part") else None
+        return argument.elts if isinstance(argument, ast.List | ast.Tuple) else None
     if name == "shutil.which" or name in _WORDS:
         return call.args
     return None
@@ -87,10 +87,10 @@ def in_shell(script: str, known: frozenset[str] = frozenset()) -> Iterator[str]:
     script = re.sub(r"<<-?\s*['\"]?(\w+)['\"]?.*?\n.*?\n\s*\1\b", "", script, flags=re.DOTALL)
     script = re.sub(r"\\\n\s*", " ", script)
     script = re.sub(r"(?m)(^|\s)#.*$", "", script)
-    own = known | frozenset(re.findall(r"(\w+)\s*\(\)", script))
+    defined = known | frozenset(re.findall(r"(\w+)\s*\(\)", script))
     inner = re.findall(r"\$\(([^()]*(?:\([^()]*\)[^()]*)*)\)", script)
     for text in inner:
-        yield from in_shell(text, own)
+        yield from in_shell(text, defined)
     script = re.sub(r"\$\([^()]*(?:\([^()]*\)[^()]*)*\)", "X", script)
     script = re.sub(r"'[^']*'", "Q", script)
     script = re.sub(r'"(?:[^"\\]|\\.)*"', "Q", script)
@@ -98,12 +98,12 @@ def in_shell(script: str, known: frozenset[str] = frozenset()) -> Iterator[str]:
         words = [word.lstrip("({") for word in part.split()]
         while words and (words[0] in _KEYWORDS or re.match(r"\w+\+?=|^$", words[0])):
             words = [] if words[0] in _SWALLOW else words[1:]
-        if words and words[0] not in ("for", "case") and words[0] not in own and _PLAIN.fullmatch(words[0]):
+        if words and words[0] not in ("for", "case") and words[0] not in defined and _PLAIN.fullmatch(words[0]):
             yield words[0]
             if words[0] in _PREFIXES:
                 # Behind its options, and what `env` sets.
                 inner = [word for word in words[1:] if _PLAIN.fullmatch(word)]
-                yield from in_shell(" ".join(words[words.index(inner[0]) :]), own) if inner else ()
+                yield from in_shell(" ".join(words[words.index(inner[0]) :]), defined) if inner else ()
 
 
 def in_makefile(text: str) -> Iterator[str]:

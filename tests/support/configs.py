@@ -52,9 +52,7 @@ SHAPES: Final[dict[str, Raw]] = {
     "tcp": smallest(tailscale={"reach": "tcp"}),
     "userspace": smallest(tailscale={"mode": "userspace"}),
     "disabled": smallest(tailscale={"enabled": False}),
-    "password": smallest(
-        gateway={"auth": {"mode": "password"}, "secrets": MODEL_KEYS, "secretsFrom": [{"name": "more"}]}
-    ),
+    "password": smallest(gateway={"auth": {"mode": "password"}, "secrets": MODEL_KEYS, "secretsFrom": [{"name": "more"}]}),
     "identity": smallest(gateway={"auth": {"mode": "identity"}}),
     "metrics": smallest(
         tailscale={"metrics": True}, extraEgress=[{"cidr": "10.1.2.3/32", "ports": [{"port": 53, "protocol": "UDP"}]}]
@@ -123,15 +121,15 @@ def _credential(draw: st.DrawFn, given: bool, key_kind: str) -> Raw:
     given = given or draw(st.integers(0, 3)) == 0
     match draw(st.sampled_from(["authKey", "authKey", "oauth", "workloadIdentity"])):
         case "oauth":
-            own = {"clientSecret": draw(_secret("tskey-client"))} if given else {"rotation": "again"}
-            return {"credential": "oauth", "oauth": own}
+            client = {"clientSecret": draw(_secret("tskey-client"))} if given else {"rotation": "again"}
+            return {"credential": "oauth", "oauth": client}
         case "workloadIdentity":
             return {"credential": "workloadIdentity", **({"workloadIdentity": {"clientId": "k1"}} if given else {})}
         case _:
-            made = _optional(
+            minted = _optional(
                 expiryDays=st.integers(60, 90), rotation=st.sampled_from(["", "2026-11"]), rotateDays=st.integers(1, 59)
             )
-            key: Raw = {"value": draw(_secret(key_kind))} if given else draw(made)
+            key: Raw = {"value": draw(_secret(key_kind))} if given else draw(minted)
             return {"authKey": key | draw(_optional(reusable=st.booleans()))}
 
 
@@ -245,16 +243,16 @@ def configurations(draw: st.DrawFn, most: int = 2) -> Raw:
 
 def secrets_of(value: Any) -> set[str]:
     """The secret values of a configuration."""
-    found: set[str] = set()
+    secrets: set[str] = set()
     if isinstance(value, dict):
         for key, item in cast(dict[str, Any], value).items():
             if key == "secrets":
-                found |= set(cast(dict[str, str], item).values())
+                secrets |= set(cast(dict[str, str], item).values())
             elif key in ("apiKey", "oauthClientSecret", "clientSecret") or (key == "value" and isinstance(item, str)):
-                found.add(item)
+                secrets.add(item)
             else:
-                found |= secrets_of(item)
+                secrets |= secrets_of(item)
     elif isinstance(value, list):
         for item in cast(list[Any], value):
-            found |= secrets_of(item)
-    return found
+            secrets |= secrets_of(item)
+    return secrets

@@ -49,12 +49,12 @@ class Boot:
         """Writes what the program would deploy, and the files that the kubelet and the init container would put there."""
         settings = parse(raw)
         (instance,) = settings.instances
-        own, given = names.of(instance.id), credentials.given(instance, settings)
+        named, given = names.of(instance.id), credentials.given(instance, settings)
         assert given is not None
         self.container = asyncio.run(_container(raw))
         for mount in self.container["volumeMounts"]:
             self._directory(mount["name"]).mkdir(parents=True, exist_ok=True)
-        serve = sidecar.serve_json(instance.tailscale, f"{own.hostname}.{settings.tailnet.name}")
+        serve = sidecar.serve_json(instance.tailscale, f"{named.hostname}.{settings.tailnet.name}")
         (self._directory("tailnet-serve") / sidecar.SERVE_KEY).write_text(serve)
         if isinstance(given.secret, str):
             self.put_secret(given.secret)
@@ -124,11 +124,11 @@ class Boot:
             "|".join(rf"(?<![\w/]){re.escape(path)}\b" for path in sorted(paths, key=len, reverse=True))
         )
         values = {variable["name"]: variable["value"] for variable in self.container["env"] if "value" in variable}
-        made = {name: inside.sub(lambda found: paths[found[0]], value) for name, value in values.items()}
+        environment = {name: inside.sub(lambda match: paths[match[0]], value) for name, value in values.items()}
         # A pod has its own loopback and its own /tmp for the socket.
-        made["TS_LOCAL_ADDR_PORT"] = f"127.0.0.1:{self.port}"
-        made["TS_SOCKET"] = str(self.place / "socket")
-        return {**made, "PATH": f"{self._recorders()}:{os.environ['PATH']}", "HOME": str(self.place)}
+        environment["TS_LOCAL_ADDR_PORT"] = f"127.0.0.1:{self.port}"
+        environment["TS_SOCKET"] = str(self.place / "socket")
+        return {**environment, "PATH": f"{self._recorders()}:{os.environ['PATH']}", "HOME": str(self.place)}
 
     def _as_in_the_pod(self) -> list[str]:
         """Without root's rights, which it would use to leave a link to its socket in this machine's /var/run."""
@@ -157,8 +157,8 @@ async def _container(raw: dict[str, Any]) -> dict[str, Any]:
         "config", "token", serve="serve", kek="kek", sealed_key="sealed", federated=given.federated
     )
     pod = workload.pod(names.of(instance.id), instance, settings.tailnet, settings.images, sources)
-    (made,) = [container for container in pod["initContainers"] if container["name"] == "tailscale"]
-    for variable in made["env"]:
+    (sidecar_container,) = [container for container in pod["initContainers"] if container["name"] == "tailscale"]
+    for variable in sidecar_container["env"]:
         if isinstance(variable.get("value"), pulumi.Output):
             variable["value"] = await variable["value"].future()
-    return made
+    return sidecar_container

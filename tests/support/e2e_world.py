@@ -157,9 +157,9 @@ class Gateway:
 
     def device(self) -> Node:
         """Its one device in the tailnet; two (or one with another name) is what I10 forbids."""
-        found = self.devices()
-        assert len(found) == 1, f"devices of {self.id}: {[(node.id, node.given_name) for node in found]}"
-        return found[0]
+        devices = self.devices()
+        assert len(devices) == 1, f"devices of {self.id}: {[(node.id, node.given_name) for node in devices]}"
+        return devices[0]
 
     def devices(self) -> list[Node]:
         with headscale.connected(self.world.home.tailnet) as control:

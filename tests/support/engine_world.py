@@ -107,8 +107,8 @@ class Stack:
 
     def resources(self) -> dict[str, Values]:
         """The resources of the state by name, secrets encrypted."""
-        found: list[Values] = json.loads(self.state_file.read_text())["checkpoint"]["latest"].get("resources") or []
-        return {resource["urn"].rpartition("::")[2]: resource for resource in found}
+        resources: list[Values] = json.loads(self.state_file.read_text())["checkpoint"]["latest"].get("resources") or []
+        return {resource["urn"].rpartition("::")[2]: resource for resource in resources}
 
     @property
     def state_file(self) -> Path:
@@ -125,12 +125,12 @@ def eventually(condition: Callable[[], object], what: str, seconds: float = 60) 
 
 def steps(result: Result) -> dict[str, str]:
     """The engine's steps, done or planned, by resource name; without what stayed the same."""
-    found: dict[str, str] = {}
+    operations: dict[str, str] = {}
     for event in result.events:
         done = event.resource_pre_event or event.res_outputs_event
         if done and done.metadata.op.value not in ("same", "read", "refresh"):
-            found[done.metadata.urn.rpartition("::")[2]] = done.metadata.op.value
-    return found
+            operations[done.metadata.urn.rpartition("::")[2]] = done.metadata.op.value
+    return operations
 
 
 class Cluster(Api):
@@ -151,16 +151,16 @@ class Cluster(Api):
     def of_stack(self, stack: str) -> Iterator[tuple[str, Object]]:
         """Everything that carries the stack's label, with its kind."""
         for kind, path in self.LISTS.items():
-            for found in self.items(f"{path}?labelSelector={LABEL_STACK}%3D{stack}"):
-                yield kind, found
+            for item in self.items(f"{path}?labelSelector={LABEL_STACK}%3D{stack}"):
+                yield kind, item
 
     def inventory(self, stack: str) -> dict[str, str]:
         """By `Kind namespace/name` what the stack's objects say, and which objects they are."""
         return {
-            f"{kind} {found['metadata'].get('namespace', '')}/{found['metadata']['name']}": json.dumps(
-                [found["metadata"]["uid"], found["metadata"].get("labels"), found.get("spec"), found.get("data")]
+            f"{kind} {item['metadata'].get('namespace', '')}/{item['metadata']['name']}": json.dumps(
+                [item["metadata"]["uid"], item["metadata"].get("labels"), item.get("spec"), item.get("data")]
             )
-            for kind, found in self.of_stack(stack)
+            for kind, item in self.of_stack(stack)
         }
 
     def strategic(self, path: str, body: Object) -> Object:
@@ -194,15 +194,15 @@ class Cluster(Api):
     def names(self, kind: str, namespace: str) -> set[str]:
         """Names of the objects of one kind in a namespace."""
         group, _, plural = self.LISTS[kind].rpartition("/")
-        return {found["metadata"]["name"] for found in self.items(f"{group}/namespaces/{namespace}/{plural}")}
+        return {item["metadata"]["name"] for item in self.items(f"{group}/namespaces/{namespace}/{plural}")}
 
     def one(self, kind: str, namespace: str, name: str) -> Object:
         """An object that must be there."""
         group, _, plural = self.LISTS[kind].rpartition("/")
         place = f"namespaces/{namespace}/" if namespace else ""
-        found = self.get(f"{group}/{place}{plural}/{name}")
-        assert found is not None, f"there is no {kind} {namespace}/{name}"
-        return found
+        item = self.get(f"{group}/{place}{plural}/{name}")
+        assert item is not None, f"there is no {kind} {namespace}/{name}"
+        return item
 
     def deployment(self, namespace: str) -> Object:
         return self.one("Deployment", namespace, "openclaw")
@@ -222,9 +222,9 @@ class Cluster(Api):
 
     def secret_of(self, namespace: str, part: str) -> Object:
         """The Secret whose logical name ends in `part`: the rest of its name is the provider's."""
-        found = [name for name in self.names("Secret", namespace) if f"-{part}-" in name]
-        assert len(found) == 1, f"{namespace} has {found or 'no Secret'} for {part}"
-        return self.one("Secret", namespace, found[0])
+        secrets = [name for name in self.names("Secret", namespace) if f"-{part}-" in name]
+        assert len(secrets) == 1, f"{namespace} has {secrets or 'no Secret'} for {part}"
+        return self.one("Secret", namespace, secrets[0])
 
 
 def unsealed(cluster: Cluster, namespace: str, name: str) -> str:
@@ -267,6 +267,6 @@ class Tailnet:
 
     def valid_keys(self) -> dict[str, Values]:
         """The valid auth keys by id."""
-        found = self._http.get("/tailnet/-/keys").raise_for_status().json()["keys"]
-        keys = [self._http.get(f"/tailnet/-/keys/{key['id']}").json() for key in found if key["keyType"] == "auth"]
+        listed = self._http.get("/tailnet/-/keys").raise_for_status().json()["keys"]
+        keys = [self._http.get(f"/tailnet/-/keys/{key['id']}").json() for key in listed if key["keyType"] == "auth"]
         return {key["id"]: key for key in keys}

@@ -3,7 +3,9 @@
 import json
 from typing import Any
 
-from components.tailnet.evaluator import Device, Evaluator, Network, Policy, User
+import pytest
+
+from components.tailnet.evaluator import Device, Evaluator, Network, Policy, PolicyError, User
 
 ALICE, BOB, GW, CI = "alice@example.com", "bob@example.com", "tag:gw", "tag:ci"
 NAMES: dict[str, Any] = {
@@ -22,10 +24,20 @@ NETWORK = Network(
     ],
     [User(ALICE, "admin"), User(BOB, "member")],
 )
+# With every device known, with none, and with some that joined among others.
+NETWORKS = [NETWORK, Network(), Network(users=[User(ALICE), User(BOB, "admin")], joined=NETWORK.devices)]
 
 
 def evaluator(network: Network | None = None, **sections: Any) -> Evaluator:
     return Evaluator(Policy.parse(json.dumps({**NAMES, **sections})), network)
+
+
+def assert_refused(message: str, place: str = "", **sections: Any) -> None:
+    """The policy is refused with this message, and its place is told once: by the message, or beside it."""
+    with pytest.raises(PolicyError) as refused:
+        evaluator(**sections)
+    assert refused.value.message == message
+    assert (refused.value.place or message).startswith(place)
 
 
 def grant(src: str, dst: str, *ip: str, **more: Any) -> dict[str, Any]:

@@ -140,37 +140,37 @@ def value_at(path: Sequence[str | int], config: Any = FULL) -> Any:
 
 def with_value(path: Path, value: Any) -> Raw:
     """The configuration with another value at a place."""
-    made = copy.deepcopy(FULL)
-    value_at(path[:-1], made)[path[-1]] = value
-    return made
+    config = copy.deepcopy(FULL)
+    value_at(path[:-1], config)[path[-1]] = value
+    return config
 
 
 def with_key(path: Path, key: str) -> Raw:
     """The configuration with another key for the value at a place."""
-    made = copy.deepcopy(FULL)
-    holder = value_at(path[:-1], made)
+    config = copy.deepcopy(FULL)
+    holder = value_at(path[:-1], config)
     holder[key] = holder.pop(path[-1])
-    return made
+    return config
 
 
 def without(path: Path) -> Raw:
     """The configuration without the value at a place."""
-    made = copy.deepcopy(FULL)
-    here: Any = made
+    config = copy.deepcopy(FULL)
+    here: Any = config
     for part in path[:-1]:
         here = here[part]
     del here[path[-1]]
-    return made
+    return config
 
 
 def with_more(path: Path, key: str, value: Any) -> Raw:
     """The configuration with one key more in the object at a place."""
-    made = copy.deepcopy(FULL)
-    here: Any = made
+    config = copy.deepcopy(FULL)
+    here: Any = config
     for part in path:
         here = here[part]
     here[key] = value
-    return made
+    return config
 
 
 PLACES: Final = list(places())

@@ -108,12 +108,12 @@ def grant(dice: random.Random) -> dict[str, Any]:
 
 def acl(dice: random.Random) -> dict[str, Any]:
     ports = ("443", "*", "80-443", "22,443")
-    made = {
+    rule = {
         "action": "accept",
         "src": dice.sample(SOURCES, dice.choice((1, 2))),
         "dst": [f"{to}:{dice.choice(ports)}" for to in dice.sample(TARGETS, dice.choice((1, 2)))],
     }
-    return {**made, "proto": dice.choice(("tcp", "udp", "6"))} if dice.random() < 0.4 else made
+    return {**rule, "proto": dice.choice(("tcp", "udp", "6"))} if dice.random() < 0.4 else rule
 
 
 def question(dice: random.Random) -> dict[str, Any]:
@@ -126,10 +126,10 @@ def question(dice: random.Random) -> dict[str, Any]:
     return {**test, "proto": dice.choice(("tcp", "udp", "6", "17"))} if dice.random() < 0.7 else test
 
 
-def break_one(dice: random.Random, made: dict[str, Any]) -> None:
+def break_one(dice: random.Random, policy: dict[str, Any]) -> None:
     """One of the mistakes that people make."""
-    grants: list[dict[str, Any]] = made["grants"] or [grant(dice)]
-    made["grants"] = grants
+    grants: list[dict[str, Any]] = policy["grants"] or [grant(dice)]
+    policy["grants"] = grants
     broken = dice.choice(grants)
     said = dice.choice(("accept", "deny"))
     match dice.randrange(16):
@@ -142,37 +142,37 @@ def break_one(dice: random.Random, made: dict[str, Any]) -> None:
         case 3:
             broken["ip"] = []
         case 4:
-            made["groups"] = {**GROUPS, "one": []}
+            policy["groups"] = {**GROUPS, "one": []}
         case 5:
             owner = dice.choice(("group:none", "tag:none", "bob", "", "10.0.0.1", "autogroup:membr"))
-            made["tagOwners"] = {**made["tagOwners"], "tag:lab": [owner]}
+            policy["tagOwners"] = {**policy["tagOwners"], "tag:lab": [owner]}
         case 6:
-            made["tests"].append({"src": dice.choice(REFUSED_SOURCES), said: ["tag:home:443"]})
+            policy["tests"].append({"src": dice.choice(REFUSED_SOURCES), said: ["tag:home:443"]})
         case 7:
-            made["tests"].append({"src": "alice@example.com", said: [f"{dice.choice(REFUSED_TARGETS)}:443"]})
+            policy["tests"].append({"src": "alice@example.com", said: [f"{dice.choice(REFUSED_TARGETS)}:443"]})
         case 8:
             port = dice.choice(("80-90", "80,90", "*", *PORTS_OF_NOTHING))
-            made["tests"].append({"src": "alice@example.com", said: [f"tag:home:{port}"]})
+            policy["tests"].append({"src": "alice@example.com", said: [f"tag:home:{port}"]})
         case 9:
             address = dice.choice(("192.168.0.300", "10.0.0.0/255.0.0.0", " 10.0.0.1", "10.0.0.0/08", "x", ""))
-            made["hosts"] = {**made["hosts"], "office": address}
+            policy["hosts"] = {**policy["hosts"], "office": address}
         case 10:
-            made["hosts"] = {**made["hosts"], dice.choice(("a:b", "a@b", "tag:x")): "10.0.0.1"}
+            policy["hosts"] = {**policy["hosts"], dice.choice(("a:b", "a@b", "tag:x")): "10.0.0.1"}
         case 11:
             broken["ip"] = [dice.choice(("", "tcp:")) + dice.choice(PORTS_OF_NOTHING)]
         case 12:
             broken["ip"] = [dice.choice(PROTOCOLS_OF_NOTHING) + ":*"]
         case 13:
-            made["acls"].append({**acl(dice), "dst": [f"tag:home:{dice.choice(PORTS_OF_NOTHING)}"]})
+            policy["acls"].append({**acl(dice), "dst": [f"tag:home:{dice.choice(PORTS_OF_NOTHING)}"]})
         case 14:
-            made["acls"].append({**acl(dice), "dst": ["tag:home:*"], "proto": dice.choice(PROTOCOLS_OF_NOTHING)})
+            policy["acls"].append({**acl(dice), "dst": ["tag:home:*"], "proto": dice.choice(PROTOCOLS_OF_NOTHING)})
         case _:
-            made["groups"] = {**GROUPS, "group:x": [dice.choice(("bob", "", "*", "tag:home", "group:one"))]}
+            policy["groups"] = {**GROUPS, "group:x": [dice.choice(("bob", "", "*", "tag:home", "group:one"))]}
 
 
 def generated(seed: int) -> dict[str, Any]:
     dice = random.Random(seed)
-    made = {
+    policy = {
         **NAMES,
         "grants": [grant(dice) for _ in range(dice.randint(0, 4))],
         "acls": [acl(dice) for _ in range(dice.choice((0, 0, 1, 2)))],
@@ -181,29 +181,29 @@ def generated(seed: int) -> dict[str, Any]:
     for section in ("acls", "grants"):
         # Absent, null and empty are three things.
         if dice.random() < 0.1:
-            made[section] = []
+            policy[section] = []
     if dice.random() < 0.35:
-        break_one(dice, made)
+        break_one(dice, policy)
     for section in ("acls", "grants"):
-        if not made[section] and (way := dice.random()) < 0.4:
-            made[section] = None
+        if not policy[section] and (way := dice.random()) < 0.4:
+            policy[section] = None
             if way < 0.2:
-                del made[section]
+                del policy[section]
     if dice.random() < 0.5:
         # What our evaluator says of each question, turned into a policy that must be accepted.
-        _settle(made)
-    return made
+        _settle(policy)
+    return policy
 
 
-def _settle(made: dict[str, Any]) -> None:
+def _settle(policy: dict[str, Any]) -> None:
     try:
-        judged = Evaluator(Policy.parse(json.dumps(made)), NETWORK)
+        judged = Evaluator(Policy.parse(json.dumps(policy)), NETWORK)
         outcomes = run_tests(judged)
     except PolicyError:
         return
-    made["tests"] = [
+    policy["tests"] = [
         test
-        for test, outcome in zip(made["tests"], outcomes, strict=True)
+        for test, outcome in zip(policy["tests"], outcomes, strict=True)
         if not outcome.failed and not outcome.undecided
     ]
 
@@ -246,8 +246,8 @@ WRITTEN: Final[tuple[tuple[str, str], ...]] = (
 def rewritten(seed: int) -> str:
     """A policy without tests, changed at one place of its text."""
     dice = random.Random(seed)
-    made = {**NAMES, "grants": [grant(dice) for _ in range(2)], "acls": [acl(dice)]}
-    text = json.dumps(made)
+    policy = {**NAMES, "grants": [grant(dice) for _ in range(2)], "acls": [acl(dice)]}
+    text = json.dumps(policy)
     before, after = dice.choice(WRITTEN)
     places = [place for place in range(len(text)) if text.startswith(before, place)]
     place = dice.choice(places or [0])

@@ -157,8 +157,8 @@ class Graph:
 
     def one(self, kind: str, name: str) -> Resource:
         """The only resource with this kind and logical name."""
-        (found,) = [resource for resource in self.of(kind) if resource.name == name]
-        return found
+        (only,) = [resource for resource in self.of(kind) if resource.name == name]
+        return only
 
     def below(self, component: Resource) -> list[Resource]:
         """The custom resources under a component, at any depth."""
@@ -166,20 +166,20 @@ class Graph:
 
     def ancestors(self, resource: Resource) -> list[str]:
         """URNs from the parent up to the stack's."""
-        found: list[str] = []
+        above: list[str] = []
         urn = resource.parent
         while urn:
-            found.append(urn)
+            above.append(urn)
             urn = self.resources[urn].parent if urn in self.resources else ""
-        return found
+        return above
 
     def qualified_names(self) -> list[str]:
         """The part of each URN that the program decides: the types of all parents, the own one, and the name."""
-        found: list[str] = []
+        qualified: list[str] = []
         for resource in self.all():
             parents = [self.resources[urn].type for urn in reversed(self.ancestors(resource)) if urn in self.resources]
-            found.append(f"{'$'.join([*parents, resource.type])}::{resource.name}")
-        return found
+            qualified.append(f"{'$'.join([*parents, resource.type])}::{resource.name}")
+        return qualified
 
     def comes_after(self, resource: Resource) -> frozenset[str]:
         """URNs that the engine creates before, and deletes after: a component waits for what it depends on, and its

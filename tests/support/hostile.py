@@ -60,12 +60,14 @@ HOSTILE = [
 
 def world(text: str) -> tuple[Node, Instance, Settings]:
     """A node, its gateway and the stack with this text wherever a person may write one, unchecked."""
-    made = parse({"tailnet": {"name": "a.b"}, "instances": [{"id": "home", "people": ["a@b.c"]}]})
-    (instance,) = made.instances
+    settings = parse({"tailnet": {"name": "a.b"}, "instances": [{"id": "home", "people": ["a@b.c"]}]})
+    (instance,) = settings.instances
     sidecar = instance.tailscale.model_copy(update={"hostname": text})
     instance = instance.model_copy(update={"people": (text,), "namespace": text, "tailscale": sidecar})
-    made = made.model_copy(update={"tailnet": made.tailnet.model_copy(update={"name": text, "login_server": text})})
+    settings = settings.model_copy(
+        update={"tailnet": settings.tailnet.model_copy(update={"name": text, "login_server": text})}
+    )
     node = Node(id="build", kind="linux", gateway="home").model_copy(
         update={"id": text, "hostname": text, "commands": (text, "system.run")}
     )
-    return node, instance, made
+    return node, instance, settings

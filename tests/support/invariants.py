@@ -127,8 +127,8 @@ def i4_no_secret_in_plain_text(run: Run) -> None:
     places += run.graph.component_outputs.items()
     for where, place in places:
         for path, text in place.public_texts():
-            found = [what for value, what in values.items() if value in text]
-            assert not found, f"{where} {path} shows {found}"
+            shown = [what for value, what in values.items() if value in text]
+            assert not shown, f"{where} {path} shows {shown}"
     for line in run.graph.logs:
         assert not [what for value, what in values.items() if value in line]
     for resource in run.graph.all():
@@ -167,8 +167,8 @@ def i5_no_service_account_token(run: Run) -> None:
         assert "serviceAccountName" not in pod
     for instance, pod in run.pods():
         projected = [volume for volume in pod["volumes"] if "projected" in volume]
-        own = instance.tailscale.enabled and instance.tailscale.credential == "workloadIdentity"
-        assert bool(projected) is own
+        by_identity = instance.tailscale.enabled and instance.tailscale.credential == "workloadIdentity"
+        assert bool(projected) is by_identity
         for volume in projected:
             (source,) = volume["projected"]["sources"]
             token = source["serviceAccountToken"]
@@ -181,10 +181,10 @@ def i5_no_service_account_token(run: Run) -> None:
             for mount in container["volumeMounts"]
             if mount["name"] == "tailnet-token"
         ]
-        assert mounts == ["tailscale"] * own, "the tailnet's token is the sidecar's alone"
+        assert mounts == ["tailscale"] * by_identity, "the tailnet's token is the sidecar's alone"
         # Nothing is stored for it: no sealed secret, and nobody to open one.
         assert ("unseal" in {container["name"] for container in pod.get("initContainers", [])}) is (
-            instance.tailscale.enabled and not own
+            instance.tailscale.enabled and not by_identity
         )
     for _, container in run.containers():
         names = {variable["name"]: variable.get("value") for variable in container.get("env", [])}
@@ -217,8 +217,8 @@ def i10_data_outlives_the_instance(run: Run) -> None:
     for instance, namespace, _ in run.instances():
         claims = {claim.object_name: claim for claim in graph.of("PersistentVolumeClaim", namespace)}
         assert set(claims) == {"gateway-home", "tailnet-state"}
-        (own,) = [resource for resource in graph.of("Namespace") if resource.object_name == namespace]
-        for kept in [own, *claims.values()]:
+        (its_namespace,) = [resource for resource in graph.of("Namespace") if resource.object_name == namespace]
+        for kept in [its_namespace, *claims.values()]:
             assert kept.retain is instance.storage.retain
     # What was kept, and what a killed update left, is adopted; edits by others never stop an update.
     cluster = graph.one("kubernetes", "cluster").plain

@@ -24,16 +24,16 @@ def i6_default_deny_and_public_egress_only(run: Run) -> None:
         assert not any(may_leave(policies, {"app": "other"}, address, "TCP", 443) for address in PUBLIC_ADDRESSES)
         listed = [policy for policy in policies if "extra-egress" in policy.object_name]
         assert len(listed) == len(instance.extra_egress)
-        own = [policy for policy in policies if policy not in listed]
+        usual = [policy for policy in policies if policy not in listed]
         for address in PRIVATE_ADDRESSES:
             for protocol, port in (("TCP", 443), ("TCP", 80), ("TCP", 6443), ("UDP", 53), ("UDP", 41641)):
-                assert not may_leave(own, labels, address, protocol, port), f"{address} {protocol} {port}"
+                assert not may_leave(usual, labels, address, protocol, port), f"{address} {protocol} {port}"
         for address in PUBLIC_ADDRESSES:
-            assert may_leave(own, labels, address, "TCP", 443)
-            assert not may_leave(own, labels, address, "TCP", 80)
-            assert may_leave(own, labels, address, "UDP", 41641) is sidecar
+            assert may_leave(usual, labels, address, "TCP", 443)
+            assert not may_leave(usual, labels, address, "TCP", 80)
+            assert may_leave(usual, labels, address, "UDP", 41641) is sidecar
             without = {key: value for key, value in labels.items() if key != LABEL_SIDECAR}
-            assert not may_leave(own, without, address, "UDP", 41641)
+            assert not may_leave(usual, without, address, "UDP", 41641)
         for policy, rule in zip(listed, instance.extra_egress, strict=True):
             assert policy.plain["spec"]["egress"][0]["to"] == [{"ipBlock": {"cidr": rule.cidr}}]
             assert len(policy.plain["spec"]["egress"][0]["ports"]) == len(rule.ports)
@@ -113,30 +113,32 @@ def _nodes(run: Run) -> dict[str, Node]:
     return {f"tag:openclaw-node-{node.id}": node for node in run.settings.nodes if node.kind != "mobile"}
 
 
-def _tests_hold_the_node(policy: TailnetPolicy, tags: dict[str, str], own: str, node: Node) -> None:
+def _tests_hold_the_node(policy: TailnetPolicy, tags: dict[str, str], node_tag: str, node: Node) -> None:
     tests: dict[str, list[Any]] = {}
     for test in policy.data["tests"]:
         tests.setdefault(test["src"], []).append(test)
-    (outward,) = tests[own]
+    (outward,) = tests[node_tag]
     assert [target.rpartition(":")[0] for target in outward["accept"]] == [tags[node.gateway]]
     tried = {target.rpartition(":")[0] for target in outward["deny"]}
-    assert tried >= {*tags.values(), own}, "other gateways, its own one's other ports, and itself"
+    assert tried >= {*tags.values(), node_tag}, "other gateways, its own one's other ports, and itself"
     for tag in tags.values():
-        assert any(f"{own}:22" in test["deny"] for test in tests[tag] if "deny" in test), "no gateway reaches a node"
+        assert any(f"{node_tag}:22" in test["deny"] for test in tests[tag] if "deny" in test), (
+            "no gateway reaches a node"
+        )
     for person in node.people:
-        (test,) = [test for test in tests[person] if f"{own}:{node.ports[0]}" in test.get("accept", [])]
+        (test,) = [test for test in tests[person] if f"{node_tag}:{node.ports[0]}" in test.get("accept", [])]
         assert {int(target.rpartition(":")[2]) for target in test["accept"]} == set(node.ports)
 
 
 def _tests_deny_the_others(
-    policy: TailnetPolicy, tags: dict[str, str], own: str, served: int, people: set[str]
+    policy: TailnetPolicy, tags: dict[str, str], gateway: str, served: int, people: set[str]
 ) -> None:
     tests = [
         test
         for test in policy.data.get("tests", [])
-        if any(target.startswith(f"{tags[own]}:") for target in test["deny"]) and "-node-" not in test["src"]
+        if any(target.startswith(f"{tags[gateway]}:") for target in test["deny"]) and "-node-" not in test["src"]
     ]
-    accepted = {test["src"] for test in tests if f"{tags[own]}:{served}" in test.get("accept", [])}
+    accepted = {test["src"] for test in tests if f"{tags[gateway]}:{served}" in test.get("accept", [])}
     assert accepted == people
     for test in tests:
         closed = {int(target.rsplit(":", 1)[1]) for target in test["deny"]}
@@ -163,16 +165,20 @@ def the_graph_is_complete(run: Run) -> None:
         inside = {resource.urn for resource in graph.of("NetworkPolicy", namespace)}
         inside |= {resource.urn for resource in graph.of("PersistentVolumeClaim", namespace)}
         assert deployment.dependencies >= inside | guard
-        (own,) = [resource for resource in graph.of("Namespace") if resource.object_name == namespace]
+        (its_namespace,) = [resource for resource in graph.of("Namespace") if resource.object_name == namespace]
         # The provider adopts what is there: without the guard, also what belongs to another stack.
-        assert graph.comes_after(own) >= guard
-        assert own.plain["metadata"]["labels"][LABEL_INSTANCE] == instance.id
+        assert graph.comes_after(its_namespace) >= guard
+        assert its_namespace.plain["metadata"]["labels"][LABEL_INSTANCE] == instance.id
         for resource in graph.kubernetes():
             if resource.namespace == namespace:
-                assert own.urn in graph.comes_after(resource), f"{resource.name} may come before its namespace"
+                assert its_namespace.urn in graph.comes_after(resource), (
+                    f"{resource.name} may come before its namespace"
+                )
     for kind in ("TailnetKey", "OauthClient", "FederatedIdentity"):
-        for made in graph.of(kind) if graph.of("Acl") else ():
-            assert graph.of("Acl")[0].urn in made.dependencies, "a tag must be owned before a credential carries it"
+        for credential in graph.of(kind) if graph.of("Acl") else ():
+            assert graph.of("Acl")[0].urn in credential.dependencies, (
+                "a tag must be owned before a credential carries it"
+            )
 
 
 def a_disabled_instance_keeps_what_it_needs_to_come_back(run: Run) -> None:

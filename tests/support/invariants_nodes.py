@@ -68,14 +68,14 @@ def i6_the_network_of_a_node_is_closed(run: Run) -> None:
         policies = run.graph.of("NetworkPolicy", deployment.namespace)
         labels = deployment.plain["spec"]["template"]["metadata"]["labels"]
         assert entrances(policies, labels) == entrances(policies, {"app": "other"}) == []
-        own = [policy for policy in policies if "extra-egress" not in policy.object_name]
-        assert len(policies) - len(own) == len(node.kubernetes.extra_egress)
+        usual = [policy for policy in policies if "extra-egress" not in policy.object_name]
+        assert len(policies) - len(usual) == len(node.kubernetes.extra_egress)
         for address in PRIVATE_ADDRESSES:
-            assert not may_leave(own, labels, address, "TCP", 443)
-            assert not may_leave(own, labels, address, "UDP", 41641)
+            assert not may_leave(usual, labels, address, "TCP", 443)
+            assert not may_leave(usual, labels, address, "UDP", 41641)
         for address in PUBLIC_ADDRESSES:
-            assert may_leave(own, labels, address, "TCP", 443)
-            assert may_leave(own, labels, address, "UDP", 41641)
+            assert may_leave(usual, labels, address, "TCP", 443)
+            assert may_leave(usual, labels, address, "UDP", 41641)
         (namespace,) = [entry for entry in run.graph.of("Namespace") if entry.object_name == deployment.namespace]
         assert namespace.plain["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
         guard = {entry.urn for entry in run.graph.below(run.graph.one("AdmissionGuard", "guard"))}
@@ -86,8 +86,8 @@ def i7_each_key_is_for_one_machine_and_its_own_tag(run: Run) -> None:
     minted = {key.name: key.plain for key in run.graph.of("TailnetKey") if key.name.startswith("node-")}
     for node in run.settings.nodes:
         key = minted.pop(f"node-{node.id}-authkey", None)
-        own = node.kind != "mobile" and node.auth_key.value is None
-        assert (key is not None) is (own and run.settings.tailnet.ownership != "external")
+        key_expected = node.kind != "mobile" and node.auth_key.value is None
+        assert (key is not None) is (key_expected and run.settings.tailnet.ownership != "external")
         if key:
             assert (key["tags"], key["reusable"]) == ([f"tag:openclaw-node-{node.id}"], False)
             assert key["expiry"] == node.auth_key.expiry_days * 86400
@@ -106,9 +106,9 @@ def i12_nodes_share_no_name(run: Run) -> None:
     assert set(exported) == {node.id for node in run.settings.nodes}
     others = run.graph.exports.plain["instances"].values()
     for key in ("hostname", "tag", "namespace"):
-        made = [summary[key] for summary in [*exported.values(), *others] if key in summary]
-        assert len(set(made)) == len(made)
-        assert all(DNS_LABEL.fullmatch(value.removeprefix("tag:")) for value in made)
+        names = [summary[key] for summary in [*exported.values(), *others] if key in summary]
+        assert len(set(names)) == len(names)
+        assert all(DNS_LABEL.fullmatch(value.removeprefix("tag:")) for value in names)
 
 
 def the_material_names_the_gateway_and_the_commands(run: Run) -> None:
@@ -145,6 +145,6 @@ def commands_of(node: Node, text: str) -> Iterator[list[str]]:
 
 def plist_of(script: str) -> Any:
     """The launchd agent in a Mac's script."""
-    found = re.search(r"<<'PLIST'\n(.*?)^PLIST$", script, re.DOTALL | re.MULTILINE)
-    assert found
-    return plistlib.loads(found[1].encode())
+    plist = re.search(r"<<'PLIST'\n(.*?)^PLIST$", script, re.DOTALL | re.MULTILINE)
+    assert plist
+    return plistlib.loads(plist[1].encode())

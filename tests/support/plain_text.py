@@ -43,12 +43,12 @@ def _kept(world: World, cluster: Cluster, stack: str, results: Iterable[Result])
         yield f"output {number}", result.output
         yield f"outputs {number}", json.dumps(result.outputs)
         yield f"events {number}", json.dumps(result.events, default=vars)
-    for kind, found in cluster.of_stack(stack):
+    for kind, item in cluster.of_stack(stack):
         if kind != "Secret":
-            yield f"{kind} {found['metadata']['name']}", json.dumps(found)
+            yield f"{kind} {item['metadata']['name']}", json.dumps(item)
         else:
             # Its data is where secrets belong; its labels, annotations and field managers are not.
-            yield f"metadata of {kind} {found['metadata']['name']}", json.dumps(found["metadata"])
+            yield f"metadata of {kind} {item['metadata']['name']}", json.dumps(item["metadata"])
 
 
 def _is_input(path: Path, root: Path) -> bool:
@@ -58,12 +58,12 @@ def _is_input(path: Path, root: Path) -> bool:
 def secrets_of(stack: Stack, *instances: Values) -> dict[str, str]:
     """Every secret that the engine keeps for the stack, by where it is in the state."""
     exported = stack.engine(*instances).export()["deployment"]
-    found: dict[str, str] = {}
+    secrets: dict[str, str] = {}
     for resource in exported["resources"]:
         name = resource["urn"].rpartition("::")[2]
         for part in ("inputs", "outputs"):
-            found |= {f"{name}.{part}{path}": text for path, text in _secret_leaves(resource.get(part, {}))}
-    return {path: text for path, text in found.items() if len(text) >= _SHORTEST}
+            secrets |= {f"{name}.{part}{path}": text for path, text in _secret_leaves(resource.get(part, {}))}
+    return {path: text for path, text in secrets.items() if len(text) >= _SHORTEST}
 
 
 def _secret_leaves(value: Any, path: str = "", secret: bool = False) -> Iterator[tuple[str, str]]:
@@ -84,51 +84,53 @@ def _secret_leaves(value: Any, path: str = "", secret: bool = False) -> Iterator
 def encodings(text: str) -> dict[str, str]:
     """The forms in which a secret can stand in another text, by the form's name: of its characters, and of the bytes
     that they encode."""
-    found = {"as it is": text, "in a URL": quote(text, safe=""), "in JSON": json.dumps(text)[1:-1]}
+    forms = {"as it is": text, "in a URL": quote(text, safe=""), "in JSON": json.dumps(text)[1:-1]}
     for name, raw in {"": text.encode(), **_decoded(text)}.items():
-        found |= {f"{form}{name}": made for form, made in _written(raw).items()}
-    return {form: made for form, made in found.items() if len(made) >= _SHORTEST}
+        forms |= {f"{form}{name}": encoded for form, encoded in _written(raw).items()}
+    return {form: encoded for form, encoded in forms.items() if len(encoded) >= _SHORTEST}
 
 
 def _decoded(text: str) -> dict[str, bytes]:
     """The bytes that a text stands for, where it is hexadecimal or base64."""
-    found: dict[str, bytes] = {}
+    contents: dict[str, bytes] = {}
     if re.fullmatch(r"(?:[0-9a-fA-F]{2})+", text):
-        found[" of its hex"] = bytes.fromhex(text)
+        contents[" of its hex"] = bytes.fromhex(text)
     with contextlib.suppress(binascii.Error):
         standard = text.replace("-", "+").replace("_", "/").rstrip("=")
-        found[" of its base64"] = base64.b64decode(standard + "=" * (-len(standard) % 4), validate=True)
-    for name, raw in list(found.items()):
+        contents[" of its base64"] = base64.b64decode(standard + "=" * (-len(standard) % 4), validate=True)
+    for name, raw in list(contents.items()):
         if raw.isascii() and len(raw) >= _SHORTEST:
             # A Secret's data is base64, of what may be base64 itself.
-            found |= {f"{name}{inner}": made for inner, made in _decoded(raw.decode()).items()}
-    return found
+            contents |= {f"{name}{inner}": content for inner, content in _decoded(raw.decode()).items()}
+    return contents
 
 
 def _written(raw: bytes) -> dict[str, str]:
-    found = {
+    forms = {
         "hex": raw.hex(),
         "hex in capitals": raw.hex().upper(),
         "decimal": str(int.from_bytes(raw)) if len(raw) <= 64 else "",
     }
-    found["base32"] = base64.b32encode(raw[: len(raw) // 5 * 5]).decode()
+    forms["base32"] = base64.b32encode(raw[: len(raw) // 5 * 5]).decode()
     for before in range(3):
         # In the middle of a longer text the first and last characters also hold their neighbours' bits.
         inner = base64.b64encode(b"\0" * before + raw).decode().rstrip("=")[-(-before * 4 // 3) :]
         inner = inner[: len(inner) - 1] if (before + len(raw)) % 3 else inner
-        found[f"base64 after {before}"] = inner
-        found[f"base64url after {before}"] = inner.replace("+", "-").replace("/", "_")
-    return found
+        forms[f"base64 after {before}"] = inner
+        forms[f"base64url after {before}"] = inner.replace("+", "-").replace("/", "_")
+    return forms
 
 
 def hidden_in(places: Mapping[str, str], secrets: Mapping[str, str]) -> list[str]:
     """`place: secret (form)` for each that is found, in any encoding."""
-    forms = {(name, form): made for name, value in secrets.items() if value for form, made in encodings(value).items()}
+    forms = {
+        (name, form): encoded for name, value in secrets.items() if value for form, encoded in encodings(value).items()
+    }
     return [
         f"{place}: {name} ({form})"
         for place, text in places.items()
-        for (name, form), made in forms.items()
-        if made in text
+        for (name, form), encoded in forms.items()
+        if encoded in text
     ]
 
 

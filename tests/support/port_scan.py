@@ -48,8 +48,8 @@ def listed(ports: Iterable[int]) -> str:
 
 def own_ports(gateway: Gateway) -> set[int]:
     """Every TCP port that something in the pod's network listens on, also on loopback."""
-    found: set[int] = set()
+    ports: set[int] = set()
     for name in ("tcp", "tcp6"):
         lines = Path(f"/proc/{gateway.pid('gateway')}/net/{name}").read_text().splitlines()[1:]
-        found |= {int(line.split()[1].rpartition(":")[2], 16) for line in lines if line.split()[3] == "0A"}
-    return found
+        ports |= {int(line.split()[1].rpartition(":")[2], 16) for line in lines if line.split()[3] == "0A"}
+    return ports

@@ -93,7 +93,7 @@ class RecordingMonitor(MockMonitor):
             for hook in request.hooks.before_create:
                 self._graph.hooks[hook](ResourceHookArgs(urn, "", request.name, request.type))
         unknown_id = self._preview and request.custom
-        made = "" if unknown_id or not request.custom else f"{request.name}-id"
+        resource_id = "" if unknown_id or not request.custom else f"{request.name}-id"
         self._graph.resources[urn] = Resource(
             urn=urn,
             type=request.type,
@@ -105,12 +105,14 @@ class RecordingMonitor(MockMonitor):
             parent=request.parent,
             provider=request.provider.rsplit("::", 1)[0],
             dependencies=frozenset(request.dependencies),
-            property_dependencies={key: frozenset(found.urns) for key, found in request.propertyDependencies.items()},
+            property_dependencies={
+                key: frozenset(depended_on.urns) for key, depended_on in request.propertyDependencies.items()
+            },
             additional_secret_outputs=tuple(request.additionalSecretOutputs),
             protect=request.protect,
             retain=request.retainOnDelete,
         )
-        return resource_pb2.RegisterResourceResponse(urn=urn, id=made, object=outputs)
+        return resource_pb2.RegisterResourceResponse(urn=urn, id=resource_id, object=outputs)
 
     def RegisterResourceOutputs(self, request: Any) -> Any:
         outputs = value_of(request.outputs)
@@ -123,13 +125,13 @@ class RecordingMonitor(MockMonitor):
         match request.tok:
             case "tailscale:index/getAcl:getAcl":
                 policy = _answered(self._tailnet.policy)
-                found = {"id": "acl", "hujson": policy, "json": policy}
+                answered = {"id": "acl", "hujson": policy, "json": policy}
             case "tailscale:index/getDevices:getDevices":
-                found = {"id": "devices", "devices": list(_answered(self._tailnet.devices))}
+                answered = {"id": "devices", "devices": list(_answered(self._tailnet.devices))}
             case other:
                 raise AssertionError(f"the program calls {other}: nothing here answers that")
         answer = resource_pb2.ResourceInvokeResponse()
-        getattr(answer, "return").update(found)
+        getattr(answer, "return").update(answered)
         return answer
 
     def ReadResource(self, request: Any) -> Any:
@@ -165,8 +167,8 @@ def _provide(request: Any, urn: str, outputs: struct_pb2.Struct, preview: bool) 
             metadata["name"].string_value = f"{request.name}-{seed.hex()[:8]}"
         metadata["uid"].string_value = UNKNOWN if preview else seed.hex()[:32]
     elif request.type == "random:index/randomPassword:RandomPassword":
-        made = hashlib.shake_256(seed).hexdigest(int(request.object.fields["length"].number_value))
-        outputs.fields["result"].string_value = UNKNOWN if preview else made[: len(made) // 2]
+        value = hashlib.shake_256(seed).hexdigest(int(request.object.fields["length"].number_value))
+        outputs.fields["result"].string_value = UNKNOWN if preview else value[: len(value) // 2]
     elif request.type == "tailscale:index/oauthClient:OauthClient":
         outputs.fields["key"].string_value = UNKNOWN if preview else f"tskey-client-{seed.hex()}"
     elif request.type == "tailscale:index/federatedIdentity:FederatedIdentity":
@@ -175,7 +177,7 @@ def _provide(request: Any, urn: str, outputs: struct_pb2.Struct, preview: bool) 
         outputs.fields["key"].string_value = UNKNOWN if preview else f"tskey-auth-{seed.hex()}"
 
 
-def _answered(found: T | Exception) -> T:
-    if isinstance(found, Exception):
-        raise _ProviderFailed(str(found))
-    return found
+def _answered(outcome: T | Exception) -> T:
+    if isinstance(outcome, Exception):
+        raise _ProviderFailed(str(outcome))
+    return outcome

@@ -76,8 +76,8 @@ def _value(path: str, expected: Any, value: Any) -> Iterator[str]:
         if not isinstance(value, _SCALARS[kind]) or (isinstance(value, bool) and kind is not bool):
             yield f"{path}: {value!r} is not a {kind.__name__}"
     elif origin is typing.Union:
-        found = [list(_value(path, member, value)) for member in typing.get_args(kind)]
-        if all(found):
-            yield found[0][0]
+        problems_by_kind = [list(_value(path, member, value)) for member in typing.get_args(kind)]
+        if all(problems_by_kind):
+            yield problems_by_kind[0][0]
     else:
         yield f"{path}: the check does not know the type {kind}"

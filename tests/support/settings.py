@@ -12,6 +12,6 @@ def lines(config: Any) -> list[str]:
     """The problems of a configuration, one a line, without the heading."""
     with pytest.raises(SettingsError) as raised:
         parse(config)
-    head, *found = str(raised.value).splitlines()
-    assert head.startswith(f"{len(found)} problem")
-    return [line.strip() for line in found]
+    head, *problems = str(raised.value).splitlines()
+    assert head.startswith(f"{len(problems)} problem")
+    return [line.strip() for line in problems]

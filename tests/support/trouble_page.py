@@ -130,7 +130,7 @@ def masked(line: str) -> str:
 
 def blocks() -> dict[str, Block]:
     """The page's commands by name."""
-    return {found["name"]: Block(**found.groupdict()) for found in _BLOCK.finditer(DOCUMENT.read_text())}
+    return {match["name"]: Block(**match.groupdict()) for match in _BLOCK.finditer(DOCUMENT.read_text())}
 
 
 def steps(seen: str) -> set[int]:
@@ -154,7 +154,7 @@ def shown(test: Path) -> list[str]:
 def _written(block: Block, printed: str) -> Block:
     """The block as the page has it now."""
     text = DOCUMENT.read_text()
-    found = next(found for found in _BLOCK.finditer(text) if found["name"] == block.name)
+    match = next(match for match in _BLOCK.finditer(text) if match["name"] == block.name)
     lines = [line for line in block.matched(printed) if line is not None] if block.fits(printed) else [printed.strip()]
-    DOCUMENT.write_text(text[: found.start("output")] + "\n".join(lines) + "\n" + text[found.end("output") :])
+    DOCUMENT.write_text(text[: match.start("output")] + "\n".join(lines) + "\n" + text[match.end("output") :])
     return blocks()[block.name]

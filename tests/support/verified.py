@@ -12,7 +12,7 @@ from tests.support.configs import Raw, smallest
 TAG, YOU = "tag:openclaw-home", "you@example.com"
 
 
-def found(policy: Raw, config: Raw | None = None) -> Findings:
+def findings_of(policy: Raw, config: Raw | None = None) -> Findings:
     return verify(json.dumps(policy), parse(config or smallest()))
 
 

@@ -46,9 +46,9 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_report_gives_each_test_once_by_the_name_that_runs_it_again(report: Path) -> None:
-    found = read(report)
+    cases = read(report)
     some = "tests/e2e/test_some.py::"
-    assert {test: case.outcome for test, case in found.items()} == {
+    assert {test: case.outcome for test, case in cases.items()} == {
         "tests/e2e/test_unreadable.py": "failed",
         f"{some}test_passes": "passed",
         f"{some}test_fails[a b]": "failed",
@@ -57,11 +57,11 @@ def test_a_report_gives_each_test_once_by_the_name_that_runs_it_again(report: Pa
         f"{some}test_fails_twice": "failed",
         f"{some}test_teardown_only": "failed",
     }
-    assert found[f"{some}test_fails[a b]"].said == "AssertionError: a b is wrong"
-    assert "no time" in found[f"{some}test_skips"].said
+    assert cases[f"{some}test_fails[a b]"].said == "AssertionError: a b is wrong"
+    assert "no time" in cases[f"{some}test_skips"].said
 
 
-def test_what_passes_alone_is_counted_as_passed_and_named_with_its_first_message() -> None:
+def test_what_passes_alone_counts_as_passed_and_keeps_its_first_message() -> None:
     ended, said = repeat({A.test: A, B.test: B}, lambda test: Case(test, "passed"), lambda: True)
     assert said == [f"{A.test}: passed when it was repeated alone. At first: first"]
     lines, good = closing(ended.values(), said, [], [])
@@ -75,7 +75,7 @@ def test_what_fails_alone_fails_the_run() -> None:
     assert not good
 
 
-def test_only_what_failed_is_repeated_and_only_in_time_and_not_when_all_failed() -> None:
+def test_only_what_failed_is_repeated_in_time_and_not_when_all_failed() -> None:
     asked = list[str]()
 
     def again(test: str) -> Case:

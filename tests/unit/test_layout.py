@@ -1,6 +1,7 @@
 """Imports point one way: components, engine and policies know nobody above them, and the evaluator knows only policies."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,8 +29,8 @@ def imported(path: Path) -> Iterator[str]:
 
 @pytest.mark.parametrize("package", ALLOWED)
 def test_a_package_imports_nothing_above_it(package: str) -> None:
-    own = package.replace("/", ".")
-    allowed = (own, *ALLOWED[package])
+    itself = package.replace("/", ".")
+    allowed = (itself, *ALLOWED[package])
     files = list((ROOT / package).rglob("*.py"))
     assert files
     wrong = [
@@ -75,3 +76,18 @@ def test_a_name_of_ours_is_imported_from_the_root() -> None:
         if name.partition(".")[0] in helpers
     ]
     assert wrong == []
+
+
+# So that the line of a `def` is read at one glance, with its parameters.
+LONGEST_NAME = 72
+
+
+def test_the_name_of_a_test_fits_a_line() -> None:
+    """What a name cannot say within it is a docstring's."""
+    long = [
+        f"{path.relative_to(ROOT)}: {name} has {len(name)} characters"
+        for path in TESTS.rglob("test_*.py")
+        for name in re.findall(r"def (test_\w+)", path.read_text())
+        if len(name) > LONGEST_NAME
+    ]
+    assert long == []

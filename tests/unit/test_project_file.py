@@ -38,6 +38,6 @@ def test_the_project_file_declares_what_the_settings_read() -> None:
 def test_stack_files_use_the_keys_of_this_project_only() -> None:
     assert STACK_FILES
     for path in STACK_FILES:
-        found: dict[str, Any] = yaml.safe_load(path.read_text())
-        assert set(found) <= {"config", "secretsprovider", "encryptionsalt"}
-        assert {key.partition(":")[0] for key in found["config"]} == {PROJECT}
+        stack_file: dict[str, Any] = yaml.safe_load(path.read_text())
+        assert set(stack_file) <= {"config", "secretsprovider", "encryptionsalt"}
+        assert {key.partition(":")[0] for key in stack_file["config"]} == {PROJECT}

@@ -59,42 +59,42 @@ def _without_secrets(text: str) -> Any:
 def documents(shape: str) -> dict[str, Any]:
     """The manifests of a run, its tailnet policy and its exports, by kind and name."""
     graph = run_program(SHAPES[shape])
-    found: dict[str, Any] = {}
+    manifests: dict[str, Any] = {}
     for resource in graph.kubernetes():
         manifest = dict(resource.plain)
         if resource.kind == "Secret":
             manifest["stringData"] = dict.fromkeys(manifest["stringData"], "<secret>")
-        found[f"{resource.kind} {resource.name}"] = manifest
+        manifests[f"{resource.kind} {resource.name}"] = manifest
     for resource in graph.of("Acl"):
-        found["tailnet policy"] = resource.plain["acl"]
+        manifests["tailnet policy"] = resource.plain["acl"]
     for kind in ("TailnetKey", "OauthClient", "FederatedIdentity"):
-        found |= {f"{kind} {resource.name}": resource.plain for resource in graph.of(kind)}
-    found["exports"] = graph.exports.plain["instances"]
+        manifests |= {f"{kind} {resource.name}": resource.plain for resource in graph.of(kind)}
+    manifests["exports"] = graph.exports.plain["instances"]
     if nodes := graph.exports.plain["nodes"]:
-        found["exported nodes"] = nodes
+        manifests["exported nodes"] = nodes
     for name, text in graph.exports.plain["join"].items():
-        found[f"exported join {name}"] = _without_secrets(text)
-    return readable(found)
+        manifests[f"exported join {name}"] = _without_secrets(text)
+    return readable(manifests)
 
 
 def reviewed(shape: str) -> str:
     """The text of a golden file."""
-    found = documents(shape)
+    declared = documents(shape)
     if shape != "default":
         default = documents("default")
-        gone = sorted(default.keys() - found.keys())
-        found = {name: manifest for name, manifest in found.items() if manifest != default.get(name)}
-        found |= {"not declared": gone} if gone else {}
-    return yaml.dump(found, Dumper=_Dumper, sort_keys=True, width=120, allow_unicode=True)
+        gone = sorted(default.keys() - declared.keys())
+        declared = {name: manifest for name, manifest in declared.items() if manifest != default.get(name)}
+        declared |= {"not declared": gone} if gone else {}
+    return yaml.dump(declared, Dumper=_Dumper, sort_keys=True, width=120, allow_unicode=True)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_golden_manifests(shape: str) -> None:
-    made = reviewed(shape)
+    text = reviewed(shape)
     file = DIRECTORY / f"{shape}.yaml"
     if os.environ.get("GOLDEN_UPDATE"):
-        file.write_text(made)
-    assert made == file.read_text(), f"{file.name} is not what the program declares; see the first lines of this module"
+        file.write_text(text)
+    assert text == file.read_text(), f"{file.name} is not what the program declares; see the first lines of this module"
 
 
 def test_no_golden_file_is_left_over() -> None:

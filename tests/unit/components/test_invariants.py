@@ -26,8 +26,8 @@ def ran(name: str) -> Run:
 
 
 def the_policy_pack_finds_nothing(run: Run) -> None:
-    found = analyze((resource.type, resource.name, dict(resource.raw)) for resource in run.graph.all())
-    assert found == []
+    diagnostics = analyze((resource.type, resource.name, dict(resource.raw)) for resource in run.graph.all())
+    assert diagnostics == []
 
 
 @every_config
@@ -204,15 +204,15 @@ STACKS = ["prod", "dev", "Prod", "prod_eu", "prod.eu", "prod-eu", "_", "-", "x" 
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_i12_any_name_of_a_stack_makes_legal_names(stack: str) -> None:
-    made = names.stack(stack)
-    assert held.DNS_LABEL.fullmatch(made)
-    assert len(made) <= 40
-    assert held.LABEL_VALUE.fullmatch(made)
+    label = names.stack(stack)
+    assert held.DNS_LABEL.fullmatch(label)
+    assert len(label) <= 40
+    assert held.LABEL_VALUE.fullmatch(label)
 
 
 def test_i12_two_stacks_in_one_cluster_share_no_cluster_wide_name() -> None:
     assert len({names.guard(names.stack(stack)) for stack in STACKS}) == len(STACKS)
-    found = [
+    names_of_each = [
         {
             (resource.kind, resource.object_name)
             for resource in run_program(smallest(), stack).kubernetes()
@@ -220,5 +220,5 @@ def test_i12_two_stacks_in_one_cluster_share_no_cluster_wide_name() -> None:
         }
         for stack in ("prod_eu", "prod-eu")
     ]
-    assert found[0].isdisjoint(found[1])
-    assert len(found[0]) == 8
+    assert names_of_each[0].isdisjoint(names_of_each[1])
+    assert len(names_of_each[0]) == 8

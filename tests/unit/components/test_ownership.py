@@ -23,7 +23,7 @@ DEVS = LiveCluster({"openclaw-home": Namespace("dev")})
 
 
 @pytest.mark.parametrize("preview", [True, False])
-def test_i12_a_namespace_of_another_stack_is_refused_with_its_name_and_the_ways_out(preview: bool) -> None:
+def test_i12_another_stacks_namespace_is_refused_with_the_ways_out(preview: bool) -> None:
     with pytest.raises(pulumi.RunError) as refused:
         run_program(smallest(), stack="prod", preview=preview, cluster=DEVS)
     assert str(refused.value) == (
@@ -34,7 +34,7 @@ def test_i12_a_namespace_of_another_stack_is_refused_with_its_name_and_the_ways_
 
 
 @pytest.mark.parametrize(
-    ("name", "found", "refused"),
+    ("name", "namespace", "refused"),
     [
         ("openclaw-home", Namespace("prod"), ""),
         ("openclaw-home", Namespace("dev", "prod"), ""),
@@ -44,8 +44,10 @@ def test_i12_a_namespace_of_another_stack_is_refused_with_its_name_and_the_ways_
         ("openclaw-home", Namespace(), "was there before and belongs to no stack"),
     ],
 )
-def test_i12_i10_a_stack_adopts_what_it_left_and_what_it_was_handed(name: str, found: Namespace, refused: str) -> None:
-    lines = list(conflicts(parse(smallest()), "prod", LiveCluster({name: found})))
+def test_i12_i10_a_stack_adopts_what_it_left_and_what_it_was_handed(
+    name: str, namespace: Namespace, refused: str
+) -> None:
+    lines = list(conflicts(parse(smallest()), "prod", LiveCluster({name: namespace})))
     assert bool(lines) is bool(refused)
     assert refused in "".join(lines)
 

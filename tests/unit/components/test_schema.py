@@ -14,7 +14,7 @@ def pod(**spec: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("inputs", "found"),
+    ("inputs", "problem"),
     [
         ({"spec": {"replicaz": 1}}, "spec.replicaz: unknown key"),
         ({"spec": {"replicas": "1"}}, "spec.replicas: '1' is not a int"),
@@ -33,8 +33,8 @@ def pod(**spec: Any) -> dict[str, Any]:
         ),
     ],
 )
-def test_a_wrong_key_or_value_is_found(inputs: dict[str, Any], found: str) -> None:
-    assert problems(DEPLOYMENT, inputs) == [found]
+def test_a_wrong_key_or_value_is_found(inputs: dict[str, Any], problem: str) -> None:
+    assert problems(DEPLOYMENT, inputs) == [problem]
 
 
 def test_a_right_one_is_not() -> None:

@@ -92,8 +92,8 @@ def test_node_opens_what_python_sealed_and_keeps_a_copy(volumes: Volumes) -> Non
 
 def test_i4_the_state_volume_holds_nothing_plain(volumes: Volumes) -> None:
     volumes.unseal(seal(PLAIN, KEK, NONCE, SUBJECT))
-    found = list(volumes.copy.parent.iterdir())
-    assert found == [volumes.copy]
+    left = list(volumes.copy.parent.iterdir())
+    assert left == [volumes.copy]
     text = volumes.copy.read_text()
     for form in (PLAIN, base64.b64encode(PLAIN.encode()).decode().rstrip("="), base64.b64encode(KEK).decode()):
         assert form not in text

@@ -14,9 +14,7 @@ STATE = "openclaw-tailnet"
 @pytest.mark.parametrize(
     ("hostname", "engine_lives", "stale"), [("here", True, False), ("here", False, True), ("elsewhere", False, False)]
 )
-def test_a_lock_is_stale_only_when_its_engine_on_this_machine_is_gone(
-    hostname: str, engine_lives: bool, stale: bool
-) -> None:
+def test_a_lock_is_stale_only_when_its_engine_here_is_gone(hostname: str, engine_lives: bool, stale: bool) -> None:
     assert locks.UpdateLock(7, hostname).stale("here", lambda pid: engine_lives) is stale
 
 

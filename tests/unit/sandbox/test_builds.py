@@ -140,10 +140,10 @@ def test_a_build_is_kept_only_when_it_is_whole(home: Home, monkeypatch: pytest.M
     go.parent.mkdir()
     go.write_text('#!/bin/sh\nwhile [ "$1" != -o ]; do shift; done\necho built > "$2"\n')
     go.chmod(0o755)
-    found = builds.Go(go, GO)
+    toolchain = builds.Go(go, GO)
 
     def find_go(home: Home, needed: tuple[int, ...], progress: Progress) -> builds.Go:
-        return found
+        return toolchain
 
     monkeypatch.setattr(builds, "find_go", find_go)
     builds.ensure(home, ["etcd"], Said())

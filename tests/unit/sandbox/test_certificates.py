@@ -19,10 +19,10 @@ def test_certificates_are_made_once_and_closed_to_others(home: Home) -> None:
 
 def test_the_api_server_proves_who_it_is_to_a_strict_client(home: Home) -> None:
     control_plane.prepare(home)
-    made = control_plane.pki(home)
+    pki = control_plane.pki(home)
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server.load_cert_chain(made / "apiserver.crt", made / "apiserver.key")
-    client = ssl.create_default_context(cafile=str(made / "ca.crt"))
+    server.load_cert_chain(pki / "apiserver.crt", pki / "apiserver.key")
+    client = ssl.create_default_context(cafile=str(pki / "ca.crt"))
     # What Python asks for from 3.13 on.
     client.verify_flags |= ssl.VERIFY_X509_STRICT
     ours, theirs = ssl.MemoryBIO(), ssl.MemoryBIO()

@@ -15,7 +15,7 @@ SHELL = (".ci/run", "sandbox/new-venv", ".ci/made-new", "policies/pulumi-analyze
 IN_IMAGES = {"node", "tini", "wget"}
 
 
-def found() -> Iterator[tuple[str, str]]:
+def calls() -> Iterator[tuple[str, str]]:
     """Each command with the place that runs it."""
     for directory in ("sandbox", "engine", "components", "policies", "tests"):
         for path in sorted((REPO / directory).rglob("*.py")):
@@ -32,12 +32,12 @@ def found() -> Iterator[tuple[str, str]]:
 
 def test_every_command_is_in_the_table() -> None:
     known = commands.known().keys() | tools.TOOLS.keys() | IN_IMAGES
-    unknown = sorted({f"{command} ({place})" for command, place in found() if command.rpartition("/")[2] not in known})
+    unknown = sorted({f"{command} ({place})" for command, place in calls() if command.rpartition("/")[2] not in known})
     assert unknown == [], "add them to sandbox/commands.py, with the Debian package that has them"
 
 
 def test_the_walk_sees_what_the_sandbox_is_known_to_run() -> None:
-    seen = {command for command, _ in found()}
+    seen = {command for command, _ in calls()}
     assert {"apt-get", "dpkg-deb", "ip", "nft", "debootstrap", "umount", "unshare", "chroot", "pkill", "id"} <= seen
 
 

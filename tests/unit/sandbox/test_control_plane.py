@@ -18,8 +18,8 @@ def test_nothing_of_the_control_plane_listens_beyond_loopback(home: Home) -> Non
 
 
 def test_every_part_of_the_control_plane_says_when_it_is_ready(home: Home) -> None:
-    made = control_plane.parts(home, simulated=True)
-    assert [part.name for part in made if not (part.health_url or part.ready_line)] == []
+    parts = control_plane.parts(home, simulated=True)
+    assert [part.name for part in parts if not (part.health_url or part.ready_line)] == []
 
 
 def test_a_real_node_has_no_kwok_beside_it(home: Home) -> None:

@@ -20,9 +20,9 @@ def test_two_homes_are_two_clusters(tmp_path: Path) -> None:
 
 
 def test_secrets_are_made_once_and_closed_to_others(home: Home) -> None:
-    made = home.secret("passphrase")
-    assert len(made) == 64
-    assert home.secret("passphrase") == made
+    passphrase = home.secret("passphrase")
+    assert len(passphrase) == 64
+    assert home.secret("passphrase") == passphrase
     assert (home.run / "passphrase").stat().st_mode & 0o777 == 0o600
     assert home.run.stat().st_mode & 0o777 == 0o700
 

@@ -68,9 +68,7 @@ def test_one_lack_is_said_as_it_is(home: Home, monkeypatch: pytest.MonkeyPatch) 
         ensured(home)
 
 
-def test_a_silent_module_proxy_is_a_lack_unless_the_modules_are_here(
-    home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_silent_module_proxy_is_a_lack_without_the_modules(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(needs.tools, "missing", answers([tools.TOOLS["etcd"]]))
     monkeypatch.setattr(needs, "_disk", answers(None))
     monkeypatch.setattr(needs, "_silent", answers("dial tcp: refused"))
@@ -138,12 +136,12 @@ def test_settings_of_other_programs_do_not_reach_ours(monkeypatch: pytest.Monkey
     monkeypatch.setattr(environment.os, "environ", {**planted, **theirs})
     environment.prepare()
     environment.prepare()
-    found = environment.os.environ
-    assert not planted.keys() & found.keys()
-    assert found["PULUMI_HOME"] == "/theirs"
-    assert found["NO_PROXY"] == found["no_proxy"] == ",".join(("theirs.example", *environment._DIRECT))  # pyright: ignore[reportPrivateUsage]
-    assert found["PATH"].split(os.pathsep)[0] == "/some"
-    assert "/usr/sbin" in found["PATH"].split(os.pathsep)
+    reached = environment.os.environ
+    assert not planted.keys() & reached.keys()
+    assert reached["PULUMI_HOME"] == "/theirs"
+    assert reached["NO_PROXY"] == reached["no_proxy"] == ",".join(("theirs.example", *environment._DIRECT))  # pyright: ignore[reportPrivateUsage]
+    assert reached["PATH"].split(os.pathsep)[0] == "/some"
+    assert "/usr/sbin" in reached["PATH"].split(os.pathsep)
 
 
 def test_an_old_go_is_no_go() -> None:

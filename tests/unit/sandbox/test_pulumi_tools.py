@@ -29,9 +29,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     monkeypatch.setenv("PATH", "/usr/bin:/bin")
     monkeypatch.setenv("PULUMI_HOME", str(tmp_path / "theirs"))
     monkeypatch.setattr(official, "DOWNLOADS", "http://127.0.0.1:9")
-    made = Home(tmp_path / "home", tmp_path / "home" / "bin")
-    made.create()
-    return made
+    empty = Home(tmp_path / "home", tmp_path / "home" / "bin")
+    empty.create()
+    return empty
 
 
 def put_cli(directory: Path) -> Path:
@@ -77,7 +77,7 @@ def test_an_unknown_choice_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         pulumi_tools.choice()
 
 
-def test_without_any_the_stand_ins_and_our_own_cli_are_used_and_the_reason_is_said(home: Home) -> None:
+def test_without_any_the_stand_ins_are_used_and_the_reason_is_said(home: Home) -> None:
     chosen, cli = pulumi_tools.choose(home, "auto", building)
     assert (chosen.official, cli, stand_ins(home)) == (False, home.bin / "pulumi", ALL)
     assert chosen.description.startswith(

@@ -15,17 +15,17 @@ def test_parts_become_supervised_processes() -> None:
     second = supervisor.Part("second", ["/bin/second"], ready_line="ready", after=("first",), environment={"B": "1"})
     third = supervisor.Part("third", ["/bin/third"], after=("second",))
     project = yaml.safe_load(yaml.safe_dump(supervisor.composition([first, second, third], Path("/logs"), Path("/x"))))
-    made = project["processes"]
+    processes = project["processes"]
     assert project["disable_env_expansion"] is True
-    assert made["first"]["entrypoint"] == ["/bin/first", "$HOME"]
-    probe = made["first"]["readiness_probe"]["http_get"]
+    assert processes["first"]["entrypoint"] == ["/bin/first", "$HOME"]
+    probe = processes["first"]["readiness_probe"]["http_get"]
     assert probe == {"host": "127.0.0.1", "port": "8080", "scheme": "http", "path": "/health"}
-    assert made["second"]["depends_on"] == {"first": {"condition": "process_healthy"}}
-    assert made["second"]["ready_log_line"] == "ready"
-    assert made["second"]["environment"] == ["B=1"]
-    assert made["third"]["depends_on"] == {"second": {"condition": "process_log_ready"}}
-    assert {process["availability"]["restart"] for process in made.values()} == {"always"}
-    assert made["third"]["log_location"] == "/logs/third.log"
+    assert processes["second"]["depends_on"] == {"first": {"condition": "process_healthy"}}
+    assert processes["second"]["ready_log_line"] == "ready"
+    assert processes["second"]["environment"] == ["B=1"]
+    assert processes["third"]["depends_on"] == {"second": {"condition": "process_log_ready"}}
+    assert {process["availability"]["restart"] for process in processes.values()} == {"always"}
+    assert processes["third"]["log_location"] == "/logs/third.log"
 
 
 def test_a_socket_path_that_cannot_work_is_refused_at_once(tmp_path: Path) -> None:

@@ -77,10 +77,10 @@ def test_a_run_that_failed_leaves_nothing_behind() -> None:
 
 def test_secret_outputs_stay_secret_where_they_go() -> None:
     def program() -> None:
-        made = random.RandomPassword("text", length=32)
-        config_map(key=made.result)
-        pulumi.export("text", made.result)
-        pulumi.export("length", made.length)
+        password = random.RandomPassword("text", length=32)
+        config_map(key=password.result)
+        pulumi.export("text", password.result)
+        pulumi.export("length", password.length)
 
     graph = run(program)
     assert graph.exports.secrets == {("text",)}
@@ -103,9 +103,9 @@ def test_in_a_preview_what_only_an_api_knows_is_unknown() -> None:
     seen: list[object] = []
 
     def program() -> None:
-        made = random.RandomPassword("text", length=32)
-        made.result.apply(seen.append)
-        pulumi.export("text", made.result)
+        password = random.RandomPassword("text", length=32)
+        password.result.apply(seen.append)
+        pulumi.export("text", password.result)
 
     graph = run(program, preview=True)
     assert graph.exports.plain == {"text": UNKNOWN}

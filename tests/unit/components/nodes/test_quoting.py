@@ -38,12 +38,12 @@ def is_shell(script: str) -> bool:
 @settings(max_examples=120, deadline=None, derandomize=True)
 @example("$(touch /tmp/owned)")
 def test_root_s_script_is_shell_and_gives_tailscale_the_values_as_they_are(text: str) -> None:
-    node, instance, made = world(text)
-    script = linux.files(node, instance, made)[linux.JOIN][1]
+    node, instance, configured = world(text)
+    script = linux.files(node, instance, configured)[linux.JOIN][1]
     assert is_shell(script)
     command = script[script.index("  tailscale up ") + len("  tailscale up ") : script.index("  rm -f ")]
     given = shell(f"printf '%s\\0' {command}")
-    assert given == linux.join_arguments(node, made)
+    assert given == linux.join_arguments(node, configured)
     assert f"--hostname={text}" in given or text == ""
 
 
@@ -52,7 +52,7 @@ def words_of_systemd(line: str) -> list[str]:
     words: list[str] = []
     for match in re.finditer(r'"((?:[^"\\]|\\.)*)"|(\S+)', line):
         word = match[1] if match[1] is not None else match[2]
-        word = re.sub(r"\\(x[0-9a-f]{2}|.)", lambda found: _unescaped(found[1]), word)
+        word = re.sub(r"\\(x[0-9a-f]{2}|.)", lambda escaped: _unescaped(escaped[1]), word)
         assert not re.search(r"(?<!%)(%%)*%(?!%)", word), "a specifier"
         assert not re.search(r"(?<!\$)(\$\$)*\$(?!\$)", word), "a variable"
         words.append(word.replace("%%", "%").replace("$$", "$"))
@@ -75,9 +75,9 @@ def test_systemd_reads_the_words_that_were_written(words: Sequence[str]) -> None
 @given(hostile)
 @settings(max_examples=120, deadline=None, derandomize=True)
 def test_the_unit_has_the_lines_that_it_should_and_no_other(text: str) -> None:
-    node, instance, made = world(text)
+    node, instance, configured = world(text)
     path = "/etc/systemd/system/openclaw-node.service"
-    unit = linux.files(node, instance, made)[path][1]
+    unit = linux.files(node, instance, configured)[path][1]
     plain = linux.files(*world("plain"))[path][1]
     assert [line.partition("=")[0] for line in unit.split("\n")] == [
         line.partition("=")[0] for line in plain.split("\n")
@@ -91,8 +91,8 @@ def test_the_unit_has_the_lines_that_it_should_and_no_other(text: str) -> None:
 @given(hostile, hostile, hostile)
 @settings(max_examples=120, deadline=None, derandomize=True)
 def test_cloud_init_reads_the_files_that_were_written(text: str, key: str, secret: str) -> None:
-    node, instance, made = world(text)
-    contents = linux.files(node, instance, made)
+    node, instance, configured = world(text)
+    contents = linux.files(node, instance, configured)
     document = linux.user_data(contents, "NAME", key, secret)
     assert document.startswith("#cloud-config\n{\n")
     assert document.isascii()
@@ -107,8 +107,8 @@ def test_cloud_init_reads_the_files_that_were_written(text: str, key: str, secre
 @settings(max_examples=120, deadline=None, derandomize=True)
 @example("\nPLIST\nid\n", "\nENROL\n", "'")
 def test_a_mac_s_script_is_shell_and_its_agent_has_the_values_as_they_are(text: str, key: str, secret: str) -> None:
-    node, instance, made = world(text)
-    script = mac.script(node, instance, made, key, secret)
+    node, instance, configured = world(text)
+    script = mac.script(node, instance, configured, key, secret)
     assert is_shell(script)
     # A real shell reads the words of `printf` and `cat`.
     _, _, after = script.partition("printf '%s\\n' ")
@@ -128,15 +128,17 @@ def test_a_mac_s_script_is_shell_and_its_agent_has_the_values_as_they_are(text: 
 @given(hostile)
 @settings(max_examples=60, deadline=None, derandomize=True)
 def test_the_commands_of_a_phone_s_guide_are_words_of_a_terminal(text: str) -> None:
-    node, instance, made = world(text)
-    guide = mobile.guide(node, instance, made)
+    node, instance, configured = world(text)
+    guide = mobile.guide(node, instance, configured)
     (command,) = re.findall(r"^   (kubectl .*?) qr --limited --url ", guide, re.DOTALL | re.MULTILINE)
     assert shell(f"printf '%s\\0' {command}")[2] == (text or "openclaw-home")
 
 
 @pytest.mark.parametrize("kind", ["linux", "mac"])
 def test_an_image_that_tells_no_version_makes_no_script(kind: str) -> None:
-    node, instance, made = world("plain")
+    node, instance, configured = world("plain")
     instance = instance.model_copy(update={"gateway": instance.gateway.model_copy(update={"image": "x.io/g:1.2.3;id"})})
     with pytest.raises(ValueError, match="tells no version"):
-        linux.files(node, instance, made) if kind == "linux" else mac.script(node, instance, made, "key", "secret")
+        linux.files(node, instance, configured) if kind == "linux" else mac.script(
+            node, instance, configured, "key", "secret"
+        )

@@ -43,11 +43,11 @@ esac
 
 @pytest.fixture(scope="module")
 def stand_ins(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = tmp_path_factory.mktemp("bin")
+    directory = tmp_path_factory.mktemp("bin")
     for name in STOOD_IN:
-        (made / name).write_text(STAND_IN)
-        (made / name).chmod(0o755)
-    return made
+        (directory / name).write_text(STAND_IN)
+        (directory / name).chmod(0o755)
+    return directory
 
 
 def calls_of(script: str, place: Path, stand_ins: Path) -> list[list[str]]:
@@ -78,9 +78,9 @@ VALUES = [value for value in (*COMMANDS, *HOSTILE) if "\0" not in value]
 
 @pytest.mark.parametrize("value", VALUES, ids=repr)
 def test_a_linux_machine_joins_with_the_values_as_they_are(value: str, tmp_path: Path, stand_ins: Path) -> None:
-    node, instance, made = world(value)
+    node, instance, settings = world(value)
     (tmp_path / "tailnet-key").touch()
-    script = linux.files(node, instance, made)[linux.JOIN][1].replace(linux.ETC, str(tmp_path))
+    script = linux.files(node, instance, settings)[linux.JOIN][1].replace(linux.ETC, str(tmp_path))
     calls = calls_of(script, tmp_path, stand_ins)
     login = [f"--login-server={value}"] if value else []
     hostname = value or "openclaw-node-"
@@ -96,13 +96,13 @@ def test_a_linux_machine_joins_with_the_values_as_they_are(value: str, tmp_path:
 
 @pytest.mark.parametrize("value", VALUES, ids=repr)
 def test_a_mac_joins_with_the_values_as_they_are(value: str, tmp_path: Path, stand_ins: Path) -> None:
-    node, instance, made = world(value)
-    calls = calls_of(mac.script(node, instance, made, value, f"secret{value}"), tmp_path, stand_ins)
+    node, instance, settings = world(value)
+    calls = calls_of(mac.script(node, instance, settings, value, f"secret{value}"), tmp_path, stand_ins)
     home = tmp_path / "Library" / "OpenClawNode"
     (up,) = [call for call in calls if call[0] == "tailscale"]
     assert up[:3] == ["tailscale", "up", f"--auth-key=file:{home}/tailnet-key"]
     assert f"--hostname={value or 'openclaw-node-'}" in up
-    arguments = host.arguments(node, instance, made)
+    arguments = host.arguments(node, instance, settings)
     (enrolment,) = [call for call in calls if call[0] == "env"]
     assert enrolment[-len(arguments) :] == arguments
     assert (home / "gateway-secret").read_text() == f"OPENCLAW_GATEWAY_TOKEN=secret{value}\n"

@@ -20,14 +20,14 @@ def two(first: Raw, second: Raw) -> Raw:
 
 
 def test_the_smallest_file_has_the_safe_defaults() -> None:
-    made = parse(smallest())
-    (instance,) = made.instances
-    assert (made.tailnet.ownership, made.tailnet.protect, made.tailnet.tag_owners) == (
+    settings = parse(smallest())
+    (instance,) = settings.instances
+    assert (settings.tailnet.ownership, settings.tailnet.protect, settings.tailnet.tag_owners) == (
         "verified",
         True,
         ("autogroup:admin",),
     )
-    assert made.tailnet.login_server is made.tailnet.api_url is None
+    assert settings.tailnet.login_server is settings.tailnet.api_url is None
     sidecar = instance.tailscale
     assert (sidecar.enabled, sidecar.mode, sidecar.reach, sidecar.metrics) == (True, "tun", "https", False)
     assert instance.gateway.auth.mode == "token"

@@ -66,9 +66,9 @@ def random_secrets(seed: str, count: int) -> list[str]:
 
 def leaked(secret: str, message: str) -> bool:
     """Says whether a message has the secret, or any half of it, without the prefix of its kind."""
-    own = next((secret.removeprefix(prefix) for prefix in PREFIXES[1:] if secret.startswith(prefix)), secret)
-    half = len(own) // 2
-    return any(own[start : start + half] in message for start in range(len(own) - half + 1))
+    secret_part = next((secret.removeprefix(prefix) for prefix in PREFIXES[1:] if secret.startswith(prefix)), secret)
+    half = len(secret_part) // 2
+    return any(secret_part[start : start + half] in message for start in range(len(secret_part) - half + 1))
 
 
 @pytest.mark.parametrize("path", PLACES, ids=lambda path: ".".join(map(str, path)))
@@ -104,18 +104,15 @@ def test_i4_a_secret_instead_of_a_key_is_not_in_the_error(path: tuple[str | int,
 
 @given(number=st.integers(10**5, 10**19), path=st.sampled_from(PLACES))
 @settings(max_examples=200, deadline=None, derandomize=True)
-def test_i4_a_secret_of_digits_that_yaml_takes_for_a_number_is_not_in_the_error(
-    number: int, path: tuple[str | int, ...]
-) -> None:
+def test_i4_a_secret_read_as_a_number_is_not_in_the_error(number: int, path: tuple[str | int, ...]) -> None:
+    """YAML reads a secret of digits as one."""
     for value in (number, -number, float(number), [number], {str(number): number}, {number: 1}):
         message = refused(with_value(path, value))
         assert message is None or str(number) not in message, message
 
 
 @pytest.mark.parametrize("secret", ["sk-hunter2-hunter2", "hunter2", "{'a': \"hunter2\"", "instances[0].hunter2"])
-def test_i4_a_secret_that_the_engine_hands_over_is_not_in_the_error(
-    secret: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_i4_a_secret_that_the_engine_passes_is_not_in_the_error(secret: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for key, value in ((secret, "x"), (secret, "[1]"), ("tailnet", secret), ("cluster", secret), ("nodes", secret)):
         configured = {**{f"openclaw-tailnet:{part}": json.dumps(item) for part, item in smallest().items()}}
         configured[f"openclaw-tailnet:{key}"] = value

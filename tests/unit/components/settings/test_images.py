@@ -214,7 +214,7 @@ VERSIONS: dict[str, str | None] = {
 
 
 @pytest.mark.parametrize("tag", VERSIONS)
-def test_the_version_of_the_package_is_that_of_the_tag_without_what_is_about_the_image(tag: str) -> None:
+def test_the_packages_version_is_the_tags_without_the_images_suffix(tag: str) -> None:
     for digest in ("", DIGEST):
         assert openclaw_version(f"ghcr.io/openclaw/openclaw:{tag}{digest}") == VERSIONS[tag]
 

@@ -13,8 +13,8 @@ KEY = {"value": "tskey-auth-given"}
 
 def with_nodes(*nodes: Raw, instance: Raw | None = None, **parts: Any) -> Raw:
     """The smallest configuration with these nodes of its gateway."""
-    made = [{"kind": "linux", "gateway": "home", **node} for node in nodes]
-    return {**smallest(**(instance or {})), "nodes": made, **parts}
+    complete = [{"kind": "linux", "gateway": "home", **node} for node in nodes]
+    return {**smallest(**(instance or {})), "nodes": complete, **parts}
 
 
 def test_the_smallest_node_has_the_safe_defaults() -> None:

@@ -102,8 +102,8 @@ def test_what_is_no_base_url_is_refused_and_not_repeated(key: str, url: Any) -> 
 
 @pytest.mark.parametrize("url", GOOD_URLS)
 def test_a_base_url_is_taken(url: str) -> None:
-    made = parse(with_tailnet(loginServer=url, apiUrl=url))
-    assert made.tailnet.login_server == made.tailnet.api_url == url
+    settings = parse(with_tailnet(loginServer=url, apiUrl=url))
+    assert settings.tailnet.login_server == settings.tailnet.api_url == url
 
 
 NO_ISSUERS = [

@@ -155,8 +155,8 @@ def test_labels_of_other_clusters_are_taken(labels: Any) -> None:
 @pytest.mark.parametrize("value", [True, 1, "yes", "no", "on", "OFF", "false", "True"])
 def test_a_switch_as_people_write_it(value: Any) -> None:
     if isinstance(value, str):
-        made = parse(smallest(storage={"retain": value})).instances[0].storage.retain
-        assert made is (value.lower() in ("yes", "on", "true"))
+        retain = parse(smallest(storage={"retain": value})).instances[0].storage.retain
+        assert retain is (value.lower() in ("yes", "on", "true"))
     elif value is True:
         assert parse(smallest(storage={"retain": value})).instances[0].storage.retain
     else:

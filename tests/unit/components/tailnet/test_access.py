@@ -52,12 +52,12 @@ def test_i7_the_matrix_is_what_the_policy_lets_through_by_another_evaluator(conf
 @given(configurations())
 def test_i7_only_a_gateways_nodes_execute_and_only_for_it(config: Raw) -> None:
     settings = parse(config)
-    found = [row for row in access.rows(render(settings), settings) if row.can_execute]
+    executing = [row for row in access.rows(render(settings), settings) if row.can_execute]
     assert {
-        row.subject.partition(" (")[0].removeprefix("tag:openclaw-node-").removeprefix("node ") for row in found
+        row.subject.partition(" (")[0].removeprefix("tag:openclaw-node-").removeprefix("node ") for row in executing
     } == {node.id for node in settings.nodes}
     gateways = {f"tag:openclaw-{node.gateway}" for node in settings.nodes}
-    assert {row.device for row in found} == gateways
+    assert {row.device for row in executing} == gateways
 
 
 @given(configurations())
@@ -92,7 +92,7 @@ def test_the_changes_are_told_in_words() -> None:
     ]
 
 
-def test_a_preview_tells_the_changes_and_shows_the_matrix_an_update_tells_the_changes() -> None:
+def test_a_preview_tells_changes_and_matrix_an_update_only_changes() -> None:
     change = (
         "Who gains and who loses access:\n"
         "  + you@example.com may open gateway home (tcp 443)\n"

@@ -101,8 +101,8 @@ def test_an_oauth_client_of_a_compatible_api_is_used_there() -> None:
 
 def test_i10_a_new_rotation_word_makes_a_new_client_before_the_old_one_goes() -> None:
     def client(**oauth: Any) -> Resource:
-        (made,) = run_program(smallest(tailscale={"credential": "oauth", "oauth": oauth})).of("OauthClient")
-        return made
+        (resource,) = run_program(smallest(tailscale={"credential": "oauth", "oauth": oauth})).of("OauthClient")
+        return resource
 
     # Another resource: the engine makes it first, and deletes the old one when the gateway has the new secret.
     assert client().urn != client(rotation="again").urn
@@ -138,8 +138,8 @@ def test_a_given_identity_needs_nothing_of_the_stack() -> None:
 def test_a_form_that_headscale_refuses_is_warned_of(credential: str) -> None:
     tailnet = {"name": "example.ts.net", "loginServer": "https://hs.example.com", "apiUrl": "https://api.example.com"}
     config = {**smallest(tailscale={"credential": credential, "reach": "http"}), "tailnet": tailnet}
-    found = [
+    warnings = [
         line for line in run_program({**config, "cluster": {"issuer": "https://i.example.com"}}).logs if "tag" in line
     ]
     refused = f"home: {credential} needs a control server that takes a key together with an advertised tag"
-    assert [line.partition(";")[0] for line in found] == ([] if credential == "authKey" else [refused])
+    assert [line.partition(";")[0] for line in warnings] == ([] if credential == "authKey" else [refused])

@@ -75,7 +75,7 @@ def test_a_second_device_of_an_instance_is_told() -> None:
     assert removal(2) in line
 
 
-def test_a_name_that_somebody_else_has_is_refused_before_the_gateway_gets_another() -> None:
+def test_a_taken_name_is_refused_before_the_gateway_gets_another() -> None:
     with pytest.raises(pulumi.RunError) as raised:
         run_program(smallest(), devices=[device(7, "openclaw-home")], preview=True)
     assert str(raised.value) == (

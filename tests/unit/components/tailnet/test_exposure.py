@@ -9,7 +9,7 @@ from components.settings.load import parse
 from components.tailnet.evaluator import Device
 from components.tailnet.verify import verify
 from tests.support.configs import Raw, smallest
-from tests.support.verified import TAG, found, right
+from tests.support.verified import TAG, findings_of, right
 
 SSH: Raw = {"action": "accept", "src": ["autogroup:admin"], "dst": [TAG], "users": ["root"]}
 # Defined in the policies here, and nobody's of ours.
@@ -22,7 +22,7 @@ OTHERS: Raw = {
 
 
 def judged(**more: Any) -> tuple[list[str], list[str]]:
-    findings = found(right(**OTHERS, **more))
+    findings = findings_of(right(**OTHERS, **more))
     assert findings.missing is None
     return findings.wide, findings.undecided
 
@@ -72,8 +72,8 @@ def test_i7_a_shell_elsewhere_is_none_of_ours(rule: Raw) -> None:
 
 
 @pytest.mark.parametrize("dst", ["*", "all", "100.64.0.0/10", "ipset:all", "group:ops"])
-def test_i7_what_no_control_server_takes_for_a_place_to_log_in_is_told_with_its_place(dst: str) -> None:
-    assert found(right(**OTHERS, ssh=[SSH, {**SSH, "dst": [dst]}])).undecided == [
+def test_i7_an_ssh_destination_that_nobody_takes_is_told_with_its_place(dst: str) -> None:
+    assert findings_of(right(**OTHERS, ssh=[SSH, {**SSH, "dst": [dst]}])).undecided == [
         f'the policy cannot be read: ssh[1]: invalid dst "{dst}"'
     ]
 
@@ -226,7 +226,7 @@ def test_i7_routes_of_others_are_left_alone(approvers: list[str]) -> None:
     assert judged(autoApprovers=section) == ([], [])
 
 
-def test_i7_kinds_of_approvals_that_nobody_knows_are_not_taken_for_somebody_elses() -> None:
+def test_i7_unknown_kinds_of_approvals_are_not_somebody_elses() -> None:
     said = "autoApprovers: it has connectors, which cannot be judged offline"
     assert judged(autoApprovers={"connectors": {"x": [TAG]}}) == ([], [said])
 
@@ -239,7 +239,7 @@ def test_i7_nodes_are_held_to_the_same() -> None:
         "nodeAttrs": [{"target": [node], "attr": ["funnel"]}],
         "autoApprovers": {"exitNode": [node]},
     }
-    findings = found(right(config, **more), config)
+    findings = findings_of(right(config, **more), config)
     assert [line.partition(":")[0] for line in findings.wide] == ["ssh[0]", "nodeAttrs[0]", "autoApprovers.exitNode"]
     assert all(node in line for line in findings.wide)
 
@@ -247,7 +247,9 @@ def test_i7_nodes_are_held_to_the_same() -> None:
 def test_i7_one_entry_about_many_gateways_is_one_line() -> None:
     config: Raw = {**smallest(), "instances": [{"id": f"g{n}", "people": ["you@example.com"]} for n in range(30)]}
     tags = [f"tag:openclaw-g{n}" for n in range(30)]
-    findings = found(right(config, ssh=[{**SSH, "dst": tags[::-1]}, {**SSH, "dst": ["autogroup:tagged"]}]), config)
+    findings = findings_of(
+        right(config, ssh=[{**SSH, "dst": tags[::-1]}, {**SSH, "dst": ["autogroup:tagged"]}]), config
+    )
     ours = "tag:openclaw-g0 and 29 more of this stack's tags"
     assert findings.wide == [
         f"ssh[0]: autogroup:admin may open a shell on {ours}; remove {ours} from its dst",

@@ -19,8 +19,8 @@ TESTS = st.lists(st.builds(PolicyTest, st.text(), WORDS, WORDS, st.just("tcp"), 
 
 
 @given(st.builds(PolicyText, st.just(["One."]), NAMED, NAMED, st.none() | GRANTS, TESTS))
-def test_the_text_says_what_the_model_says(made: PolicyText) -> None:
-    assert hujson.loads(made.text()) == made.data()
+def test_the_text_says_what_the_model_says(policy: PolicyText) -> None:
+    assert hujson.loads(policy.text()) == policy.data()
 
 
 @given(configurations())

@@ -20,7 +20,7 @@ def owned(**instance: Any) -> Raw:
     return {**smallest(**instance), "tailnet": {"name": "example.ts.net", "ownership": "owned"}}
 
 
-def found(config: Raw, **sections: Any) -> list[str]:
+def problems_of(config: Raw, **sections: Any) -> list[str]:
     """The problems of this configuration's policy, with these sections instead of its own."""
     settings = parse(config)
     policy = {**hujson.loads_object(render(settings)), **sections}
@@ -43,7 +43,7 @@ def test_i7_what_is_rendered_gives_exactly_the_listed_access(config: Raw) -> Non
 def test_i7_the_same_login_in_another_case_is_nobody_else() -> None:
     other = {"id": "lab", "people": ["You@example.com"]}
     config = {**owned(), "instances": [*owned()["instances"], other]}
-    assert found(config) == []
+    assert problems_of(config) == []
 
 
 @pytest.mark.parametrize(
@@ -86,18 +86,18 @@ def test_i7_the_same_login_in_another_case_is_nobody_else() -> None:
     ],
 )
 def test_i7_each_wrong_policy_is_found_and_says_what_to_mend(sections: dict[str, Any], said: str) -> None:
-    assert said in found(owned(), **sections)
+    assert said in problems_of(owned(), **sections)
 
 
 def test_i7_nobody_may_reach_an_instance_whose_tailscale_is_off() -> None:
-    assert found(owned(tailscale={"enabled": False}), grants=[OWN], tests=[]) == [
+    assert problems_of(owned(tailscale={"enabled": False}), grants=[OWN], tests=[]) == [
         "grants[0] lets you@example.com reach tag:openclaw-home on tcp:443. Remove it, or add you@example.com to "
         "instances[0].people."
     ]
 
 
 @pytest.mark.parametrize("preview", [True, False])
-def test_i7_a_wrong_policy_is_refused_before_anything_of_the_tailnet_is_registered(preview: bool) -> None:
+def test_i7_a_wrong_policy_is_refused_before_the_tailnet_is_touched(preview: bool) -> None:
     config = {**with_tailnet(ownership="owned", tagOwners=["tag:ci"])}
     with pytest.raises(pulumi.RunError) as refused:
         run_program(config, preview=preview)

@@ -14,7 +14,7 @@ from components.tailnet.policy import render
 from components.tailnet.verify import Findings, message, verify
 from tests.support.configs import GROUPS, Raw, configurations, smallest
 from tests.support.harness import run_program
-from tests.support.verified import TAG, YOU, found, grant, right
+from tests.support.verified import TAG, YOU, findings_of, grant, right
 
 # What a tailnet of others may say, without anything about ours.
 THEIRS: Raw = {
@@ -29,36 +29,39 @@ THEIRS: Raw = {
 
 def merged(policy: Raw, fragment: PolicyText) -> Raw:
     """As a person adds the fragment: to the sections of the same name."""
-    made = dict(policy)
+    complete = dict(policy)
     for name, section in hujson.loads_object(fragment.text()).items():
-        old = made.get(name)
-        made[name] = section if old is None else [*old, *section] if isinstance(section, list) else {**old, **section}  # pyright: ignore[reportUnknownVariableType]
-    return made
+        old = complete.get(name)
+        if old is None:
+            complete[name] = section
+        else:
+            complete[name] = [*old, *section] if isinstance(section, list) else {**old, **section}  # pyright: ignore[reportUnknownVariableType]
+    return complete
 
 
 @given(configurations())
 def test_i7_the_policy_that_we_would_write_is_verified(config: Raw) -> None:
-    assert found(right(config), config) == Findings()
+    assert findings_of(right(config), config) == Findings()
 
 
 @given(configurations(), st.booleans())
 def test_i7_the_fragment_makes_a_strangers_policy_right(config: Raw, groups_known: bool) -> None:
     theirs = {**THEIRS, "groups": {**THEIRS["groups"], **(GROUPS if groups_known else {})}}
-    findings = found(theirs, config)
+    findings = findings_of(theirs, config)
     assert (findings.wide, findings.undecided) == ([], [])
     assert findings.missing
-    assert found(merged(theirs, findings.missing), config) == Findings()
+    assert findings_of(merged(theirs, findings.missing), config) == Findings()
 
 
 def test_i7_of_a_rule_that_is_too_wide_only_the_wide_part_is_named() -> None:
     policy = right()
     policy["grants"][0]["src"].append("eve@example.com")
-    assert found(policy) == Findings(["grants[0]: eve@example.com may reach tag:openclaw-home on tcp:443"])
+    assert findings_of(policy) == Findings(["grants[0]: eve@example.com may reach tag:openclaw-home on tcp:443"])
 
 
 def test_i7_only_what_is_missing_is_in_the_fragment() -> None:
     config: Raw = smallest(people=[YOU, "bob@example.com"])
-    findings = found(right(), config)
+    findings = findings_of(right(), config)
     assert findings.missing
     assert findings.missing.data() == {
         "grants": [{"src": ["bob@example.com"], "dst": [TAG], "ip": ["tcp:443"]}],
@@ -104,7 +107,7 @@ def test_i7_only_what_is_missing_is_in_the_fragment() -> None:
     ],
 )
 def test_i7_what_is_too_wide_for_our_tags_is_named(more: Raw, said: str) -> None:
-    findings = found(right(**more))
+    findings = findings_of(right(**more))
     assert (findings.wide, findings.undecided, findings.missing) == ([said], [], None)
 
 
@@ -133,14 +136,14 @@ def test_i7_what_is_too_wide_for_our_tags_is_named(more: Raw, said: str) -> None
     ],
 )
 def test_i7_what_cannot_be_decided_fails_too(more: Raw, said: list[str]) -> None:
-    findings = found(right(**more))
+    findings = findings_of(right(**more))
     assert findings.undecided == said
     assert findings
 
 
 @pytest.mark.parametrize("section", [[], {}, None, [{"src": ["*"]}]])
 def test_i7_a_section_that_nothing_here_knows_is_undecided(section: Any) -> None:
-    findings = found({**right(), "futureRules": section})
+    findings = findings_of({**right(), "futureRules": section})
     assert findings.undecided == ["section futurerules is not understood, and may let anybody in"]
     assert (findings.wide, findings.missing) == ([], None)
 
@@ -148,11 +151,11 @@ def test_i7_a_section_that_nothing_here_knows_is_undecided(section: Any) -> None
 @pytest.mark.parametrize("absent", [{}, {"acls": None}, {"grants": None}, {"acls": None, "grants": None}])
 def test_i7_a_policy_without_rules_lets_everybody_in(absent: Raw) -> None:
     policy = {name: section for name, section in right().items() if name not in ("grants", "acls", "tests")}
-    findings = found({**policy, **absent})
+    findings = findings_of({**policy, **absent})
     assert findings.wide == [
         "no acls and no grants: * may reach tag:openclaw-home on every port, 22, 80, 443, 9002, 18789 among them"
     ]
-    assert found({**policy, **absent, "grants": []}).wide == []
+    assert findings_of({**policy, **absent, "grants": []}).wide == []
 
 
 @pytest.mark.parametrize(
@@ -177,29 +180,29 @@ def test_i7_a_group_is_who_the_policy_says_it_is() -> None:
         "tailnet": {"name": "example.ts.net", "groups": {"group:family": [YOU]}},
         "instances": [{"id": "home", "people": ["group:family"]}],
     }
-    assert not found(right(config), config)
+    assert not findings_of(right(config), config)
     other = {**right(config), "groups": {"group:family": ["Eve@example.com"]}}
-    assert found(other, config).wide == [
+    assert findings_of(other, config).wide == [
         'groups["group:family"]: eve@example.com in it but not in tailnet.groups; you@example.com in tailnet.groups but '
         "not in it"
     ]
     # A group that only the policy knows is the policy's.
     known: Raw = {**config, "tailnet": {"name": "example.ts.net"}}
-    assert not found(other, known)
-    assert found({**THEIRS}, known).undecided == [
+    assert not findings_of(other, known)
+    assert findings_of({**THEIRS}, known).undecided == [
         "who group:family is: the policy has no such group, and tailnet.groups neither"
     ]
 
 
 def test_i7_a_disabled_gateway_is_nobodys() -> None:
     config: Raw = smallest(tailscale={"enabled": False})
-    assert not found(right(config), config)
-    assert found(right(), config).wide == ["grants[0]: you@example.com may reach tag:openclaw-home on tcp:443"]
+    assert not findings_of(right(config), config)
+    assert findings_of(right(), config).wide == ["grants[0]: you@example.com may reach tag:openclaw-home on tcp:443"]
 
 
 def test_i7_one_rule_that_opens_many_gateways_is_one_line() -> None:
     config: Raw = {**smallest(), "instances": [{"id": f"g{number}", "people": [YOU]} for number in range(30)]}
-    [line] = found(right(config, **grant("*", "tcp:1-65535", dst="*")), config).wide
+    [line] = findings_of(right(config, **grant("*", "tcp:1-65535", dst="*")), config).wide
     assert line.startswith(
         "grants[30]: * may reach tag:openclaw-g0 and 29 more of this stack's tags on tcp:1-65535, 22, "
     )

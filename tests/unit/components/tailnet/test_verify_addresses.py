@@ -10,7 +10,7 @@ from components.tailnet.evaluator import Device
 from components.tailnet.verify import Findings, verify
 from tests.support.configs import smallest
 from tests.support.harness import run_program
-from tests.support.verified import TAG, YOU, found, grant, right
+from tests.support.verified import TAG, YOU, findings_of, grant, right
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_i7_a_rule_about_something_else_leaves_a_right_policy_right(to: str) -> 
         ipsets={"ipset:lab": ["printer", "10.1.0.0/16"], "ipset:net": ["autogroup:internet"]},
         **grant("autogroup:member", "*", dst=to),
     )
-    assert found(policy) == Findings()
+    assert findings_of(policy) == Findings()
 
 
 # The tailnet's devices, as the API lists them.
@@ -94,8 +94,8 @@ def test_i7_with_the_devices_known_an_address_is_whose_it_is(to: str, findings: 
     assert verify(json.dumps(policy), parse(smallest()), [HOME, PRINTER, PHONE]) == findings
 
 
-def test_i7_a_rule_that_gives_no_more_than_is_asked_for_may_be_about_any_address() -> None:
-    assert found(right(**grant(YOU, "tcp:443", dst="100.64.0.77"))) == Findings()
+def test_i7_a_rule_that_gives_no_more_than_asked_may_name_any_address() -> None:
+    assert findings_of(right(**grant(YOU, "tcp:443", dst="100.64.0.77"))) == Findings()
 
 
 ADDRESS = "100.64.0.9"

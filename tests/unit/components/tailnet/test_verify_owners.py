@@ -4,7 +4,7 @@ import pytest
 
 from components.tailnet.verify import Findings
 from tests.support.configs import Raw, smallest
-from tests.support.verified import TAG, YOU, found, right
+from tests.support.verified import TAG, YOU, findings_of, right
 
 CHAIN = {
     TAG: ["tag:deploy"],
@@ -38,7 +38,7 @@ CHAIN = {
     ],
 )  # fmt: skip
 def test_i7_a_tag_that_anybody_may_come_to_give_is_named(owners: Raw, said: str) -> None:
-    findings = found({**right(), "groups": {"group:ops": []}, "tagOwners": owners})
+    findings = findings_of({**right(), "groups": {"group:ops": []}, "tagOwners": owners})
     assert (findings.wide, findings.undecided) == ([f'tagOwners["{TAG}"]: {said}'], [])
 
 
@@ -49,11 +49,11 @@ def test_i7_tags_that_people_and_admins_give_are_right() -> None:
         "tag:b": ["tag:a", "autogroup:network-admin"],
         "tag:open": ["autogroup:member", "tag:a"],
     }
-    assert found({**right(), "groups": {"group:ops": [YOU]}, "tagOwners": owners}) == Findings()
+    assert findings_of({**right(), "groups": {"group:ops": [YOU]}, "tagOwners": owners}) == Findings()
 
 
 def test_i7_a_nodes_tag_may_not_be_anybodys_either() -> None:
     config: Raw = {**smallest(), "nodes": [{"id": "box", "kind": "linux", "gateway": "home"}]}
     owners = {**right(config)["tagOwners"], "tag:openclaw-node-box": ["tag:ci"], "tag:ci": ["autogroup:member"]}
-    (line,) = found({**right(config), "tagOwners": owners}, config).wide
+    (line,) = findings_of({**right(config), "tagOwners": owners}, config).wide
     assert line.startswith('tagOwners["tag:openclaw-node-box"]: autogroup:member may give')

@@ -39,13 +39,13 @@ def test_a_layer_depends_on_content_alone(tmp_path: Path, store: Store) -> None:
 def test_a_layer_has_fixed_times_and_owners_and_true_modes(tmp_path: Path, store: Store) -> None:
     blob = oci.layer(store, [*oci.tree(some_files(tmp_path / "files", ["a"]), "app", owner=1000), Entry("bin")])
     with tarfile.open(store.path(blob)) as archive:
-        found = {member.name: member for member in archive}
-    assert list(found) == sorted(found)
-    assert {member.mtime for member in found.values()} == {oci.EPOCH}
-    assert (found["app/a"].uid, found["app/a"].mode) == (1000, 0o640)
-    assert found["app/link"].linkname == "a"
-    assert found["bin"].isdir()
-    assert found["bin"].uid == 0
+        members = {member.name: member for member in archive}
+    assert list(members) == sorted(members)
+    assert {member.mtime for member in members.values()} == {oci.EPOCH}
+    assert (members["app/a"].uid, members["app/a"].mode) == (1000, 0o640)
+    assert members["app/link"].linkname == "a"
+    assert members["bin"].isdir()
+    assert members["bin"].uid == 0
 
 
 def test_what_is_left_out_is_left_out_with_all_that_is_in_it(tmp_path: Path) -> None:
@@ -127,8 +127,8 @@ def test_dependencies_of_the_gateway_stand_beside_it(tmp_path: Path) -> None:
     (tmp_path / "root").mkdir()
     images.lay_out(modules, tmp_path / "root")
     app = tmp_path / "root" / "app"
-    found = {str(path.relative_to(app)) for path in app.rglob("*") if path.is_file()}
-    assert found == {"openclaw.mjs", "node_modules/own/x", "node_modules/shared/y"}
+    files = {str(path.relative_to(app)) for path in app.rglob("*") if path.is_file()}
+    assert files == {"openclaw.mjs", "node_modules/own/x", "node_modules/shared/y"}
 
 
 def test_a_dependency_in_two_versions_is_not_mixed_up(tmp_path: Path) -> None:

@@ -30,8 +30,8 @@ def test_paths_are_written_as_the_engine_reads_them() -> None:
 def test_changes_name_the_smallest_part() -> None:
     old = {"a": [1, {"x": 1}], "gone": 1, "same": {"deep": [1]}}
     new = {"a": [1, {"x": 2}, 3], "new": 1, "same": {"deep": [1]}}
-    found = [(change.text, change.kind) for change in changes(old, new)]
-    assert found == [("a[1].x", "update"), ("a[2]", "add"), ("gone", "delete"), ("new", "add")]
+    named = [(change.text, change.kind) for change in changes(old, new)]
+    assert named == [("a[1].x", "update"), ("a[2]", "add"), ("gone", "delete"), ("new", "add")]
 
 
 def test_true_is_not_one_and_unknown_is_a_change() -> None:
@@ -86,7 +86,7 @@ def test_mutable_configmaps_are_updated_unless_immutable() -> None:
     assert replaced({**old, "immutable": True}, {**new, "immutable": True}, MUTABLE) == ["data.a"]
 
 
-def test_an_explicit_name_goes_first_an_auto_name_comes_first_and_a_rename_needs_no_order() -> None:
+def test_only_a_kept_explicit_name_is_deleted_before_it_is_replaced() -> None:
     def order(old: Props, new: Props) -> bool:
         return rules.decide(old, old, new, frozenset()).delete_before_replace
 
@@ -134,18 +134,18 @@ def test_the_servers_own_spelling_is_no_drift() -> None:
         "Deployment",
         spec={"template": {"limits": {"memory": "1024Mi", "cpu": "1000m"}, "ingress": [], "hostNetwork": False}},
     )
-    found = {
+    read = {
         **declared,
         "spec": {"template": {"limits": {"memory": "1Gi", "cpu": "1"}, "dnsPolicy": "ClusterFirst"}, "replicas": 1},
         "status": {"replicas": 1},
     }
-    assert live.inputs(found, declared) == declared
+    assert live.inputs(read, declared) == declared
 
 
 def test_an_edit_by_hand_is_drift_in_our_fields_only() -> None:
     declared = manifest("Secret", immutable=True, data={"a": "YQ==", "b": "Yg=="})
-    found = manifest("Secret", data={"a": "WVE9PQ==", "theirs": "eA=="}, immutable=True, type="Opaque")
-    assert live.inputs(found, declared)["data"] == {"a": "WVE9PQ=="}
+    edited = manifest("Secret", data={"a": "WVE9PQ==", "theirs": "eA=="}, immutable=True, type="Opaque")
+    assert live.inputs(edited, declared)["data"] == {"a": "WVE9PQ=="}
 
 
 def test_string_data_is_kept_as_data_only() -> None:
@@ -162,7 +162,7 @@ def field_owner(manager: str, operation: str, *fields: str) -> Props:
     return {"manager": manager, "operation": operation, "fieldsV1": {f"f:{field}": {} for field in fields}}
 
 
-def test_an_update_takes_over_what_a_create_and_kubectl_have_written_and_nobody_elses() -> None:
+def test_an_update_takes_over_what_a_create_and_kubectl_wrote_and_no_other() -> None:
     written = [
         field_owner("pulumi-kubernetes", "Update", "a"),
         field_owner("kubectl-edit", "Update", "b"),
@@ -182,11 +182,15 @@ def test_a_preview_forces_only_what_was_never_applied() -> None:
     assert not live.never_applied({"metadata": {"managedFields": [field_owner("pulumi-kubernetes-1a2b3c4d", "Apply")]}})
 
 
-def test_outputs_of_a_dry_run_invent_no_identity_and_no_plain_copy_of_a_secret() -> None:
-    found = manifest("Secret", status={})
-    found["metadata"] |= {"uid": "u", "managedFields": [], "annotations": {"x": "y", live._LAST_APPLIED: "{}"}}  # pyright: ignore[reportPrivateUsage] - the constant's value is the point
-    assert live.outputs(found, dry_run=True)["metadata"] == {"name": "n", "namespace": "ns", "annotations": {"x": "y"}}
-    assert live.outputs(found)["metadata"]["uid"] == "u"
+def test_a_dry_run_invents_no_identity_and_no_plain_copy_of_a_secret() -> None:
+    answered = manifest("Secret", status={})
+    answered["metadata"] |= {"uid": "u", "managedFields": [], "annotations": {"x": "y", live._LAST_APPLIED: "{}"}}  # pyright: ignore[reportPrivateUsage] - the constant's value is the point
+    assert live.outputs(answered, dry_run=True)["metadata"] == {
+        "name": "n",
+        "namespace": "ns",
+        "annotations": {"x": "y"},
+    }
+    assert live.outputs(answered)["metadata"]["uid"] == "u"
 
 
 def deployment(**status: Any) -> Props:
@@ -196,9 +200,9 @@ def deployment(**status: Any) -> Props:
     ]
     counts = {"observedGeneration": 2, "replicas": 1, "updatedReplicas": 1, "availableReplicas": 1}
     status = {"conditions": conditions, **counts, **status}
-    found = manifest("Deployment", "apps/v1", spec={"replicas": 1}, status=status)
-    found["metadata"]["generation"] = 2
-    return found
+    read = manifest("Deployment", "apps/v1", spec={"replicas": 1}, status=status)
+    read["metadata"]["generation"] = 2
+    return read
 
 
 @pytest.mark.parametrize(

@@ -121,13 +121,13 @@ def test_other_random_kinds(kind: str, inputs: Props, secret: set[str]) -> None:
 
 
 def test_i4_the_ids_of_random_values_are_what_the_official_plugin_has() -> None:
-    made = {}
+    created = {}
     for kind, inputs in {"Bytes": {"length": 32}, "Id": {"byteLength": 8}, "Password": {"length": 32}}.items():
-        made[kind] = Random(Host()).create(Resource("urn", f"random:index/random{kind}:Random{kind}", "x"), inputs)
+        created[kind] = Random(Host()).create(Resource("urn", f"random:index/random{kind}:Random{kind}", "x"), inputs)
     # The bytes themselves, in the clear: nothing secret may be a RandomBytes or a RandomId.
-    assert made["Bytes"][0] == made["Bytes"][1]["base64"]
-    assert made["Id"][0] == made["Id"][1]["b64Url"]
-    assert made["Password"][0] == "none"
+    assert created["Bytes"][0] == created["Bytes"][1]["base64"]
+    assert created["Id"][0] == created["Id"][1]["b64Url"]
+    assert created["Password"][0] == "none"
 
 
 def test_an_object_that_is_not_ready_keeps_its_id_and_state() -> None:

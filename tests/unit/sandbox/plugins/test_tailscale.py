@@ -1,10 +1,8 @@
 """The tailscale stand-in's calls, as recorded from the official plugin, against a small server on loopback."""
 
 import base64
-import json
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -12,6 +10,7 @@ import pytest
 from sandbox.plugins.provider import Host, ProviderError, Resource
 from sandbox.plugins.tailscale.provider import Tailscale
 from sandbox.plugins.values import UNKNOWN, Props
+from tests.support.loopback_api import Api
 
 KEY = "tailscale:index/tailnetKey:TailnetKey"
 ACL = "tailscale:index/acl:Acl"
@@ -19,40 +18,6 @@ SETTINGS = "tailscale:index/tailnetSettings:TailnetSettings"
 OAUTH = "tailscale:index/oauthClient:OauthClient"
 FEDERATED = "tailscale:index/federatedIdentity:FederatedIdentity"
 DNS = "tailscale:index/dnsPreferences:DnsPreferences"
-
-
-class Api(ThreadingHTTPServer):
-    """Answers what `answers` says for "METHOD path", {} otherwise; remembers each call."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.answers: dict[str, tuple[int, Any]] = {}
-        self.calls: list[tuple[str, Any, dict[str, str]]] = []
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Api  # pyright: ignore[reportIncompatibleVariableOverride] - http.server's way to the state of a server
-
-    def _any(self) -> None:
-        text = self.rfile.read(int(self.headers.get("Content-Length", "0"))).decode()
-        is_json = self.headers.get("Content-Type") == "application/json" and text
-        call = f"{self.command} {self.path.removeprefix('/api/v2/')}"
-        self.server.calls.append((call, json.loads(text) if is_json else text, dict(self.headers.items())))
-        status, answer = self.server.answers.get(call, (200, {}))
-        data = (answer if isinstance(answer, str) else json.dumps(answer)).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _any
-
-    def log_message(self, format: str, *args: Any) -> None:
-        pass
 
 
 @pytest.fixture
@@ -67,9 +32,9 @@ def api() -> Iterator[Api]:
 
 
 def provider(api: Api, **config: Any) -> Tailscale:
-    made = Tailscale(Host())
-    made.configure({"baseUrl": api.url, "apiKey": "tskey-api-x", **config})
-    return made
+    plugin = Tailscale(Host())
+    plugin.configure({"baseUrl": api.url, "apiKey": "tskey-api-x", **config})
+    return plugin
 
 
 def resource(type: str) -> Resource:
@@ -194,11 +159,11 @@ def test_deleting_a_policy_resets_it_only_when_told(api: Api) -> None:
 
 
 def test_settings_and_dns(api: Api) -> None:
-    made = provider(api, tailnet="example.com")
-    made.create(resource(SETTINGS), {"httpsEnabled": True})
-    made.create(resource(DNS), {"magicDns": True})
-    made.delete(resource(DNS), "dns_preferences", {})
-    made.delete(resource(SETTINGS), "tailnet_settings", {})
+    plugin = provider(api, tailnet="example.com")
+    plugin.create(resource(SETTINGS), {"httpsEnabled": True})
+    plugin.create(resource(DNS), {"magicDns": True})
+    plugin.delete(resource(DNS), "dns_preferences", {})
+    plugin.delete(resource(SETTINGS), "tailnet_settings", {})
     external = {"aclsExternallyManagedOn": None, "aclsExternalLink": None}
     assert [(call, body) for call, body, _ in api.calls] == [
         ("PATCH tailnet/example.com/settings", {**external, "httpsEnabled": True}),
@@ -218,20 +183,20 @@ def test_functions_read_the_policy_and_the_devices(api: Api) -> None:
     api.answers["GET tailnet/-/acl"] = 200, '{"grants": [], /* none */ }'
     devices = [{"name": "home.ts.net", "tags": ["tag:a"]}, {"name": "lab.ts.net"}]
     api.answers["GET tailnet/-/devices"] = 200, {"devices": devices}
-    made = provider(api)
-    policy = made.invoke("tailscale:index/getAcl:getAcl", {})
+    plugin = provider(api)
+    policy = plugin.invoke("tailscale:index/getAcl:getAcl", {})
     assert policy == {"id": "acl", "hujson": '{"grants": [], /* none */ }', "json": '{"grants": []}'}
     for arguments in ({"namePrefix": "home"}, {"filters": [{"name": "tags", "values": ["tag:a"]}]}):
-        found = made.invoke("tailscale:index/getDevices:getDevices", arguments)
-        assert found["devices"] == devices[:1]
+        listed = plugin.invoke("tailscale:index/getDevices:getDevices", arguments)
+        assert listed["devices"] == devices[:1]
 
 
-def test_an_api_that_cannot_be_reached_is_told_as_the_official_plugin_tells_it() -> None:
+def test_an_unreachable_api_is_told_as_the_official_plugin_tells_it() -> None:
     said: list[tuple[str, str]] = []
-    made = Tailscale(Host(log=lambda severity, urn, message: said.append((severity, message))))
-    made.configure({"apiKey": "tskey-api-x", "baseUrl": "http://127.0.0.1:9"})
+    plugin = Tailscale(Host(log=lambda severity, urn, message: said.append((severity, message))))
+    plugin.configure({"apiKey": "tskey-api-x", "baseUrl": "http://127.0.0.1:9"})
     with pytest.raises(ProviderError) as refused:
-        made.invoke("tailscale:index/getAcl:getAcl", {})
+        plugin.invoke("tailscale:index/getAcl:getAcl", {})
     text = (
         'Failed to fetch ACL: Get "http://127.0.0.1:9/api/v2/tailnet/-/acl": '
         "dial tcp 127.0.0.1:9: connect: connection refused"
@@ -242,9 +207,9 @@ def test_an_api_that_cannot_be_reached_is_told_as_the_official_plugin_tells_it()
 
 def test_an_oauth_client_gets_one_token(api: Api) -> None:
     api.answers["POST oauth/token"] = 200, {"access_token": "t", "expires_in": 3600}
-    made = provider(api, apiKey="", oauthClientId="id", oauthClientSecret="secret")
-    made.invoke("tailscale:index/getDevices:getDevices", {})
-    made.invoke("tailscale:index/getDevices:getDevices", {})
+    plugin = provider(api, apiKey="", oauthClientId="id", oauthClientSecret="secret")
+    plugin.invoke("tailscale:index/getDevices:getDevices", {})
+    plugin.invoke("tailscale:index/getDevices:getDevices", {})
     assert [call for call, _, _ in api.calls] == ["POST oauth/token", *["GET tailnet/-/devices"] * 2]
     assert api.calls[0][1] == "grant_type=client_credentials&client_id=id&client_secret=secret"
     assert api.calls[1][2]["Authorization"] == "Bearer t"

@@ -13,19 +13,6 @@ from sandbox.tailnet.records import Credentials, Records
 from tests.support.control_fake import BASE, KEY, Api, FakeControl
 
 
-@pytest.fixture
-def control() -> FakeControl:
-    return FakeControl("alice@example.com")
-
-
-@pytest.fixture
-def api(tmp_path: Path, control: FakeControl) -> Api:
-    client = Api.over(tmp_path, control)
-    policy: dict[str, Any] = {"tagOwners": {"tag:gw": [], "tag:other": []}, "grants": []}
-    assert client.post(f"{BASE}/acl", json=policy).status_code == 200
-    return client
-
-
 def _key(**changes: Any) -> dict[str, Any]:
     return {**KEY, **changes}
 
@@ -101,9 +88,9 @@ def test_a_headscale_that_is_down_is_502(api: Api, control: FakeControl, monkeyp
 
 
 def test_a_key_is_told_once_and_described_ever_after(api: Api) -> None:
-    made = api.post(f"{BASE}/keys", json=KEY)
-    assert made.status_code == 200
-    body = made.json()
+    answer = api.post(f"{BASE}/keys", json=KEY)
+    assert answer.status_code == 200
+    body = answer.json()
     assert body.pop("key").startswith("hskey-auth-")
     assert body["capabilities"] == KEY["capabilities"]
     assert (body["description"], body["expirySeconds"], body["invalid"]) == ("first", 7776000, False)

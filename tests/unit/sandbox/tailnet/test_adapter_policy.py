@@ -33,9 +33,7 @@ def api(tmp_path: Path, control: FakeControl) -> Api:
     return Api.over(tmp_path, control)
 
 
-def test_before_any_write_the_api_answers_allow_all_and_headscale_enforces_deny_all(
-    api: Api, control: FakeControl
-) -> None:
+def test_before_any_write_the_api_says_allow_all_and_headscale_denies_all(api: Api, control: FakeControl) -> None:
     answer = api.get(ACL)
     assert answer.status_code == 200
     assert answer.headers["content-type"].startswith("application/hujson")
@@ -148,9 +146,7 @@ def test_a_policy_that_cannot_be_read_is_400(api: Api, text: str, message: str) 
     assert (answer.status_code, answer.json()) == (400, {"message": message})
 
 
-def test_a_start_removes_the_leftovers_of_a_crash_and_enforces_the_policy_again(
-    tmp_path: Path, api: Api, control: FakeControl
-) -> None:
+def test_a_start_cleans_up_a_crash_and_enforces_the_policy(tmp_path: Path, api: Api, control: FakeControl) -> None:
     api.post(ACL, json=POLICY)
     control.register_offline_node("alice@example.com", f"{PLACEHOLDER}left")
     control.live = json.dumps({"grants": [], "tagOwners": {"tag:other": []}})

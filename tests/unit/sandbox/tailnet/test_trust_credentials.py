@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.control_fake import BASE, KEY, Api, FakeControl
+from tests.support.control_fake import BASE, KEY, Api
 
 CLIENT: dict[str, Any] = {"keyType": "client", "scopes": ["auth_keys"], "tags": ["tag:gw"], "description": "gateway"}
 IDENTITY: dict[str, Any] = {
@@ -17,63 +17,51 @@ IDENTITY: dict[str, Any] = {
 }
 
 
-@pytest.fixture
-def control() -> FakeControl:
-    return FakeControl("alice@example.com")
+def nobody(api: Api) -> Api:
+    return dataclasses.replace(api, user=None)
 
 
-@pytest.fixture
-def adapter(tmp_path: Path, control: FakeControl) -> Api:
-    made = Api.over(tmp_path, control)
-    assert made.post(f"{BASE}/acl", json={"tagOwners": {"tag:gw": [], "tag:other": []}}).status_code == 200
-    return made
-
-
-def nobody(adapter: Api) -> Api:
-    return dataclasses.replace(adapter, user=None)
-
-
-def token(adapter: Api, secret: str) -> dict[str, str]:
-    """The header that tailscaled's client gets for a client's secret: it makes the id up (feature/oauthkey of tailscale)."""
+def token(api: Api, secret: str) -> dict[str, str]:
+    """What tailscaled's client gets for a client's secret: it makes the id up (feature/oauthkey of tailscale)."""
     form = {"grant_type": "client_credentials", "client_id": "some-client-id", "client_secret": secret}
-    answer = nobody(adapter).post("/api/v2/oauth/token", data=form)
+    answer = nobody(api).post("/api/v2/oauth/token", data=form)
     assert answer.status_code == 200, answer.text
     return {"Authorization": f"Bearer {answer.json()['access_token']}"}
 
 
-def test_a_client_is_told_its_secret_once_and_mints_keys_for_its_tags_alone(adapter: Api, tmp_path: Path) -> None:
-    made = adapter.post(f"{BASE}/keys", json=CLIENT).json()
-    secret = made.pop("key")
+def test_a_client_is_told_its_secret_once_and_mints_keys_for_its_tags_alone(api: Api, tmp_path: Path) -> None:
+    client = api.post(f"{BASE}/keys", json=CLIENT).json()
+    secret = client.pop("key")
     assert secret.startswith("tskey-client-")
-    assert adapter.get(f"{BASE}/keys/{made['id']}").json() == made
+    assert api.get(f"{BASE}/keys/{client['id']}").json() == client
     assert secret not in (tmp_path / "adapter.json").read_text()
-    adapter = nobody(adapter)
-    bearer = token(adapter, secret)
-    assert adapter.post(f"{BASE}/keys", json=KEY, headers=bearer).json()["key"].startswith("hskey-auth-")
+    api = nobody(api)
+    bearer = token(api, secret)
+    assert api.post(f"{BASE}/keys", json=KEY, headers=bearer).json()["key"].startswith("hskey-auth-")
     other = {"capabilities": {"devices": {"create": {"tags": ["tag:other"]}}}}
-    refused = adapter.post(f"{BASE}/keys", json=other, headers=bearer)
+    refused = api.post(f"{BASE}/keys", json=other, headers=bearer)
     assert refused.json() == {"message": "requested tags [tag:other] are invalid or not permitted"}
-    for call in (adapter.get(f"{BASE}/acl", headers=bearer), adapter.get(f"{BASE}/devices", headers=bearer)):
+    for call in (api.get(f"{BASE}/acl", headers=bearer), api.get(f"{BASE}/devices", headers=bearer)):
         assert call.status_code == 403
 
 
-def test_a_deleted_client_is_nobody_at_once(adapter: Api) -> None:
-    made = adapter.post(f"{BASE}/keys", json=CLIENT).json()
-    bearer = token(adapter, made["key"])
-    assert adapter.delete(f"{BASE}/keys/{made['id']}").status_code == 200
-    assert adapter.get(f"{BASE}/keys/{made['id']}").status_code == 404
-    adapter = nobody(adapter)
-    assert adapter.post(f"{BASE}/keys", json=KEY, headers=bearer).status_code == 401
-    assert adapter.post("/api/v2/oauth/token", data={"client_secret": made["key"]}).status_code == 401
+def test_a_deleted_client_is_nobody_at_once(api: Api) -> None:
+    client = api.post(f"{BASE}/keys", json=CLIENT).json()
+    bearer = token(api, client["key"])
+    assert api.delete(f"{BASE}/keys/{client['id']}").status_code == 200
+    assert api.get(f"{BASE}/keys/{client['id']}").status_code == 404
+    api = nobody(api)
+    assert api.post(f"{BASE}/keys", json=KEY, headers=bearer).status_code == 401
+    assert api.post("/api/v2/oauth/token", data={"client_secret": client["key"]}).status_code == 401
 
 
-def test_an_identity_gets_an_audience_of_its_own_and_can_be_changed(adapter: Api) -> None:
-    made = adapter.post(f"{BASE}/keys", json=IDENTITY).json()
-    assert made["audience"] == f"api.tailscale.com/{made['id']}"
-    changed = adapter("PUT", f"{BASE}/keys/{made['id']}", json={**IDENTITY, "subject": "another"}).json()
-    assert (changed["subject"], changed["audience"]) == ("another", made["audience"])
-    assert [key["id"] for key in adapter.get(f"{BASE}/keys").json()["keys"]] == [made["id"]]
-    assert adapter.post("/api/v2/oauth/token-exchange", data={"client_id": made["id"]}).status_code == 404
+def test_an_identity_gets_an_audience_of_its_own_and_can_be_changed(api: Api) -> None:
+    identity = api.post(f"{BASE}/keys", json=IDENTITY).json()
+    assert identity["audience"] == f"api.tailscale.com/{identity['id']}"
+    changed = api("PUT", f"{BASE}/keys/{identity['id']}", json={**IDENTITY, "subject": "another"}).json()
+    assert (changed["subject"], changed["audience"]) == ("another", identity["audience"])
+    assert [key["id"] for key in api.get(f"{BASE}/keys").json()["keys"]] == [identity["id"]]
+    assert api.post("/api/v2/oauth/token-exchange", data={"client_id": identity["id"]}).status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -88,7 +76,7 @@ def test_an_identity_gets_an_audience_of_its_own_and_can_be_changed(adapter: Api
         ({**IDENTITY, "subject": None}, "issuer and subject are required"),
     ],
 )
-def test_a_bad_request_is_400_and_makes_nothing(adapter: Api, body: dict[str, Any], message: str) -> None:
-    answer = adapter.post(f"{BASE}/keys", json=body)
+def test_a_bad_request_is_400_and_makes_nothing(api: Api, body: dict[str, Any], message: str) -> None:
+    answer = api.post(f"{BASE}/keys", json=body)
     assert (answer.status_code, answer.json()) == (400, {"message": message})
-    assert adapter.get(f"{BASE}/keys").json() == {"keys": []}
+    assert api.get(f"{BASE}/keys").json() == {"keys": []}

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from components.tailnet.evaluator import Policy, PolicyError, check, run_tests
-from tests.support.evaluator_world import ALICE, BOB, CI, GW, NETWORK, evaluator, grant
+from components.tailnet.evaluator.answers import describe
+from tests.support.evaluator_world import ALICE, BOB, CI, GW, NETWORK, assert_refused, evaluator, grant
 
 
 def test_nothing_is_allowed_by_empty_lists_and_everything_without_any() -> None:
@@ -134,9 +135,7 @@ def test_a_section_that_is_not_understood_leaves_no_denial() -> None:
     ],
 )  # fmt: skip
 def test_a_wrong_policy_is_refused_with_one_clear_message(sections: dict[str, Any], message: str) -> None:
-    with pytest.raises(PolicyError) as refused:
-        evaluator(**sections)
-    assert refused.value.message == message
+    assert_refused(message, **sections)
 
 
 def test_what_is_not_hujson_is_refused_with_its_place() -> None:
@@ -181,7 +180,7 @@ def test_a_test_of_the_wrong_shape_fails(test: dict[str, Any]) -> None:
     assert len(outcome.failed) == 1
 
 
-def test_a_test_that_cannot_be_decided_is_neither_passed_nor_failed() -> None:
+def test_an_undecided_test_is_neither_passed_nor_failed() -> None:
     rules = evaluator(grants=[grant("autogroup:admin", GW, "443")], tests=[{"src": CI, "deny": ["tag:gw:443"]}])
     assert check(rules) == ()
     rules = evaluator(
@@ -203,11 +202,7 @@ def test_reaches_lists_everything_that_may_come_to_a_tag() -> None:
         ],
         acls=[{"action": "accept", "src": ["autogroup:member"], "dst": ["autogroup:tagged:80,90"]}],
     )
-    described = [
-        f"{access.source} -> {', '.join(map(str, access.services))} ({access.by}{'; ' + access.reason if access.reason else ''})"
-        for access in rules.access_to(GW)
-    ]
-    assert described == [
+    assert describe(rules.reaches(GW)) == [
         "autogroup:member -> 80, 90 (acls[0])",
         "group:users -> tcp:443 (grants[0])",
         "tag:ci -> udp:53 (grants[2])",

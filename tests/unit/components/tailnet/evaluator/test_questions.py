@@ -13,8 +13,8 @@ NO_ROLES = Network(users=[User(ALICE), User(BOB)])
 
 
 def outcome(test: dict[str, Any], grants: list[dict[str, Any]], network: Network | None = None, **more: Any) -> Outcome:
-    (found,) = run_tests(evaluator(network, grants=grants, tests=[test], **more))
-    return found
+    (only,) = run_tests(evaluator(network, grants=grants, tests=[test], **more))
+    return only
 
 
 # What no test may be about: the control server refuses the policy, whatever its rules are.
@@ -60,8 +60,8 @@ IPSETS: dict[str, Any] = {**NAMES["ipsets"], "ipset:empty": []}
 def test_a_destination_that_is_nobody_fails_the_test_either_way(
     destination: str, said: str, wanted: str, grants: list[dict[str, Any]], network: Network
 ) -> None:
-    found = outcome({"src": ALICE, wanted: [f"{destination}:22"]}, grants, network, ipsets=IPSETS)
-    assert found.failed == (f'address "{destination}:22": {said}',)
+    answer = outcome({"src": ALICE, wanted: [f"{destination}:22"]}, grants, network, ipsets=IPSETS)
+    assert answer.failed == (f'address "{destination}:22": {said}',)
 
 
 @pytest.mark.parametrize("network", [NETWORK, NO_ROLES])
@@ -117,9 +117,9 @@ def test_a_test_is_judged_for_every_kind_of_destination(destination: str, accept
     ],
 )  # fmt: skip
 def test_a_test_about_somebody_who_is_not_known_is_undecided(test: dict[str, Any], reason: str) -> None:
-    found = outcome(test, SOMETHING, NO_ROLES)
-    assert not found.failed
-    assert [said.partition(": ")[2] for said in found.undecided] == [reason]
+    answer = outcome(test, SOMETHING, NO_ROLES)
+    assert not answer.failed
+    assert [said.partition(": ")[2] for said in answer.undecided] == [reason]
 
 
 def test_a_role_lets_those_in_who_have_it_whoever_they_are() -> None:
@@ -244,13 +244,15 @@ def test_ipsets_that_contain_themselves_are_refused() -> None:
         (Network(), "100.64.0.9", GW, True),
     ],
 )
-def test_everything_is_every_address_as_a_destination_and_what_is_carried_as_a_source(
+def test_everything_is_less_as_a_source_than_as_a_destination(
     network: Network, source: str, address: str, allowed: bool | None
 ) -> None:
+    """A destination of everything is every address; a source of everything is what the devices carry."""
     assert evaluator(network, grants=EVERYTHING).can(source, address, 443).allowed is allowed
 
 
-def test_devices_that_joined_say_whose_an_address_is_and_not_that_there_are_no_others() -> None:
+def test_devices_that_joined_do_not_say_that_there_are_no_others() -> None:
+    """They say only whose an address is."""
     joined = [
         Device("home", ("100.64.0.1", "fd7a:115c:a1e0::1"), tags=(GW,)),
         Device("phone", ("100.64.0.2", "fd7a:115c:a1e0::2"), user=ALICE),

@@ -37,16 +37,16 @@ def evaluator_of(case: dict[str, Any]) -> Evaluator:
 
 
 def recorded_flows(rules: list[dict[str, Any]] | None) -> list[Flow]:
-    made: list[Flow] = []
+    flows: list[Flow] = []
     for rule in rules or []:
         ports: list[dict[str, Any]] = rule.get("DstPorts") or []
         protocols: list[int] = rule.get("IPProto") or sorted(DEFAULT)
-        made += [
+        flows += [
             (protocol, to["Ports"]["First"], to["Ports"]["Last"], _addresses(rule["SrcIPs"]), _addresses([to["IP"]]))
             for to in ports
             for protocol in protocols
         ]
-    return made
+    return flows
 
 
 def evaluated_flows(evaluator: Evaluator, node: str) -> list[Flow]:
@@ -61,7 +61,7 @@ def evaluated_flows(evaluator: Evaluator, node: str) -> list[Flow]:
 def canonical(flows: list[Flow]) -> dict[tuple[int, int, int], list[tuple[Ranges, Ranges]]]:
     """Equal for equal sets of flows: per protocol and elementary port interval, the sources of each elementary
     interval of destinations."""
-    made: dict[tuple[int, int, int], list[tuple[Ranges, Ranges]]] = {}
+    by_service: dict[tuple[int, int, int], list[tuple[Ranges, Ranges]]] = {}
     for protocol in {flow[0] for flow in flows}:
         mine = [flow for flow in flows if flow[0] == protocol]
         for first, last in _pieces((flow[1], flow[2]) for flow in mine):
@@ -70,10 +70,10 @@ def canonical(flows: list[Flow]) -> dict[tuple[int, int, int], list[tuple[Ranges
             for low, high in _pieces(interval for flow in here for interval in flow[4]):
                 into = [flow[3] for flow in here if any(a <= low and high <= b for a, b in flow[4])]
                 reached[ranges.union(into)].append(((low, high),))
-            made[protocol, first, last] = sorted((sources, ranges.union(to)) for sources, to in reached.items())
+            by_service[protocol, first, last] = sorted((sources, ranges.union(to)) for sources, to in reached.items())
     # Neighbouring port intervals with the same flows are one.
     merged: dict[tuple[int, int, int], list[tuple[Ranges, Ranges]]] = {}
-    for (protocol, first, last), reach in sorted(made.items()):
+    for (protocol, first, last), reach in sorted(by_service.items()):
         before = next((key for key in merged if key[0] == protocol and key[2] == first - 1), None)
         if before is not None and merged[before] == reach:
             first = before[1]
@@ -111,7 +111,7 @@ if CASES:
         assert refused.value.message == case["answer"]["message"]
 
     @pytest.mark.parametrize("case", ACCEPTED, ids=[case["id"] for case in ACCEPTED])
-    def test_what_the_hosted_service_accepted_gives_every_device_the_flows_that_it_sent(case: dict[str, Any]) -> None:
+    def test_every_device_gets_the_flows_that_the_hosted_service_sent(case: dict[str, Any]) -> None:
         evaluator = evaluator_of(case)
         assert check(evaluator) == ()
         if case["id"] in RENUMBERED:

@@ -8,7 +8,7 @@ from components.tailnet.evaluator import PolicyError, durations
 from components.tailnet.evaluator.covers import Covers
 from components.tailnet.evaluator.logins import Logins
 from components.tailnet.evaluator.selectors import Selector
-from tests.support.evaluator_world import ALICE, BOB, CI, GW, NETWORK, evaluator
+from tests.support.evaluator_world import ALICE, BOB, CI, GW, NETWORK, assert_refused, evaluator
 from tests.support.ssh_policies import LAPTOPS, ssh
 
 
@@ -79,11 +79,7 @@ from tests.support.ssh_policies import LAPTOPS, ssh
     ],
 )
 def test_a_wrong_rule_is_refused_with_one_clear_message(rule: Any, message: str) -> None:
-    with pytest.raises(PolicyError) as refused:
-        evaluator(ssh=[rule])
-    assert refused.value.message == message
-    # The place is told once: by the message, or beside it.
-    assert (refused.value.place or message).startswith("ssh[0]")
+    assert_refused(message, "ssh[0]", ssh=[rule])
 
 
 @pytest.mark.parametrize(
@@ -119,8 +115,8 @@ def test_no_section_and_an_empty_one_let_nobody_in() -> None:
 
 
 def login(rules: Any, source: str, to: str, user: str) -> tuple[bool | None, bool | None]:
-    found = {endpoint.text: endpoint for endpoint in rules.network.endpoints}
-    answer = Logins(rules).of(found[source], found[to], user)
+    endpoints = {endpoint.text: endpoint for endpoint in rules.network.endpoints}
+    answer = Logins(rules).of(endpoints[source], endpoints[to], user)
     assert bool(answer.reason) == (None in (answer.allowed, answer.checked))
     return answer.allowed, answer.checked
 
@@ -231,8 +227,8 @@ def test_check_is_asked_for_where_any_rule_asks_for_it(order: int) -> None:
 )
 def test_what_cannot_be_known_is_neither_allowed_nor_denied(rule: dict[str, Any], reason: str | None) -> None:
     rules = evaluator(LAPTOPS, ssh=[rule])
-    found = {endpoint.text: endpoint for endpoint in LAPTOPS.endpoints}
-    answer = Logins(rules).of(found["laptop"], found["gateway"], "root")
+    endpoints = {endpoint.text: endpoint for endpoint in LAPTOPS.endpoints}
+    answer = Logins(rules).of(endpoints["laptop"], endpoints["gateway"], "root")
     assert (answer.allowed, answer.reason) == ((None, reason) if reason else (False, ""))
     # Another user is not what the rule is about; and a rule that certainly allows settles it.
     assert login(rules, "laptop", "gateway", "alice")[0] is False

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from components.tailnet.evaluator import Network, PolicyError, User, check, run_login_tests
-from tests.support.evaluator_world import ALICE, BOB, CI, GW, evaluator
+from tests.support.evaluator_world import ALICE, BOB, CI, GW, assert_refused, evaluator
 from tests.support.ssh_policies import LAPTOPS, ssh
 
 RULES = [
@@ -46,10 +46,7 @@ def asking(src: str, dst: str | list[str], **users: Any) -> dict[str, Any]:
     ],
 )
 def test_a_test_of_the_wrong_shape_is_refused_with_the_policy(test: Any, message: str) -> None:
-    with pytest.raises(PolicyError) as refused:
-        evaluator(sshTests=[test])
-    assert refused.value.message == message
-    assert (refused.value.place or message).startswith("sshTests[0]")
+    assert_refused(message, "sshTests[0]", sshTests=[test])
 
 
 def failed(test: dict[str, Any], rules: Any = RULES, network: Any = LAPTOPS) -> tuple[str, ...]:
@@ -217,9 +214,7 @@ def test_people_and_tags_are_enough_where_no_device_is_known(test: dict[str, Any
         ),
     ],
 )  # fmt: skip
-def test_a_test_that_cannot_be_decided_is_neither_passed_nor_failed(
-    rules: Any, test: dict[str, Any], reason: str
-) -> None:
+def test_an_undecided_test_is_neither_passed_nor_failed(rules: Any, test: dict[str, Any], reason: str) -> None:
     (outcome,) = check(evaluator(ssh=rules, sshTests=[test]))
     assert (outcome.failed, outcome.undecided) == ((), (reason,))
 

@@ -197,11 +197,11 @@ def test_a_strange_text_is_read_in_time(name: str) -> None:
 
 def test_rules_about_all_gateways_are_looked_at_once() -> None:
     settings = parse({**smallest(), "instances": [{"id": f"g{n}", "people": [person(0)]} for n in range(100)]})
-    own = hujson.loads_object(render(settings))
+    rendered = hujson.loads_object(render(settings))
     wide = [rule(["*"], ["*"], f"tcp:{n + 1}") for n in MANY]
     people = [rule([person(n)], ["autogroup:tagged"], "tcp:443") for n in MANY]
     addresses = [rule([person(n)], [f"100.64.{n >> 8}.{n & 255}"], "tcp:443") for n in MANY]
-    text = json.dumps({**own, "grants": [*own["grants"], *wide, *people, *addresses]})
+    text = json.dumps({**rendered, "grants": [*rendered["grants"], *wide, *people, *addresses]})
     findings: list[Findings] = []
     assert seconds(text, lambda text: findings.append(verify(text, settings))) < SECONDS_PER_MEGABYTE * len(text) / 1e6
     # One line for each rule and source, however many gateways it opens; person 0 is listed, and may open them.
