@@ -52,7 +52,9 @@ SHAPES: Final[dict[str, Raw]] = {
     "tcp": smallest(tailscale={"reach": "tcp"}),
     "userspace": smallest(tailscale={"mode": "userspace"}),
     "disabled": smallest(tailscale={"enabled": False}),
-    "password": smallest(gateway={"auth": {"mode": "password"}, "secrets": MODEL_KEYS, "secretsFrom": [{"name": "more"}]}),
+    "password": smallest(
+        gateway={"auth": {"mode": "password"}, "secrets": MODEL_KEYS, "secretsFrom": [{"name": "more"}]}
+    ),
     "identity": smallest(gateway={"auth": {"mode": "identity"}}),
     "metrics": smallest(
         tailscale={"metrics": True}, extraEgress=[{"cidr": "10.1.2.3/32", "ports": [{"port": 53, "protocol": "UDP"}]}]

@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from components.tailnet.evaluator import Policy, PolicyError, check, run_tests
-from components.tailnet.evaluator.answers import describe
 from tests.support.evaluator_world import ALICE, BOB, CI, GW, NETWORK, assert_refused, evaluator, grant
 
 
@@ -202,7 +201,11 @@ def test_reaches_lists_everything_that_may_come_to_a_tag() -> None:
         ],
         acls=[{"action": "accept", "src": ["autogroup:member"], "dst": ["autogroup:tagged:80,90"]}],
     )
-    assert describe(rules.reaches(GW)) == [
+    described = [
+        f"{access.source} -> {', '.join(map(str, access.services))} ({access.by}{'; ' + access.reason if access.reason else ''})"
+        for access in rules.access_to(GW)
+    ]
+    assert described == [
         "autogroup:member -> 80, 90 (acls[0])",
         "group:users -> tcp:443 (grants[0])",
         "tag:ci -> udp:53 (grants[2])",

@@ -80,7 +80,7 @@ def judge(text: str) -> None:
         with suppress(PolicyError):
             run_tests(judged)
         for tag in sorted(policy.names.tags):
-            judged.reaches(tag)
+            judged.access_to(tag)
             judged.can("*", tag, 22)
 
 

@@ -80,7 +80,11 @@ def _said(judged: Evaluator, rule: Rule, target: Target, source: Endpoint, to: E
         held = None if to.anonymous and not ranges.overlap(to.addresses, network.anywhere) else False
     else:
         held = network.holds(target.to, to, destination=True)
-        if held is None and target.to.kind == "addresses" and ranges.overlap(target.to.addresses, network.own(to)):
+        if (
+            held is None
+            and target.to.kind == "addresses"
+            and ranges.overlap(target.to.addresses, network.joined_addresses(to))
+        ):
             held = True
         router = bool(to.addresses) and not to.tags.isdisjoint(rule.via)
         if rule.via and not to.anonymous and not router:
@@ -122,7 +126,7 @@ def test_several_asked_together_are_opened_as_each_of_them(
     for name in names:
         alone = [(one.rule.place, one.services, bool(one.reason)) for one in judged.openings([name])]
         assert [(one.rule.place, one.services, bool(one.reason)) for one in together if name in one.names] == alone
-        assert {(one.by.place, one.services) for one in judged.reaches(name)} <= {
+        assert {(one.by.place, one.services) for one in judged.access_to(name)} <= {
             (place, used) for place, used, _ in alone
         }
 
