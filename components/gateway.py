@@ -1,17 +1,22 @@
 """The gateway container: OpenClaw's configuration, environment, probes and limits."""
 
 import json
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 from components.constants import GATEWAY_CONTAINER, GATEWAY_PORT, VOLUME_CONFIG, VOLUME_HOME, VOLUME_TMP
 from components.manifest import Manifest, env
-from components.openclaw import permissions
+from components.openclaw import permissions, reserved
 from components.openclaw.merge import laid_under
 from components.pods import HOME, USER, Container, Volume, heap_option, limits, locked_down
 from components.settings import Instance
 
-CONFIG_KEY = "openclaw.json"
-CONFIG_PATH = "/etc/openclaw"
+CONFIG_KEY: Final = "openclaw.json"
+CONFIG_PATH: Final = "/etc/openclaw"
+KEYS_KEY: Final = "keys.json"
+SEED_SCRIPT: Final = (Path(__file__).parent / "openclaw" / "seed.mjs").read_text()
+_STATE: Final = f"{HOME}/.openclaw"
+_RUN: Final = ("node", "openclaw.mjs", "gateway", "run")
 
 # The gateway may drain active work for 315 s and shut down for 330 s; less would cut a running task.
 GRACE_SECONDS = 345
@@ -24,6 +29,14 @@ def openclaw_json(instance: Instance, origin: str | None) -> str:
     given = instance.gateway.config
     has_agents = bool(given.get("agents", {}).get("entries"))
     return json.dumps(laid_under(given if has_agents else laid_under(given, first), ours(instance, origin)), indent=2)
+
+
+def config_files(instance: Instance, origin: str | None) -> dict[str, str]:
+    """The files of the configuration's ConfigMap, by name. A seeded gateway also gets the keys that it may not change."""
+    files = {CONFIG_KEY: openclaw_json(instance, origin)}
+    if instance.gateway.ownership == "seeded":
+        files[KEYS_KEY] = json.dumps({"set": ours(instance, origin), **reserved.patterns()}, indent=2)
+    return files
 
 
 def ours(instance: Instance, origin: str | None) -> dict[str, Any]:
@@ -81,11 +94,12 @@ def _auth(instance: Instance) -> dict[str, Any]:
 
 def container(instance: Instance, image: str, token_secret: Any, secrets: list[Any]) -> Container:
     """The gateway container. `token_secret` and `secrets` are names of Secrets (Inputs)."""
+    seeded = instance.gateway.ownership == "seeded"
     values = {
         "HOME": HOME,
-        "OPENCLAW_STATE_DIR": f"{HOME}/.openclaw",
-        "OPENCLAW_CONFIG_PATH": f"{CONFIG_PATH}/{CONFIG_KEY}",
-        "OPENCLAW_CONFIG_READONLY": "1",
+        "OPENCLAW_STATE_DIR": _STATE,
+        "OPENCLAW_CONFIG_PATH": f"{_STATE if seeded else CONFIG_PATH}/{CONFIG_KEY}",
+        **({} if seeded else {"OPENCLAW_CONFIG_READONLY": "1"}),
         # Without a writable cache the gateway ends with exit 78 on a read-only root.
         "XDG_CACHE_HOME": f"{HOME}/.cache",
         # A restart is an exit that Kubernetes answers; no self-update, no triage.
@@ -100,7 +114,7 @@ def container(instance: Instance, image: str, token_secret: Any, secrets: list[A
         "image": image,
         "imagePullPolicy": "IfNotPresent",
         # `args`, not `command`: the image's entrypoint is tini, which reaps what the tools leave behind.
-        "args": ["node", "openclaw.mjs", "gateway", "run"],
+        "args": _seeded_run() if seeded else [*_RUN],
         "env": [
             *env(values),
             # Never optional: without it the gateway invents a token and goes ready.
@@ -114,6 +128,8 @@ def container(instance: Instance, image: str, token_secret: Any, secrets: list[A
         "startupProbe": probe("startupz", '"status":"started"', period=1, failures=300),
         "readinessProbe": probe("startupz", '"status":"started"', period=10, failures=3),
         "livenessProbe": probe("healthz", '"ok":true', period=30, failures=3),
+        # A gateway that refuses its configuration says so in its last line.
+        "terminationMessagePolicy": "FallbackToLogsOnError",
         "resources": limits(instance.gateway.resources),
         "securityContext": locked_down(USER),
         "volumeMounts": [
@@ -122,6 +138,15 @@ def container(instance: Instance, image: str, token_secret: Any, secrets: list[A
             {"name": VOLUME_TMP, "mountPath": "/tmp"},
         ],
     }
+
+
+def _seeded_run() -> list[str]:
+    """Sets our keys in the configuration on the volume, then starts the gateway in the same process: also when the container
+    alone restarts, where init containers would not run again.
+    """
+    files = f"{CONFIG_PATH}/{CONFIG_KEY} {CONFIG_PATH}/{KEYS_KEY} {_STATE}/{CONFIG_KEY}"
+    script = f'node --input-type=module --eval "$0" -- {files} && exec {" ".join(_RUN)}'
+    return ["sh", "-c", script, SEED_SCRIPT]
 
 
 def probe(path: str, body: str, period: int, failures: int) -> Manifest:

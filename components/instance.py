@@ -1,6 +1,7 @@
 """One gateway, from its namespace to its address."""
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
@@ -60,11 +61,13 @@ class GatewayInstance(pulumi.ComponentResource):
             scope, settings.cluster, instance.tailscale.enabled, instance.tailscale.metrics, instance.extra_egress
         )
         network = InstanceNetwork(scope.logical("network"), network_args, inside)
-        config = _config_map(scope, "config", gateway.CONFIG_KEY, gateway.openclaw_json(instance, self.address), inside)
+        config = _config_map(scope, "config", gateway.config_files(instance, self.address), inside)
         sources = workload.Sources(config.name, secrets.token_secret, secrets.agent_secrets)
         uids = [config.uid, *secrets.uids]
         if args.credential is not None:
-            serve = _config_map(scope, "serve", sidecar.SERVE_KEY, sidecar.serve_json(instance.tailscale, fqdn), inside)
+            serve = _config_map(
+                scope, "serve", {sidecar.SERVE_KEY: sidecar.serve_json(instance.tailscale, fqdn)}, inside
+            )
             sources = dataclasses.replace(sources, serve=serve.name, federated=args.credential.federated)
             uids.append(serve.uid)
             if args.credential.secret is not None:
@@ -96,8 +99,8 @@ class GatewayInstance(pulumi.ComponentResource):
         self.register_outputs({**self.summary})
 
 
-def _config_map(scope: Scope, part: str, key: str, content: str, opts: pulumi.ResourceOptions) -> Declared:
+def _config_map(scope: Scope, part: str, data: Mapping[str, str], opts: pulumi.ResourceOptions) -> Declared:
     """Declares an immutable ConfigMap, named after its content."""
-    logical, data = scope.logical(part), {key: content}
-    manifest = {"metadata": scope.metadata(content_name(logical, data)), "immutable": True, "data": data}
+    logical = scope.logical(part)
+    manifest = {"metadata": scope.metadata(content_name(logical, data)), "immutable": True, "data": {**data}}
     return Declared.of(register(k8s.core.v1.ConfigMap, logical, manifest, opts))

@@ -103,6 +103,11 @@ _OPEN: Final = tuple(tuple(path.split(".")) for path in OPEN)
 INCLUDE: Final = "$include"
 
 
+def patterns() -> dict[str, list[list[str]]]:
+    """The table as seed.mjs reads it."""
+    return {"remove": [list(row.parts) for row in RESERVED], "keep": [list(path) for path in _OPEN]}
+
+
 def reserved(config: Mapping[str, Any]) -> Iterator[tuple[Location, Reserved]]:
     """The keys in a configuration that are ours and have another value than ours; the shortest path of each."""
     yield from _reserved((), config)
