@@ -32,7 +32,8 @@ TESTED_BY: dict[str, tuple[str, ...]] = {
     "tests/unit/components/nodes/test_quoting.py": ("components/nodes/mobile",),
     "tests/unit/test_documentation.py": ("components/settings/document",),
     "tests/unit/components/settings/test_checks.py": (
-        *("components/settings/load", "components/settings/models", "components/settings/stack"),
+        *("components/settings/gateway", "components/settings/load", "components/settings/model"),
+        *("components/settings/models", "components/settings/stack"),
     ),
     "tests/unit/components/settings/test_errors.py": ("components/settings/vocabulary",),
     "tests/unit/components/settings/test_node_checks.py": ("components/settings/nodes",),
