@@ -1,85 +1,41 @@
 """One world for all end-to-end tests: a real node, two real gateways, real devices. Teardown leaves nothing."""
 
-import contextlib
-import fcntl
 import json
-import shutil
-import tempfile
 from collections.abc import Generator
-from pathlib import Path
 
 import pytest
 
 from components.constants import PROJECT
-from sandbox import kubectl, pulumi_tools, tools
-from sandbox.golang import find_go
+from sandbox import kubectl, tools
 from sandbox.home import Home
-from sandbox.node import devices, layout, machine, runtime
+from sandbox.node import devices
 from sandbox.node.devices import Device
-from sandbox.world import World, building
+from sandbox.world import World
 from tests.support.e2e_world import ALICE, MALLORY, PEOPLE, Figures, Gateway, join, restore
 from tests.support.engine_world import Cluster, Stack
+from tests.support.worlds import administrator, pulumi_of, session_world
 
 _Rows = list[tuple[str, str, str]]
 _figures = pytest.StashKey[_Rows]()
 
 
-@contextlib.contextmanager
-def one_start_at_a_time(usual: Home) -> Generator[None]:
-    """Two worlds that look for free addresses and ports in the same moment find the same ones."""
-    usual.root.mkdir(parents=True, exist_ok=True)
-    with (usual.root / "e2e-start.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
 @pytest.fixture(scope="session")
 def world(request: pytest.FixtureRequest) -> Generator[World]:
-    """Never the person's own sandbox: a home of its own, with the built tools and images of the usual one."""
-    usual = Home.from_env()
-    # A short path: Unix sockets in it have at most 108 bytes.
-    home = Home(Path(tempfile.mkdtemp(prefix="e2e-", dir="/tmp")), usual.bin.resolve())
-    if reason := machine.available(home):
-        home.root.rmdir()
-        pytest.fail(f"end-to-end tests need a real node, and {reason}", pytrace=False)
-    wanted = [*tools.REAL, *kubectl.needed(), "pulumi"]
-    if lacking := tools.missing(usual, wanted, find_go(usual, tools.go_needed(), building).version):
-        home.root.rmdir()
-        pytest.fail(f"{usual.bin} lacks {', '.join(tool.name for tool in lacking)}: run `make tools`", pytrace=False)
-    if usual.go.is_dir():
-        home.go.symlink_to(usual.go)
-    world = World(home, real=True)
-    try:
-        with one_start_at_a_time(usual):
-            world.start(PEOPLE)
+    with session_world(request, PEOPLE, [*tools.REAL, *kubectl.needed(), "pulumi"], real=True) as world:
         yield world
-    finally:
-        failed = request.session.testsfailed > 0
-        world.stop(keep_data=failed)
-        if failed:
-            # Imported images are gigabytes, and no help in finding out why.
-            machine.remove_tree(layout.of(home).containerd_root)
-            layout.release(home)
-            print(f"\nlogs and state of the failed run: {home.root}")
-        else:
-            runtime.down(home, purge=True)
-            shutil.rmtree(home.root)
 
 
 @pytest.fixture(scope="session")
 def cluster(world: World) -> Generator[Cluster]:
-    """The API server, as an administrator sees it."""
-    cluster = Cluster(world.kubeconfig, timeout=30)
-    with cluster:
+    with administrator(world) as cluster:
         yield cluster
 
 
 @pytest.fixture(scope="session")
 def stack(world: World) -> Stack:
     """The one stack. A test applies what it wants; the next one that asks for a gateway finds HOME and LAB again."""
-    _, cli = pulumi_tools.choose(world.home, pulumi_tools.choice(), building)
     config = {f"{PROJECT}:tailnet": {"loginServer": world.login_server}}
-    return Stack(world, cli, "e2e", owned=True, config=config)
+    return Stack(world, pulumi_of(world), "e2e", owned=True, config=config)
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from sandbox.world import World
 from tests.support.e2e_nodes import with_nodes
 from tests.support.e2e_world import ALICE, BOB, HOME, LAB, Gateway, answers, as_json, join, wait_answer, with_
 from tests.support.engine_world import Stack
-from tests.support.fault_world import UDP, dropped, kill, until
+from tests.support.faults.breaking import UDP, dropped, kill, until
 from tests.support.node_machine import NodeMachine, Running
 from tests.support.openclaw_client import Client
 from tests.support.trouble_page import Page, blocks, shown, steps

@@ -1,4 +1,4 @@
-"""Helpers of the fault tests: an instance of their own that may be broken, and the hands that break things around it."""
+"""An instance that one may break: its pod, containers, Secrets and volumes."""
 
 import base64
 import contextlib
@@ -9,21 +9,15 @@ from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeVar
-
-import httpx
+from typing import Final
 
 from components.constants import SIDECAR_CONTAINER
-from engine.processes import Process, start_time
 from sandbox.kube import Object
 from sandbox.node import layout, machine, network
-from sandbox.node.devices import Device
-from sandbox.supervisor import Supervisor
-from sandbox.world import World
-from tests.support.e2e_world import ALICE, Gateway, answers
+from tests.support.e2e_world import ALICE, Gateway
 from tests.support.engine_world import instance
+from tests.support.faults.breaking import kill, until
 
-T = TypeVar("T")
 SPARE: Final = instance("spare", people=[ALICE], storage={"retain": False})
 REAL_GATEWAY: Final = ["node", "openclaw.mjs", "gateway", "run"]
 # Answers the probes, and starts in a tenth of a second where the real gateway takes half a minute of CPU. For faults of the
@@ -33,100 +27,6 @@ QUICK_GATEWAY: Final = [
     "process.on('SIGTERM',()=>process.exit());"
     "require('http').createServer((q,a)=>a.end('{\"status\":\"started\",\"ok\":true}')).listen(18789,'127.0.0.1')",
 ]
-# All datagrams but DNS: no direct path, no STUN.
-UDP: Final = "udp dport != 53 drop"
-
-
-def until(condition: Callable[[], T | None], what: str, seconds: float = 60.0) -> T:
-    """The condition's value, once it is true."""
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
-        time.sleep(0.2)
-    return found
-
-
-def reached(device: Device, gateway: Gateway, seconds: float = 60.0) -> float:
-    """Seconds until the gateway answered the device."""
-    begin = time.monotonic()
-    until(lambda: answers(device, f"{gateway.url}/healthz", 2), f"{gateway.url} answers {device.name}", seconds)
-    return time.monotonic() - begin
-
-
-def closed(device: Device, gateway: Gateway) -> None:
-    """Nobody but the listed gets an answer: not by name, not by address, whatever else is broken."""
-    node = gateway.devices()
-    for host in (gateway.hostname, *(each.ip_addresses[0] for each in node)):
-        for port in (80, 18789, 9002):
-            assert not answers(device, f"http://{host}:{port}/healthz", 1), f"{device.name} reached {host}:{port}"
-
-
-def kill(pid: int, number: signal.Signals = signal.SIGKILL) -> None:
-    """A signal to one process of our world, by its number and start time."""
-    started = start_time(pid)
-    assert started is not None, f"there is no process {pid}"
-    Process(pid, started).signal(number)
-
-
-class Parts:
-    """The supervised parts: stopped and started through process-compose, killed by their number."""
-
-    def __init__(self, world: World) -> None:
-        self._supervisor = Supervisor(world.home)
-
-    def pid(self, name: str) -> int:
-        return self._supervisor.states()[name].pid
-
-    def well(self, name: str) -> bool:
-        state = self._supervisor.states().get(name)
-        return state is not None and state.running and state.ready
-
-    def names(self) -> list[str]:
-        return list(self._supervisor.states())
-
-    @contextlib.contextmanager
-    def without(self, name: str) -> Generator[None]:
-        """Nobody starts the part again until the block ends."""
-        self._ask("PATCH", f"/process/stop/{name}")
-        until(lambda: not self._supervisor.states()[name].running, f"{name} stops")
-        try:
-            yield
-        finally:
-            self._ask("POST", f"/process/start/{name}")
-            # process-compose gives up a part whose probe failed while what it needs was away; `make up` starts it again, too.
-            for other, state in self._supervisor.states().items():
-                if other != name and not state.running:
-                    self._ask("POST", f"/process/start/{other}")
-            until(lambda: all(map(self.well, self.names())), f"all parts are well after {name}")
-
-    def kill(self, name: str) -> float:
-        """SIGKILL; seconds until the supervisor has a well one again."""
-        before, begin = self.pid(name), time.monotonic()
-        kill(before)
-        until(lambda: self.pid(name) not in (0, before) and self.well(name), f"{name} is back")
-        return time.monotonic() - begin
-
-    def _ask(self, method: str, path: str) -> None:
-        transport = httpx.HTTPTransport(uds=str(self._supervisor.socket))
-        with httpx.Client(transport=transport, base_url="http://process-compose", timeout=15) as client:
-            client.request(method, path).raise_for_status()
-
-
-@contextlib.contextmanager
-def dropped(world: World, *rules: str) -> Generator[None]:
-    """Silently lose packets of pods and devices: a table of its own, on our bridges only."""
-    node = layout.of(world.home)
-    table, inside = f"{node.table}f", f'{{ "{node.pod_bridge}", "{node.client_bridge}" }}'
-    lines = "\n".join(f"iifname {inside} {rule}" for rule in rules)
-    chains = "\n".join(
-        f"chain {hook} {{ type filter hook {hook} priority -20; policy accept;\n{lines}\n}}"
-        for hook in ("forward", "input")
-    )
-    network.run(["nft", "-f", "-"], f"table inet {table} {{\n{chains}\n}}\n")
-    try:
-        yield
-    finally:
-        network.run(["nft", "delete", "table", "inet", table])
 
 
 @dataclass(frozen=True)

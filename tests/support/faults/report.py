@@ -1,8 +1,7 @@
-"""The table of docs/reliability.md: each fault test records its row, a whole run writes them."""
+"""The table of docs/reliability.md: each fault's test records its row, a whole run writes them."""
 
-import ast
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
@@ -26,24 +25,8 @@ class Row:
     over: str
 
 
-def recorded() -> dict[str, list[str]]:
-    """Faults that the tests record, by file: the `fault=` of each call of `record`."""
-    found: dict[str, list[str]] = {}
-    for path in sorted((Path(__file__).parents[1] / "e2e").glob("test_fault_*.py")):
-        calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
-        names = [
-            str(keyword.value.value)
-            for call in calls
-            if isinstance(call.func, ast.Name) and call.func.id == "record"
-            for keyword in call.keywords
-            if keyword.arg == "fault" and isinstance(keyword.value, ast.Constant)
-        ]
-        found[path.name] = names
-    return found
-
-
 def documented() -> list[str]:
-    """Faults in the document's table."""
+    """Faults in the document's table, in its order."""
     return [line.split("|")[1].strip() for line in _between().splitlines()[2:]]
 
 
@@ -56,15 +39,14 @@ def keep(rows: Mapping[str, Row], directory: Path) -> Path:
     return path
 
 
-def write(source: Path) -> None:
-    """The table from the recorded rows, in the order of the tests; not written while one was not seen."""
+def write(source: Path, faults: Sequence[str]) -> None:
+    """The table from the recorded rows, in the order of the faults; not written while one was not seen."""
     rows = {fault: Row(**values) for fault, values in json.loads(source.read_text()).items()}
-    if lacking := [fault for faults in recorded().values() for fault in faults if fault not in rows]:
+    if lacking := [fault for fault in faults if fault not in rows]:
         print(f"\n{DOCUMENT.name} is left as it is: not seen yet: {', '.join(lacking)}")
         return
     lines = [_HEAD, "|---|---|---|---|---|"]
-    for fault in (fault for faults in recorded().values() for fault in faults):
-        row = rows[fault]
+    for row in (rows[fault] for fault in faults):
         lines.append(
             "| " + " | ".join(_cell(text) for text in (row.fault, row.sees, row.sign, row.holds, row.over)) + " |"
         )

@@ -1,0 +1,58 @@
+"""Fixtures of the fault tests: the scene, as declared and well, and the recorder of what was seen."""
+
+import os
+from collections.abc import Callable
+
+import pytest
+
+from sandbox.home import Home
+from sandbox.node.devices import OWNER, STRANGER
+from sandbox.world import World
+from tests.support.e2e_world import ALICE, HOME, MALLORY, apply, join
+from tests.support.engine_world import Cluster, Stack
+from tests.support.faults.breakable import QUICK_GATEWAY, SPARE, Breakable
+from tests.support.faults.catalogue import ALL
+from tests.support.faults.report import Row, keep, write
+from tests.support.faults.scene import Scene
+
+_rows = pytest.StashKey[dict[str, Row]]()
+
+
+@pytest.fixture
+def record(request: pytest.FixtureRequest) -> Callable[[Row], None]:
+    """Keeps the row of a fault that was seen."""
+
+    def note(row: Row) -> None:
+        request.config.stash.setdefault(_rows, {})[row.fault] = row
+
+    return note
+
+
+@pytest.fixture
+def repaired(request: pytest.FixtureRequest, stack: Stack) -> None:
+    """A test that failed may have left its fault behind: the next one does not fail by it."""
+    if request.session.testsfailed:
+        stack.refresh(HOME, SPARE)
+        stack.applied = None
+
+
+@pytest.fixture
+def scene(world: World, cluster: Cluster, stack: Stack, repaired: None) -> Scene:
+    """Alice's real gateway, and one to break: real sidecar, keys, volumes and manifest; its gateway only answers probes."""
+    home, spare = Breakable(world, cluster, "home"), Breakable(world, cluster, "spare")
+    # At once: the real gateway of `spare` would take the processor from the other one.
+    with spare.quick(lambda: apply(cluster, stack, HOME, SPARE)) as applied:
+        pass
+    applied.result()
+    spare.play(QUICK_GATEWAY)
+    home.wait_ready(300)
+    spare.wait_ready()
+    return Scene(world, cluster, stack, home, spare, join(world, OWNER, ALICE), join(world, STRANGER, MALLORY))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    rows = session.config.stash.get(_rows, None)
+    if rows:
+        source = keep(rows, Home.from_env().logs)
+        if os.environ.get("RELIABILITY_UPDATE") == "1":
+            write(source, [fault.name for fault in ALL])
