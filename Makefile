@@ -54,9 +54,10 @@ format: .venv/ready
 	$(VENV)/ruff format .
 	$(VENV)/ruff check --fix .
 
-## docs: generate docs/configuration.md from the models
+## docs: generate docs/configuration.md from the models, and the table of docs/gateway.md
 docs: .venv/ready
 	$(VENV)/python -m components.settings.document > docs/configuration.md
+	$(VENV)/python -m components.openclaw.document
 
 ## requirements: compile the pins anew from pyproject.toml (needs uv)
 requirements:

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,6 +58,15 @@ class Schema:
         """The types of a version such as `2026.9.6`; None for one whose types are not here."""
         path = Path(__file__).with_name(_FILE.format(version))
         return Schema(json.loads(path.read_text())) if version and path.is_file() else None
+
+    @staticmethod
+    def newest() -> "Schema":
+        """The types of the newest version that is here."""
+        files = Path(__file__).parent.glob(_FILE.format("*"))
+        versions = [path.name.removeprefix("schema-").removesuffix(".json") for path in files]
+        newest = Schema.of(max(versions, key=lambda version: [int(part) for part in re.findall(r"[0-9]+", version)]))
+        assert newest
+        return newest
 
     @functools.cached_property
     def words(self) -> frozenset[str]:

@@ -39,10 +39,22 @@ function laidUnder(given, ours) {
   return merged;
 }
 
+const sorted = (value) => (isObject(value) ? Object.fromEntries(Object.entries(value).sort()) : value);
+const canonical = (value) => JSON.stringify(value, (_, item) => sorted(item));
+
 function written(value) {
   mkdirSync(dirname(path), { recursive: true });
   writeFileSync(`${path}.new`, JSON.stringify(value, null, 2), { mode: 0o600 });
   renameSync(`${path}.new`, path);
+}
+
+function parsed(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // Somebody edited it by hand, with comments: the image has OpenClaw's own reader.
+    return createRequire("/app/")("json5").parse(text);
+  }
 }
 
 let text;
@@ -57,14 +69,14 @@ if (text === undefined) {
 } else {
   let given;
   try {
-    given = createRequire("/app/")("json5").parse(text);
+    given = parsed(text);
     if (!isObject(given)) throw new Error("it is no object");
   } catch (error) {
     console.error(`configuration: ${path} cannot be read, and nothing was changed: ${error.message}. Correct it, or remove it.`);
     process.exit(UNUSABLE);
   }
   const wanted = laidUnder(theirs(given, []), set);
-  if (JSON.stringify(wanted) !== JSON.stringify(given)) {
+  if (canonical(wanted) !== canonical(given)) {
     written(wanted);
     console.log(`configuration: the stack's own keys were set again in ${path}`);
   }

@@ -31,7 +31,7 @@ def config(path: str, gateway: Gateway, image: str) -> Iterator[Problem]:
         yield Problem(path, reason)
         return
     schema = Schema.of(openclaw_version(image))
-    words = schema.words if schema else frozenset[str]()
+    words = schema.words if schema else Schema.newest().words
     places = [(where, row) for where, row in reserved(given)]
     for where, row in places:
         yield Problem(_path(path, where, words), f"cannot be set here: {row.why}. Remove it.")
