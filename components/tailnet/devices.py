@@ -167,8 +167,7 @@ def _holder(instance: Instance, settings: Settings, devices: Sequence[TailnetDev
 
 
 def _name(instance: Instance, settings: Settings, suffix: str = "") -> str:
-    own = instance.names
-    return f"{own.hostname}{suffix}.{settings.tailnet.name}"
+    return f"{instance.names.hostname}{suffix}.{settings.tailnet.name}"
 
 
 def _hint(settings: Settings, instance: Instance, holder: TailnetDevice) -> str:
