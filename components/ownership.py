@@ -78,7 +78,7 @@ def conflicts(settings: Settings, stack: str, live: LiveCluster) -> Iterator[str
             f"belongs to the stack {namespace.stack}" if namespace.stack else "was there before and belongs to no stack"
         )
         yield (
-            f"{path}: the namespace {names.namespace} {owner}. Choose another id or namespace here; or its owner hands it "
+            f"{path}: the namespace {names.namespace} {owner}. Choose another id or namespace here, or ask its owner to hand it "
             f"over: kubectl annotate namespace {names.namespace} {ANNOTATION_HAND_OVER}={stack}"
         )
 
@@ -86,7 +86,7 @@ def conflicts(settings: Settings, stack: str, live: LiveCluster) -> Iterator[str
 def message(conflicts: Sequence[str]) -> str:
     """The conflicts as one error for people."""
     return "\n".join(
-        ["This stack would take over what is not its own; nothing was changed:", *(f"  {one}" for one in conflicts)]
+        ["This stack would take over namespaces of others; nothing was changed:", *(f"  {one}" for one in conflicts)]
     )
 
 

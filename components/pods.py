@@ -50,6 +50,7 @@ class Container(TypedDict):
     startupProbe: NotRequired[Manifest]
     readinessProbe: NotRequired[Manifest]
     livenessProbe: NotRequired[Manifest]
+    terminationMessagePolicy: NotRequired[Literal["File", "FallbackToLogsOnError"]]
     resources: Manifest
     securityContext: Manifest
     volumeMounts: list[VolumeMount]

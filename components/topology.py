@@ -121,7 +121,7 @@ def warnings(settings: Settings) -> Iterator[str]:
     for instance in settings.instances:
         sidecar = instance.tailscale
         if sidecar.enabled and sidecar.reach == "tcp":
-            yield f"{instance.id}: reach tcp lets whoever holds the token in without pairing a device. Prefer https."
+            yield f"{instance.id}: reach tcp lets anybody who has the token connect without pairing a device. Prefer https."
         if sidecar.enabled and sidecar.reach == "https" and settings.tailnet.login_server:
             yield (
                 f"{instance.id}: reach https needs a control server that issues certificates; headscale does not. "

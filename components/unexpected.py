@@ -59,9 +59,9 @@ def explained() -> Generator[None]:
         package = error.name.partition(".")[0] if isinstance(error, ImportError) and error.name else "components"
         if package != "components":
             raise pulumi.RunError(
-                f"The Python package {package} is missing. Run `pulumi install`, then again."
+                f"The Python package {package} is missing. Run `pulumi install`, then try again."
             ) from None
         raise pulumi.RunError(
-            f"The program failed unexpectedly: {described(error)}. Details: {record(error)}. Report it with them; once it is "
-            "fixed, the next `pulumi up` goes on from here."
+            f"The program failed unexpectedly: {described(error)}. Details: {record(error)}. Report it with these details; once it is "
+            "fixed, the next `pulumi up` continues from here."
         ) from None

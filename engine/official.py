@@ -100,7 +100,7 @@ class Official:
                 failed = done.returncode != 0
                 said = (done.stderr.strip().splitlines() or [f"exit {done.returncode}"])[-1]
             except subprocess.TimeoutExpired:
-                failed, said = True, f"not done after {_INSTALL_SECONDS} s"
+                failed, said = True, f"not finished after {_INSTALL_SECONDS} s"
             if failed:
                 shutil.rmtree(staging, ignore_errors=True)
                 raise UserError(f"the official {name} plugin cannot be downloaded ({said})", "Install it")

@@ -44,7 +44,7 @@ def issue(
     issuer = x509.load_pem_x509_certificate((pki / "ca.crt").read_bytes())
     signer = load_pem_private_key((pki / "ca.key").read_bytes(), None)
     if not isinstance(signer, ec.EllipticCurvePrivateKey):
-        raise SandboxError(f"{pki / 'ca.key'} is no EC key", "Start anew: `python -m sandbox down`")
+        raise SandboxError(f"{pki / 'ca.key'} is not an EC key", "Run `python -m sandbox down`, then up again")
     key = ec.generate_private_key(ec.SECP256R1())
     usage = ExtendedKeyUsageOID.SERVER_AUTH if addresses else ExtendedKeyUsageOID.CLIENT_AUTH
     builder = (

@@ -67,7 +67,7 @@ def explained(error: Exception) -> tuple[str, str]:
         return f"{error.filename}: {error.strerror}", f"Fix that, then run the command again. Details: {log}"
     return (
         f"{described(error)}{f': {said}' if said else ''}",
-        f"This was not expected. Run the command again; if that does not help, report it with {log}",
+        f"This error was not expected. Run the command again; if it fails again, report it with {log}",
     )
 
 
@@ -167,15 +167,15 @@ def status() -> None:
         )
     console.print(table)
     if not any(state.running for state in states.values()):
-        console.print("Nothing runs. `python -m sandbox up` starts it.")
+        console.print("Nothing is running. Start it with `python -m sandbox up`.")
         raise typer.Exit(3)
     show_instances(home, here.instances())
 
 
 @app.command()
 def logs(
-    part: Annotated[str | None, typer.Argument(help="A name of `status`, or pulumi-<stack>.")] = None,
-    lines: Annotated[int, typer.Option("--lines", "-n", help="How many of the last lines.")] = 50,
+    part: Annotated[str | None, typer.Argument(help="A name that `status` lists, or pulumi-<stack>.")] = None,
+    lines: Annotated[int, typer.Option("--lines", "-n", help="Number of lines from the end.")] = 50,
 ) -> None:
     """Print the end of a part's log; without a name, list the logs."""
     from sandbox import world
@@ -212,7 +212,7 @@ def tools(
 @app.command()
 def join(
     name: Annotated[str, typer.Argument(help="Name of the device in the tailnet.")],
-    person: Annotated[str, typer.Argument(help="Whose it is, such as alice@example.com.")],
+    person: Annotated[str, typer.Argument(help="Person who owns it, such as alice@example.com.")],
 ) -> None:
     """Join a client device to the tailnet, in a network namespace of its own."""
     from sandbox import demo
@@ -250,7 +250,7 @@ def show() -> None:
     console.print(f"{owner.name} belongs to {person}, {stranger.name} to {demo.STRANGER}; the gateway is {address}")
     console.print(table)
     if not all(check.holds for check in seen):
-        raise SandboxError("something is not as it should be", "See the table; `python -m sandbox logs` names the logs")
+        raise SandboxError("a check failed", "See the table above; `python -m sandbox logs` lists the logs")
 
 
 def summary(changes: dict[str, int]) -> str:

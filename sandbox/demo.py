@@ -34,7 +34,7 @@ class Check:
 def join(home: Home, name: str, person: str) -> Device:
     """A client device of `person`, in a network namespace of its own; one that has joined stays as it is."""
     if not (home.root / "node" / "run").exists():
-        raise SandboxError("there is no real node, so no tailnet that devices can reach", "Run `make up` as root")
+        raise SandboxError("there is no real node, so devices have no tailnet to join", "Run `make up` as root")
     headscale.setup(home.tailnet, [person])
     node = layout.of(home)
     return devices.join(node, name, node.login_server, lambda: headscale.device_key(home.tailnet, person))
@@ -68,4 +68,4 @@ def wait_answer(device: Device, address: str, doing: Callable[[str], None], seco
         if device.curl("--fail", f"{address}/healthz", seconds=2).returncode == 0:
             return time.monotonic() - begin
         time.sleep(0.1)
-    raise SandboxError(f"{address} does not answer {device.name}", f"Look: {device.log}, `python -m sandbox status`")
+    raise SandboxError(f"{address} does not answer {device.name}", f"See {device.log} and `python -m sandbox status`")

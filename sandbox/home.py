@@ -161,7 +161,7 @@ def _free_port(taken: set[int]) -> int:
                 with contextlib.suppress(OSError):
                     probe_bind(port)
                     return port
-    raise SandboxError("no free loopback port between 20000 and 32000", "Stop what occupies them")
+    raise SandboxError("no free loopback port between 20000 and 32000", "Stop the programs that use them")
 
 
 def probe_bind(port: int) -> None:
@@ -181,9 +181,7 @@ def exclusive(home: Home, command: str) -> Generator[None]:
         except BlockingIOError:
             file.seek(0)
             owner = file.read().strip() or "another process"
-            raise SandboxError(
-                f"{owner} is at work on {home.root}", "Wait for it, or stop it with Ctrl-C there"
-            ) from None
+            raise SandboxError(f"{owner} is using {home.root}", "Wait for it, or stop it with Ctrl-C there") from None
         file.truncate(0)
         file.write(f"`{command}` (pid {os.getpid()})")
         file.flush()

@@ -62,7 +62,7 @@ def ensure(home: Home, real: bool, wanted: Sequence[str], progress: Progress) ->
     else:
         todo = tools.missing(home, wanted, go.version)
         if todo:
-            report("looking at what this machine has")
+            report("checking this machine")
         lacks += _failures([lambda: _disk(home, go, real, bool(todo)), lambda: _memory(home, real)])
         lacks += _together(_registries(home, go, real, todo))
     if len(lacks) == 1:
@@ -78,12 +78,14 @@ def install(report: Callable[[str], None], *uses: Use) -> None:
         return
     line = f"apt-get install --yes --no-install-recommends {' '.join(names)}"
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
-        raise SandboxError(f"what the Debian packages {', '.join(names)} hold is missing", f"As root: {line}")
+        raise SandboxError(
+            f"the Debian packages {', '.join(names)} are not installed, or not completely", f"As root: {line}"
+        )
     report(f"installing the Debian packages {', '.join(names)}")
     apt.install(names)
     if left := [package for package in commands.absent(*uses) if package.name in names]:
         lacking = [*left[0].commands, *(str(path) for path in left[0].files)]
-        raise SandboxError(f"{left[0].name} is installed, but {' or '.join(lacking)} is not there", f"See: {line}")
+        raise SandboxError(f"{left[0].name} is installed, but {' or '.join(lacking)} was not found", f"See: {line}")
 
 
 def _failures(steps: Iterable[_STEP]) -> Iterator[SandboxError]:
@@ -141,7 +143,7 @@ def _memory(home: Home, real: bool) -> None:
     if free < MEMORY[real]:
         raise SandboxError(
             f"{free / GIB:.1f} GiB of memory are free, and {MEMORY[real] / GIB:.1f} GiB are needed",
-            "End something" + (", or set SANDBOX_NODE=simulated, which needs less" if real else ""),
+            "Stop other programs" + (", or set SANDBOX_NODE=simulated, which needs less" if real else ""),
         )
 
 
@@ -174,7 +176,7 @@ def _ask_modules(go: Go, todo: Sequence[tools.Tool]) -> None:
 
     if not all(cached(family) for family in dict.fromkeys(tool.family for tool in todo)):
         raise SandboxError(
-            f"the Go module proxy does not answer: {said}", "Set GOPROXY to one that this machine reaches"
+            f"the Go module proxy does not answer: {said}", "Set GOPROXY to one that this machine can reach"
         )
 
 
@@ -184,7 +186,7 @@ def _ask_npm() -> None:
         if (said := _silent(command, dict(os.environ), Path(empty))) is not None:
             raise SandboxError(
                 f"the npm registry does not answer: {said}",
-                "Set `registry` in ~/.npmrc to one that this machine reaches, or set SANDBOX_NODE=simulated",
+                "Set `registry` in ~/.npmrc to one that this machine can reach, or set SANDBOX_NODE=simulated",
             )
 
 
@@ -202,7 +204,7 @@ def _silent(command: Sequence[str], environment: dict[str, str], cwd: Path) -> s
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return f"nothing in {_PATIENCE} s"
+        return f"no answer within {_PATIENCE} s"
     said = [line for line in result.stderr.splitlines() if line.strip() and "A complete log of this run" not in line]
     return None if result.returncode == 0 else (said or ["no reason given"])[-1].strip()[-300:]
 

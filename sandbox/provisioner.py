@@ -30,7 +30,7 @@ def size(quantity: str) -> int:
     """Bytes of a storage quantity."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)(k|M|G|T|Ki|Mi|Gi|Ti|)", quantity)
     if match is None:
-        raise ValueError(f"{quantity!r} is no storage size")
+        raise ValueError(f"{quantity!r} is not a storage size")
     return int(float(match[1]) * _UNITS[match[2]])
 
 

@@ -49,7 +49,7 @@ def choose(home: Home, wanted: Choice, progress: Progress) -> tuple[Plugins, Pat
         "as they are installed",
     )
     if wanted == "standin":
-        theirs, why = None, "as asked for"
+        theirs, why = None, "as requested"
     elif cli is None or theirs is None:
         try:
             if wanted == "auto":

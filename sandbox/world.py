@@ -90,13 +90,13 @@ class World:
         if wanted not in ("auto", "real", "simulated"):
             raise SandboxError(f"SANDBOX_NODE is {wanted!r}", "Set it to auto, real or simulated, or unset it")
         if wanted == "simulated":
-            return cls(home), "simulated node (kwok), as asked for: pods are played, not run"
+            return cls(home), "simulated node (kwok), as requested: pods only appear to run"
         reason = machine.available(home)
         if reason is None:
             return cls(home, real=True), "real node: pods run in containerd on this machine"
         if wanted == "real":
-            raise SandboxError(f"there can be no real node: {reason}", "Fix that, or set SANDBOX_NODE=auto")
-        return cls(home), f"simulated node (kwok), because {reason}: pods are played, not run"
+            raise SandboxError(f"a real node is not possible: {reason}", "Fix that, or set SANDBOX_NODE=auto")
+        return cls(home), f"simulated node (kwok), because {reason}: pods only appear to run"
 
     @property
     def kubeconfig(self) -> Path:

@@ -182,8 +182,8 @@ class Linux(Machine):
         if around.gateway and around.images and tailscale_version(around.images.tailscale) is None:
             yield Problem(
                 "images.tailscale",
-                f"has no tag that tells which version {path} is to install. Write one that is out, before any digest, such "
-                "as :v1.102.3.",
+                f"has no tag that says which version {path} should install. Write a released version, before any digest, "
+                "such as :v1.102.3.",
             )
 
     def join_material(self, join: Join) -> str:

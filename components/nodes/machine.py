@@ -16,13 +16,13 @@ class Machine(NodeKind):
     def problems(self, path: str, node: Node, around: Surroundings) -> Iterator[Problem]:
         """Ports for nobody, and images that tell no version to install."""
         if "ports" in node.model_fields_set and not node.people:
-            yield Problem(f"{path}.ports", "opens nothing, because people lists nobody. List them, or remove ports.")
+            yield Problem(f"{path}.ports", "has no effect, because people is empty. List people, or remove ports.")
         # An older or a newer node may not understand its gateway.
         if (image := around.gateway_image) and openclaw_version(image[1]) is None:
             yield Problem(
                 image[0],
-                f"has no tag that tells which version {path} is to install. Write a version, with -slim, -browser or a "
-                "date such as -r20260820 at most, before any digest, such as :2026.9.6.",
+                f"has no tag that says which version {path} should install. Write a version, with at most -slim, -browser "
+                "or a date such as -r20260820, before any digest, such as :2026.9.6.",
             )
 
 

@@ -43,7 +43,7 @@ class Mobile(NodeKind):
             reach = around.gateway.tailscale.reach
             yield Problem(
                 f"{path}.gateway",
-                f'"{node.gateway}" has reach "{reach}": the apps take a pairing code for https only. Use it.',
+                f'"{node.gateway}" has reach "{reach}": the apps accept a pairing code only over https. Use "https".',
             )
 
     def join_material(self, join: Join) -> str:

@@ -26,11 +26,11 @@ class Minimum:
 # With 512Mi it was killed while it started; with 768Mi it ran. A start takes some 20 s of processor time, and the startup
 # probe ends it after 300 s.
 GATEWAY_MINIMUM: Final = Minimum(
-    "768Mi", "200m", "the gateway is killed while it starts", "the gateway does not start before its probe ends it"
+    "768Mi", "200m", "the gateway is killed while it starts", "its startup probe kills the gateway before it is ready"
 )
 # 35 MiB was its peak in a pod; its startup probe ends it after 120 s.
 SIDECAR_MINIMUM: Final = Minimum(
-    "48Mi", "20m", "the sidecar is killed while it starts", "the sidecar does not join before its probe ends it"
+    "48Mi", "20m", "the sidecar is killed while it starts", "its startup probe kills the sidecar before it has joined"
 )
 # OpenClaw's commands take 212 to 400 MiB, and the node host is one of them.
 NODE_MINIMUM: Final = Minimum(
@@ -96,7 +96,7 @@ def namespace(path: str, name: str, cluster: Cluster | None) -> Iterator[Problem
     """A namespace that is not ours to close. `cluster` is None when it did not validate."""
     owner = None
     if name == "default" or name.startswith("kube-"):
-        owner = f'"{name}" holds what is not ours'
+        owner = f'"{name}" holds other workloads'
     elif cluster and name == cluster.dns_namespace:
         owner = "is also cluster.dnsNamespace, where the cluster's DNS runs"
     elif cluster and name == cluster.monitoring_namespace:
@@ -125,7 +125,7 @@ def _tailnet(tailnet: Tailnet) -> Iterator[Problem]:
 def egress(path: str, rules: Sequence[EgressRule]) -> Iterator[Problem]:
     """Rules that are each narrow, and together leave nothing closed."""
     if open_nearly_everything(rule.cidr for rule in rules):
-        yield Problem(path, "opens nearly everything, in pieces. List the networks that the pod needs.")
+        yield Problem(path, "allows nearly every address, piece by piece. List the networks that the pod needs.")
 
 
 def people(path: str, listed: Sequence[str], tailnet: Tailnet) -> Iterator[Problem]:
@@ -135,7 +135,8 @@ def people(path: str, listed: Sequence[str], tailnet: Tailnet) -> Iterator[Probl
             yield Problem(f"{path}[{number}]", f'"{person}" is not a group of tailnet.groups. Add it there.')
         elif not tailnet.groups.get(person, (person,)):
             yield Problem(
-                f"{path}[{number}]", f'"{person}" has no members in tailnet.groups. Add somebody, or remove it here.'
+                f"{path}[{number}]",
+                f'"{person}" has no members in tailnet.groups. Add a member, or remove the group here.',
             )
 
 
@@ -147,7 +148,9 @@ def _combinations(path: str, instance: Instance) -> Iterator[Problem]:
             yield Problem(f"{where}.allowUsers", 'is only for mode "identity". Remove it, or change the mode.')
     else:
         if not sidecar.enabled:
-            yield Problem(f"{where}.mode", '"identity" needs Tailscale, which is disabled here. Use "token" meanwhile.')
+            yield Problem(
+                f"{where}.mode", '"identity" needs Tailscale, which is disabled here. Use "token" until it is enabled.'
+            )
         if sidecar.mode == "userspace":
             yield Problem(
                 f"{where}.mode",
@@ -159,7 +162,7 @@ def _combinations(path: str, instance: Instance) -> Iterator[Problem]:
         if not auth.allow_users and any(person.startswith("group:") for person in instance.people):
             yield Problem(
                 f"{where}.allowUsers",
-                "is missing: the gateway knows logins, not groups. List the logins that it lets in.",
+                "is missing: the gateway matches logins, not groups. List the logins that may connect.",
             )
     if sidecar.metrics and not sidecar.enabled:
         yield Problem(
@@ -187,7 +190,7 @@ def resources(path: str, resources: Resources, minimum: Minimum) -> Iterator[Pro
     if cpu_millis(resources.cpu_limit) < cpu_millis(minimum.cpu):
         yield Problem(
             f"{path}.cpuLimit",
-            f'"{resources.cpu_limit}" is too little: {minimum.slow}. Give it at least {minimum.cpu}.',
+            f'"{resources.cpu_limit}" is too low: {minimum.slow}. Give it at least {minimum.cpu}.',
         )
 
 

@@ -40,13 +40,13 @@ def _auth_key(where: str, instance: Instance, tailnet: Tailnet | None) -> Iterat
     if key.value is None and key.rotate_days and key.rotate_days >= key.expiry_days:
         yield Problem(
             f"{where}.rotateDays",
-            f'"{key.rotate_days}" is not before the key\'s end after {key.expiry_days} days. Lower it, and leave time '
-            "for a `pulumi up` in between.",
+            f'"{key.rotate_days}" is not shorter than the key\'s lifetime of {key.expiry_days} days. Lower it, '
+            "and leave time to run `pulumi up` before the key expires.",
         )
     if key.ephemeral and instance.storage.retain:
         yield Problem(
             f"{where}.ephemeral",
-            "forgets the device that the kept state volume remembers. Remove it, or set storage.retain to false.",
+            "removes the device from the tailnet, while storage.retain keeps its identity. Remove it, or set storage.retain to false.",
         )
     if key.ephemeral and not key.reusable:
         yield Problem(
@@ -73,7 +73,7 @@ def given_key(where: str, key: AuthKey | NodeKey, tailnet: Tailnet | None, neede
     for field, alias in (("expiry_days", "expiryDays"), ("rotation", "rotation"), ("rotate_days", "rotateDays")):
         if field in key.model_fields_set:
             yield Problem(
-                f"{where}.{alias}", "is for minted keys; a key of yours is rotated by a new value. Remove it."
+                f"{where}.{alias}", "applies to minted keys only; to rotate your own key, set a new value. Remove it."
             )
 
 
@@ -82,7 +82,7 @@ def _oauth(where: str, client: OAuthClient, must_be_given: bool) -> Iterator[Pro
         if must_be_given:
             yield Problem(
                 f"{where}.clientSecret",
-                'is missing: with tailnet.ownership "external" no client is made. Set it: '
+                'is missing: with tailnet.ownership "external" no client is created. Set it: '
                 f"pulumi config set --secret --path '{where}.clientSecret'.",
             )
         return
@@ -91,7 +91,7 @@ def _oauth(where: str, client: OAuthClient, must_be_given: bool) -> Iterator[Pro
     if client.rotation:
         yield Problem(
             f"{where}.rotation",
-            "is for clients that the stack makes; one of yours is rotated by a new secret. Remove it.",
+            "applies to clients that the stack creates; to rotate your own, set a new secret. Remove it.",
         )
 
 
@@ -101,7 +101,7 @@ def _identity(where: str, identity: WorkloadIdentity, external: bool, cluster: C
     if external:
         yield Problem(
             f"{where}.clientId",
-            'is missing: with tailnet.ownership "external" no identity is made. Make one and set it.',
+            'is missing: with tailnet.ownership "external" no identity is created. Create one and set it.',
         )
     elif cluster and cluster.issuer is None:
         yield Problem(

@@ -52,7 +52,7 @@ def client_secret(path: str, given: str, api_url: str | None) -> Iterator[Proble
     kind = kind_of(given)
     if kind not in (None, _CLIENT) or (api_url is None and kind is None) or "?" in given:
         yield Problem(
-            path, f"is not the secret of an OAuth client. It begins with {CLIENT_PREFIX} and has no ?. Set that one."
+            path, f"is not an OAuth client's secret, which begins with {CLIENT_PREFIX} and contains no ?. Set one."
         )
 
 
@@ -62,17 +62,17 @@ def auth_key(path: str, given: str, login_server: str | None, oauth: str = "") -
     if kind == _CLIENT:
         yield Problem(path, f"is {kind}. {oauth or 'Make an auth key, and set that.'}")
     elif kind not in (None, _AUTH):
-        yield Problem(path, f"is {kind}, with which nothing joins. Make an auth key, and set that.")
+        yield Problem(path, f"is {kind}, which cannot join a device. Create an auth key, and set that.")
     elif tailscale and given.startswith("hskey-"):
         yield Problem(
             path,
-            "is a key of headscale, and the tailnet is Tailscale's. Set tailnet.loginServer, or a key of this tailnet.",
+            "is a headscale key, but the tailnet is Tailscale's. Set tailnet.loginServer, or use a key of this tailnet.",
         )
     elif tailscale and not given.startswith("tskey-"):
         yield Problem(path, "is not an auth key, which begins with tskey-auth-. Copy it again.")
     elif not tailscale and given.startswith("tskey-"):
         yield Problem(
-            path, "is a key of Tailscale's, and tailnet.loginServer is another control server. Make one there."
+            path, "is a Tailscale key, but tailnet.loginServer is another control server. Create a key there."
         )
 
 
@@ -80,5 +80,5 @@ def model_key(path: str, given: str) -> Iterator[Problem]:
     """A problem where a model's key is a credential of the tailnet, which no agent may have."""
     if kind := kind_of(given):
         yield Problem(
-            path, f"is {kind}: it belongs to the tailnet, and the agent would have it. Set the provider's key."
+            path, f"is {kind}: it gives access to the tailnet, and the agent could read it. Set the provider's key."
         )

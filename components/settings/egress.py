@@ -21,7 +21,7 @@ _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 _REFUSED: Final = {
     "covers a metadata service, which hands out the machine's own credentials": METADATA_CIDRS,
     "covers addresses of the tailnet, which are reached through Tailscale only": TAILNET_CIDRS,
-    "covers addresses that are no host's: loopback, link-local, multicast, reserved or translated ones": NEVER_CIDRS,
+    "covers addresses that belong to no host: loopback, link-local, multicast, reserved or translated ones": NEVER_CIDRS,
 }
 _NETWORKS: Final = {reason: tuple(ipaddress.ip_network(cidr) for cidr in cidrs) for reason, cidrs in _REFUSED.items()}
 

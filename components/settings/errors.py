@@ -126,12 +126,12 @@ def _message(detail: ErrorDetails, place: Place) -> str:
             return "is empty. Add at least one entry."
         case "model_type" | "dict_type":
             known = f" Known here: {', '.join(place.keys)}." if place.keys else ""
-            return f"must be an object with keys of its own.{known}"
+            return f"must be an object: a mapping of keys.{known}"
         case "tuple_type":
             return "must be a list. Begin each entry with a dash."
         case _:
             # Nothing of pydantic's own words: they may quote what was written.
-            return "is not usable here. See docs/configuration.md."
+            return "cannot be used here. See docs/configuration.md."
 
 
 def _shown(place: Place, value: object) -> str:

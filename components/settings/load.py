@@ -50,7 +50,7 @@ def _decoded(key: str, value: object, problems: list[Problem]) -> Any:
         return json.loads(value) if isinstance(value, str) else value
     except (ValueError, RecursionError):
         # Not the decoder's words: they may quote the text.
-        problems.append(Problem(key, "must be a list." if key in _LISTS else "must be an object with keys of its own."))
+        problems.append(Problem(key, "must be a list." if key in _LISTS else "must be an object: a mapping of keys."))
         return None
 
 
@@ -115,7 +115,7 @@ def _unknown(keys: Iterable[object]) -> list[Problem]:
             words = {*KEYS, *known_words(Settings)}
             shown = all(part in words or re.fullmatch(r"[0-9]{1,4}", part) for part in parts)
             path = text if shown else HIDDEN
-            message = "is a path, and was set as a key. Set it again with `pulumi config set --path`."
+            message = "is a path, but was set as a single key. Set it again with `pulumi config set --path`."
         problems[Problem(path, message)] += 1
     return [counted(problem, count) for problem, count in problems.items()]
 

@@ -27,7 +27,7 @@ def check_nodes(
         path, kind = f"nodes[{number}]", kind_of(node)
         given = {Node.model_fields[name].alias or name for name in node.model_fields_set}
         for key in sorted((given & KEYS) - kind.keys):
-            yield Problem(f"{path}.{key}", f'means nothing for a node of kind "{node.kind}". Remove it.')
+            yield Problem(f"{path}.{key}", f'has no effect on a node of kind "{node.kind}". Remove it.')
         if node.gateway not in known:
             close = nearest(node.gateway, [one for one in known if isinstance(one, str)])
             hint = f"Did you mean {close}?" if close in by_id else "Name one, or add it to instances."
@@ -75,8 +75,8 @@ def _gateway(path: str, node: Node, index: int, instance: Instance) -> Iterator[
     if instance.gateway.auth.mode == "identity":
         yield Problem(
             where,
-            f'"{node.gateway}" has auth mode "identity", in which no node can pair: nobody is logged in on a tagged '
-            'device. Use "token" or "password".',
+            f'"{node.gateway}" has auth mode "identity", in which no node can pair: a tagged device '
+            'has no user. Use "token" or "password".',
         )
 
 

@@ -21,12 +21,12 @@ SHELL: Final = ("system.run", "system.run.prepare", "system.which")
 class NodeKey(Model):
     """The one-off key with which the node's machine joins the tailnet."""
 
-    value: Secret | None = Field(default=None, description="A key of yours (default: the stack mints one).")
+    value: Secret | None = Field(default=None, description="Your own key (default: the stack mints one).")
     expiry_days: Annotated[int, whole(1, 90)] = Field(
-        default=7, description="How long a minted key waits for its machine; the device outlives it."
+        default=7, description="Days until a minted key expires; a device that joined with it stays."
     )
     rotation: RotationWord = Field(
-        default="", description="Any new word mints a new key: for a machine that was lost or made anew."
+        default="", description="Change this word to mint a new key, for a machine that was lost or reinstalled."
     )
 
 
@@ -49,16 +49,16 @@ class KubernetesNode(Model):
     sidecar_resources: SidecarResources = SidecarResources()
     storage: Storage = Storage()
     extra_egress: Annotated[tuple[EgressRule, ...], DISTINCT] = Field(
-        default=(), description="Private places the pod may reach besides the internet."
+        default=(), description="Private networks that the pod may reach, besides the internet."
     )
 
 
 class Node(Model):
     """One execution node: a machine that runs commands for one gateway, and reaches nothing else in the tailnet."""
 
-    id: InstanceId = Field(description="Short name; every other name is made from it.")
+    id: InstanceId = Field(description="Short name; every other name is derived from it.")
     kind: NodeKind = Field(
-        description="What joins: a Linux machine (cloud-init), a pod, a Mac (launchd), or a phone (pairing code only)."
+        description="What joins the tailnet: a Linux machine (cloud-init), a pod, a Mac (launchd), or a phone (pairing code only)."
     )
     gateway: InstanceId = Field(description="Id of the instance whose commands it runs.")
     people: Annotated[tuple[Person, ...], DISTINCT] = Field(

@@ -18,8 +18,8 @@ def plain_secrets(path: str, value: object) -> Iterator[Problem]:
         case SecretStr():
             yield Problem(
                 path,
-                "stands in the stack's configuration in plain text. Encrypt it: pulumi config set --secret --path "
-                f"'{path}'. Whoever read the file has it, so make a new one first.",
+                "is in plain text in the stack's configuration, so anybody who has read the file knows it. Replace the secret, "
+                f"and encrypt the new one: pulumi config set --secret --path '{path}'.",
             )
         case BaseModel():
             for name, field in type(value).model_fields.items():

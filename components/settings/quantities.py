@@ -41,15 +41,15 @@ def _number(value: object) -> object:
 def _memory(value: str) -> str:
     amount = quantity_bytes(value)
     if amount == 0:
-        raise ValueError("is nothing. Write how much memory there is to be, such as 2Gi")
+        raise ValueError("must be more than zero. Write an amount of memory, such as 2Gi")
     if amount > quantity_bytes(MEMORY_MAXIMUM):
-        raise ValueError(f"is more than any machine has for it. Write at most {MEMORY_MAXIMUM}")
+        raise ValueError(f"is more than any machine has. Write at most {MEMORY_MAXIMUM}")
     return value
 
 
 def _volume(value: str) -> str:
     if not quantity_bytes(VOLUME_MINIMUM) <= quantity_bytes(value) <= quantity_bytes(VOLUME_MAXIMUM):
-        raise ValueError(f"is no size of a volume. Write from {VOLUME_MINIMUM} to {VOLUME_MAXIMUM}, such as 10Gi")
+        raise ValueError(f"is not a volume size. Write a size from {VOLUME_MINIMUM} to {VOLUME_MAXIMUM}, such as 10Gi")
     return value
 
 
@@ -63,7 +63,7 @@ def _cores(value: object) -> object:
 def _cpu(value: str) -> str:
     millis = cpu_millis(value)
     if millis == 0:
-        raise ValueError("is nothing. Write cores, such as 2 or 0.5, or thousandths, such as 250m")
+        raise ValueError("must be more than zero. Write cores, such as 2 or 0.5, or thousandths, such as 250m")
     if millis > CPU_MAXIMUM * 1000:
         raise ValueError(f"is more than any machine has. Write at most {CPU_MAXIMUM} cores")
     return value

@@ -28,11 +28,11 @@ def invisible(value: str) -> bool:
 def _wrong_type(value: object) -> ValueError:
     match value:
         case bool() | int() | float():
-            return ValueError("is not text. Put it in quotes")
+            return ValueError("is not a string. Put it in quotes")
         case None:
             return ValueError("is empty. Write a value, or remove it")
         case _:
-            return ValueError("is an object or a list. Write one text")
+            return ValueError("is an object or a list. Write a single string")
 
 
 def _text(value: object) -> str:
@@ -41,15 +41,15 @@ def _text(value: object) -> str:
     if len(value) > LONGEST:
         raise ValueError(f"is too long. Use at most {LONGEST} characters")
     if invisible(value):
-        raise ValueError("has a blank or an invisible character in it. Type it anew")
+        raise ValueError("contains a space or an invisible character. Type it again")
     return value
 
 
 def _visible_ascii(value: str) -> str:
     if not value:
-        raise ValueError("is empty. Write it, or remove the key")
+        raise ValueError("is empty. Set it, or remove the key")
     if not value.isascii():
-        raise ValueError("is not usable. Write Latin letters, digits and signs, without blanks")
+        raise ValueError("contains unsupported characters. Use Latin letters, digits and punctuation, without spaces")
     return value
 
 
@@ -59,9 +59,9 @@ def _secret(value: object) -> object:
     if not isinstance(value, str):
         raise _wrong_type(value)
     if not value.strip():
-        raise ValueError("is empty. Give it, or remove the key")
+        raise ValueError("is empty. Set it, or remove the key")
     if invisible(value) or not value.isascii():
-        raise ValueError("has a blank or a strange character in it. Copy it again, without what is around it")
+        raise ValueError("contains a space or an unusual character. Copy it again, without anything around it")
     return value
 
 
@@ -110,7 +110,7 @@ def _distinct(values: Sequence[T]) -> Sequence[T]:
         # Control servers take logins and groups in any case.
         key = value.lower() if isinstance(value, str) else value
         if key in seen:
-            raise ValueError(f"has one entry twice, at [{seen[key]}] and at [{index}]. Remove one of them")
+            raise ValueError(f"lists the same entry twice, at [{seen[key]}] and at [{index}]. Remove one of them")
         seen[key] = index
     return values
 

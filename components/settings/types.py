@@ -78,7 +78,9 @@ def _label(value: str) -> str:
 
 def _instance_id(value: str) -> str:
     if len(value) > ID_MAX:
-        raise ValueError(f"is too long: names such as openclaw-<id> are made from it. Use at most {ID_MAX} characters")
+        raise ValueError(
+            f"is too long: names such as openclaw-<id> are derived from it. Use at most {ID_MAX} characters"
+        )
     return _label(value)
 
 
@@ -115,11 +117,11 @@ def _person(value: str) -> str:
         )
     if value.startswith("tag:"):
         raise ValueError(
-            "is a tag, which devices carry and no person does. List logins or groups; a machine that runs commands belongs "
+            "is a tag, and tags belong to devices, not to people. List logins or groups; a machine that runs commands belongs "
             "into nodes"
         )
     if _is_address(value) or value.startswith(("host:", "ipset:")):
-        raise ValueError("is an address, and addresses are nobody. List logins or groups")
+        raise ValueError("is an address, which does not identify a person. List logins or groups")
     if not _is_login(value) and _GROUP.fullmatch(value) is None:
         raise ValueError("is neither a login such as you@example.com nor a group such as group:family")
     return value
@@ -154,7 +156,7 @@ def _provider_key(value: str) -> str:
         )
     if words[0] in _PROGRAMS:
         raise ValueError(
-            f"is no provider's key: names that begin with {words[0]}_ steer the programs in the pod. Remove it"
+            f"is not a provider's key: variables that begin with {words[0]}_ control the programs in the pod. Remove it"
         )
     return value
 
@@ -200,7 +202,7 @@ def _is_document(value: str) -> bool:
 def _kubeconfig(value: object) -> object:
     if isinstance(value, dict | list):
         raise ValueError(
-            "holds a kubeconfig itself, which would stand in the state for all to read. Write a file's path"
+            "contains a kubeconfig, which would be stored unencrypted in the state. Write the path of a file"
         )
     if not isinstance(value, str) or (
         len(value) > _PATH_MAXIMUM
@@ -210,8 +212,8 @@ def _kubeconfig(value: object) -> object:
         or _holds_text(value)
     ):
         raise ValueError(
-            "is no path of a file. Write one, such as ~/.kube/config; what the file holds would stand in the "
-            "state for all to read"
+            "is not the path of a file. Write one, such as ~/.kube/config, and not the file's content, which "
+            "would be stored unencrypted in the state"
         )
     return value
 

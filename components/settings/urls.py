@@ -67,7 +67,7 @@ def _base_url(value: str) -> str:
             "https://headscale.example.com"
         )
     if not url.secure and not url.private:
-        raise ValueError("would send what is secret in the clear through the internet. Write https")
+        raise ValueError("would send secrets unencrypted over the internet. Use https")
     return value
 
 

@@ -78,7 +78,7 @@ def rows(text: str, settings: Settings, tags: Sequence[str] = ()) -> list[Row]:
         for access in judged.access_to(tag):
             looked_at += len(_subjects(judged, access)) * len(access.services)
             if looked_at > _MOST_ROWS:
-                raise PolicyError(f"the policy gives more than {_MOST_ROWS} accesses to this stack's devices")
+                raise PolicyError(f"the policy gives access to this stack's devices in more than {_MOST_ROWS} ways")
             for subject in _subjects(judged, access):
                 for service in access.services:
                     can = None if access.reason else _allowed(judged, subject, tag, service)

@@ -65,8 +65,8 @@ def report(settings: Settings, devices: TailnetDevices, live: LiveCluster, of: p
     except Exception as error:  # the SDK raises no narrower one for a provider that fails
         reason = str(error).partition("\n")[0].removeprefix("invoke of tailscale:index/getDevices:getDevices failed: ")
         pulumi.log.warn(
-            f"The tailnet's devices cannot be listed, so devices that are left over and names that are taken are not "
-            f"told here ({reason}). The API credential needs the scope devices:core:read.",
+            f"The tailnet's devices cannot be listed, so leftover devices and taken names are not "
+            f"reported ({reason}). The API credential needs the scope devices:core:read.",
             of,
         )
         return
@@ -94,12 +94,12 @@ def left_over(settings: Settings, devices: Sequence[TailnetDevice]) -> Iterator[
     """Devices that no instance or node has any more, and second ones of an instance."""
     known = {instance.names.tag for instance in settings.instances} | {tag_of_node(node) for node in tagged(settings)}
     # Who owns the policy owns all its tags; otherwise other stacks may give tags of our kind too.
-    hint = "" if settings.tailnet.ownership == "owned" else " (Leave it, if it is another stack's.)"
+    hint = "" if settings.tailnet.ownership == "owned" else " (Leave it if it belongs to another stack.)"
     for device in devices:
         ours = [tag for tag in device.tags if tag.startswith(names.TAG_PREFIX)]
         if ours and not set(ours).intersection(known):
             yield (
-                f"{device} belongs to no instance or node of this stack, and is still in the tailnet.{hint} "
+                f"{device} belongs to no instance or node of this stack, but is still in the tailnet.{hint} "
                 f"Add it to the list again, or remove the device: {_removal(settings, device)}"
             )
     for instance in settings.instances:
@@ -112,8 +112,8 @@ def left_over(settings: Settings, devices: Sequence[TailnetDevice]) -> Iterator[
             )
         elif tagged_devices and instance.tailscale.enabled and (holder := _holder(instance, settings, devices)):
             yield (
-                f"{instance.id}: {tagged_devices[0]} is not named {_name(instance, settings)}, so it is not reached by its address: "
-                f"{holder} has that name. {_hint(settings, instance, holder)}"
+                f"{instance.id}: {tagged_devices[0]} is not named {_name(instance, settings)}, so the gateway's "
+                f"address does not lead to it: {holder} has that name. {_hint(settings, instance, holder)}"
             )
 
 
@@ -123,7 +123,7 @@ def offline_devices(settings: Settings, devices: Sequence[TailnetDevice]) -> Ite
         for device in _devices_of(instance, devices) if not instance.tailscale.enabled else []:
             yield (
                 f"{instance.id}: Tailscale is off; {device} stays in the tailnet, and comes back when it is on again. "
-                f"To end it for good: {_removal(settings, device)}"
+                f"To remove it for good: {_removal(settings, device)}"
             )
 
 
@@ -150,9 +150,9 @@ def tags_taken(settings: Settings, devices: Sequence[TailnetDevice], live: LiveC
             continue
         for device in [device for device in devices if pod_names.tag in device.tags]:
             yield (
-                f"{path}.id: {device} carries its tag, and this cluster has no volume of this stack with that device's identity: "
-                f"it is another stack's, or was left by an earlier one. Nothing of {pod_names.id} was deployed. Choose another id "
-                f"here, or, if nobody uses that device any more, remove it: {_removal(settings, device)}"
+                f"{path}.id: {device} carries its tag, but no volume of this stack in this cluster has that device's identity: "
+                f"it belongs to another stack, or was left behind by an earlier one. Nothing of {pod_names.id} was deployed. Choose "
+                f"another id here, or, if nobody uses that device any more, remove it: {_removal(settings, device)}"
             )
 
 
@@ -167,8 +167,7 @@ def _holder(instance: Instance, settings: Settings, devices: Sequence[TailnetDev
 
 
 def _name(instance: Instance, settings: Settings, suffix: str = "") -> str:
-    own = instance.names
-    return f"{own.hostname}{suffix}.{settings.tailnet.name}"
+    return f"{instance.names.hostname}{suffix}.{settings.tailnet.name}"
 
 
 def _hint(settings: Settings, instance: Instance, holder: TailnetDevice) -> str:

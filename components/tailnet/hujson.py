@@ -31,7 +31,7 @@ class DuplicateKeyError(ValueError):
 
     def __init__(self, path: str, key: str) -> None:
         where = f"in {path}" if path else "at the top level"
-        super().__init__(f"the key {_quoted(key)} is there twice {where}")
+        super().__init__(f"the key {_quoted(key)} appears twice {where}")
         self.path = path
         self.key = key
 
@@ -45,7 +45,7 @@ def loads(text: str) -> object:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise ValueError("it contains half of a surrogate pair, which is no text") from None
+        raise ValueError("it contains half of a surrogate pair, which is not valid text") from None
     try:
         return _json(text)  # without comments: several times as fast, for the policies of many gateways
     except json.JSONDecodeError:
@@ -83,7 +83,7 @@ def _json(text: str) -> object:
         try:
             json.dumps(value, ensure_ascii=False).encode()
         except UnicodeEncodeError:
-            raise ValueError("it contains half of a surrogate pair, which is no text") from None
+            raise ValueError("it contains half of a surrogate pair, which is not valid text") from None
     return value
 
 
@@ -181,7 +181,7 @@ def _too_deep() -> str:
 
 
 def _constant(name: str) -> object:
-    raise ValueError(f"{name} is no number of JSON")
+    raise ValueError(f"{name} is not a JSON number")
 
 
 def _integer(digits: str) -> int:

@@ -66,7 +66,7 @@ def import_first(name: str, writer: str) -> str:
     """Why a policy that somebody wrote is not replaced, and what to do. `name` is the Acl's, in the program."""
     whose = f" It was written by the stack {writer}." if writer else ""
     return (
-        "The tailnet has a policy that this stack does not know, and would replace as a whole; it was left as it is."
+        "The tailnet has a policy that is not in this stack's state, and would be replaced as a whole; it was left unchanged."
         f"{whose}\n"
         'To leave it to its owner, set tailnet.ownership "verified": the preview then says what to add to it.\n'
         "To hand it over, save a copy, then import it (with the API's credentials in TAILSCALE_API_KEY, or\n"

@@ -32,7 +32,7 @@ def message(problems: Sequence[str]) -> str:
     lines = [f"The tailnet policy of this configuration would be wrong; nothing was changed ({len(problems)} found):"]
     lines += [f"  {problem}" for problem in problems[:SHOWN]]
     if len(problems) > SHOWN:
-        lines.append(f"  and {len(problems) - SHOWN} more of the kind.")
+        lines.append(f"  and {len(problems) - SHOWN} more problems.")
     return "\n".join(lines)
 
 
@@ -43,7 +43,7 @@ def _reached(wanted: ExpectedAccess, accesses: Sequence[Access]) -> Iterator[str
     served: set[str] = set()
     for access in accesses:
         if access.reason:
-            yield f"{tag}: it cannot be told who reaches it, {access.reason}. Remove {access.by}, or name tags and people."
+            yield f"{tag}: it cannot be determined who reaches it: {access.reason}. Remove {access.by}, or name tags and people."
         elif access.source.lower() not in sources:
             yield (
                 f"{access.by} lets {access.source} reach {tag} on {', '.join(map(str, access.services))}. Remove it, or add "

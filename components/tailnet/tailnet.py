@@ -64,7 +64,10 @@ class ManagedTailnet(pulumi.ComponentResource):
     def _declare_policy(self, text: str, current: live.Live, settings: Settings) -> tailscale.Acl:
         """Declares the whole policy, and the settings that gateways need."""
         if current.text is None:
-            pulumi.log.warn(f"The tailnet's policy cannot be compared with what is live: {current.reason}", self)
+            pulumi.log.warn(
+                f"The live policy of the tailnet cannot be read, so it was not compared with this stack's: {current.reason}",
+                self,
+            )
         guard = PolicyWriteGuard(current, text)
         policy = tailscale.Acl(
             "policy",
@@ -109,13 +112,13 @@ def _proven(current: live.Live, settings: Settings, stack: str, listed: devices.
     """The policy of somebody else. Raises what it lacks, or gives too much; also when that cannot be told."""
     if current.text is None:
         raise Refusal(
-            f"The tailnet's policy cannot be read, so who would reach the gateways is not known: {current.reason}\n"
-            "Fix that, or the credentials (they need to read the policy); nothing was changed."
+            f"The tailnet's policy cannot be read, so it is not known who would reach the gateways: {current.reason}\n"
+            "Fix that, or use credentials that may read the policy; nothing was changed."
         )
     if shared := signature.shared_tags(current.text, settings, stack):
         raise Refusal(
-            f"The stack {signature.writer(current.text)} writes the tailnet's policy, and has {', '.join(shared)} too; nothing "
-            "was changed. Two stacks in one tailnet never share a tag: choose another id here."
+            f"The stack {signature.writer(current.text)} writes the tailnet's policy, and already uses {', '.join(shared)}; nothing "
+            "was changed. Two stacks in one tailnet must not share a tag: choose another id here."
         )
     findings = verify.verify(current.text, settings)
     if findings.undecided:

@@ -77,10 +77,10 @@ def message(findings: Findings) -> str:
         "The tailnet's policy does not give exactly the access that this configuration asks for; nothing was changed.",
         "Change it in the admin console (Access controls), then preview again.",
     ]
-    lines += _listed("Too wide, narrow or remove:", findings.wide)
-    lines += _listed("Cannot be decided offline, so write it in another way:", findings.undecided)
+    lines += _listed("Too wide; narrow or remove:", findings.wide)
+    lines += _listed("Cannot be judged offline; write it another way:", findings.undecided)
     if findings.missing:
-        lines += ["Missing, add to the sections of the same name:", findings.missing.text().rstrip()]
+        lines += ["Missing; add to the sections of the same name:", findings.missing.text().rstrip()]
     lines.append('Or let this stack write the whole policy: tailnet.ownership "owned".')
     return "\n".join(lines)
 
@@ -184,7 +184,7 @@ def _lacking(judged: Evaluator, device: ExpectedAccess, settings: Settings, find
         if source.startswith("group:") and source not in judged.policy.names.groups:
             # In neither of the two places that could say who it is.
             if source not in settings.tailnet.groups:
-                findings.undecided.append(f"who {source} is: the policy has no such group, and tailnet.groups neither")
+                findings.undecided.append(f"who {source} is: neither the policy nor tailnet.groups has that group")
             else:
                 lacking.append(source)
             continue

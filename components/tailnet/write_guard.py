@@ -37,7 +37,7 @@ class PolicyWriteGuard:
         if self._live is None and not pulumi.runtime.is_dry_run():
             raise Refusal(
                 f"The tailnet's policy cannot be read, so it is not overwritten: {self._reason}\n"
-                "Fix that, or the credentials (they need to read the policy)."
+                "Fix that, or use credentials that may read the policy."
             )
         before = (args.old_inputs or {}).get("acl")
         if isinstance(before, str):

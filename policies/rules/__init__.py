@@ -40,7 +40,7 @@ INVARIANTS: Final = (
     Invariant(
         "I3",
         "i3-tailnet-secrets",
-        "Only the sidecar and its init container see what is Tailscale's.",
+        "Only the sidecar and its init container see Tailscale's secrets.",
         (i3_tailnet_secrets.volumes, i3_tailnet_secrets.environment, i3_tailnet_secrets.processes),
     ),
     Invariant(

@@ -23,14 +23,14 @@ def serve_config(resource: Resource) -> Iterator[Finding]:
         except UnreadableError:
             if name == "serve.json" or "allowfunnel" in content.lower():
                 yield Finding(
-                    "holds a Serve config that is no JSON, so that nobody can tell whether it opens Funnel",
+                    "holds a Serve config that is not valid JSON, so it cannot be checked for Funnel",
                     path,
-                    "Write it as JSON, each key once.",
+                    "Write valid JSON, with each key once.",
                 )
             continue
         if opened:
             yield Finding(
-                "turns Tailscale Funnel on: the gateway answers the whole internet",
+                "turns Tailscale Funnel on, which opens the gateway to the internet",
                 path,
                 "Set AllowFunnel to false or leave it out; people reach a gateway through the tailnet.",
             )
@@ -53,14 +53,14 @@ def policy_attribute(resource: Resource) -> Iterator[Finding]:
         attributes = [attribute for attrs in find(parse(content), "attr") for _, attribute in items(attrs, "")]
     except UnreadableError:
         yield Finding(
-            "is a policy that is no HuJSON, so that nobody can tell whether it allows Funnel",
+            "is a policy that is not valid HuJSON, so it cannot be checked for Funnel",
             "acl",
-            "Write it as JSON (comments and trailing commas may stay), each key once.",
+            "Write valid JSON (comments and trailing commas may stay), with each key once.",
         )
         return
     if "funnel" in attributes:
         yield Finding(
-            "gives nodes the attribute `funnel`: they may answer the whole internet",
+            "gives devices the attribute `funnel`, which lets them open to the internet",
             "acl: nodeAttrs",
             "Remove the attribute; people reach a gateway through the tailnet.",
         )

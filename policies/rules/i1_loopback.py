@@ -31,9 +31,9 @@ def config_file(resource: Resource) -> Iterator[Finding]:
         except UnreadableError:
             if named:
                 yield Finding(
-                    "holds an openclaw.json that is no JSON, so that nobody can tell what it binds",
+                    "holds an openclaw.json that is not valid JSON, so its bind cannot be checked",
                     path,
-                    "Write it as JSON, each key once.",
+                    "Write valid JSON, with each key once.",
                 )
             continue
         gateway = obj(get(document, "gateway"))
@@ -48,7 +48,7 @@ def _gateway(document: Value, gateway: Value, path: str) -> Iterator[Finding]:
         yield Finding("lets the gateway publish itself", f"{path}: gateway.tailscale.mode", _SET_OFF)
     if "$include" in obj(document) or "$include" in obj(gateway):
         yield Finding(
-            "takes settings from another file, which nobody can see here", f"{path}: $include", "Write them in place."
+            "includes another file, which cannot be checked here", f"{path}: $include", "Write its settings here."
         )
 
 

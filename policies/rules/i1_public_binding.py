@@ -109,7 +109,7 @@ def opaque_releases(resource: Resource) -> Iterator[Finding]:
     """
     if resource.is_kubernetes and resource.group == "helm.sh" and resource.kind == "Release":
         yield Finding(
-            "deploys objects that no rule can read, a public one among them or not",
+            "deploys objects that no rule can read; one of them may be public",
             "",
             "Use kubernetes.helm.v4.Chart: its objects are resources of the stack, each seen by the rules.",
         )

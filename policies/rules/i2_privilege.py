@@ -43,7 +43,7 @@ def _container_privileges(container: Container) -> Iterator[Finding]:
     context = container.spec.get("securityContext")
     at = f"{container.path}.securityContext"
     if get(context, "privileged") is True:
-        yield Finding(f"runs {container.title} privileged: it owns the node", f"{at}.privileged", "Remove it.")
+        yield Finding(f"runs {container.title} privileged: it controls the node", f"{at}.privileged", "Remove it.")
     if get(context, "allowPrivilegeEscalation") is True:
         yield Finding(f"lets {container.title} gain privileges", f"{at}.allowPrivilegeEscalation", "Set it to false.")
     if get(context, "procMount") == "Unmasked":

@@ -10,7 +10,7 @@ from policies.rules.values import Object, Value, get, items, obj, text
 
 # Every other container is held to this rule, not just the one named `gateway`: a new name opens nothing.
 _TAILNET_SIDE: Final = frozenset({SIDECAR_CONTAINER, UNSEAL_CONTAINER})
-_MEND: Final = f"Remove it. Only `{SIDECAR_CONTAINER}` and `{UNSEAL_CONTAINER}` may hold what is Tailscale's."
+_MEND: Final = f"Remove it. Only `{SIDECAR_CONTAINER}` and `{UNSEAL_CONTAINER}` may hold Tailscale's secrets."
 # Where a volume names the object it comes from; the same fields occur in the sources of a projected volume.
 _SOURCES: Final = {
     "secret": ("secretName", "name"),

@@ -8,7 +8,7 @@ from policies.rules.kinds import Container, Pod, Resource, mounts
 from policies.rules.rule import Finding
 from policies.rules.values import get, items, text
 
-_MEND: Final = f"Remove it. The gateway's secret is for the container `{ENROL_CONTAINER}` alone, which ends before."
+_MEND: Final = f"Remove it. The gateway's secret is for the container `{ENROL_CONTAINER}` alone, which ends before any command runs."
 _VARIABLES: Final = frozenset({"OPENCLAW_GATEWAY_TOKEN", "OPENCLAW_GATEWAY_PASSWORD"})
 
 

@@ -144,7 +144,7 @@ def import_all(node: Layout, wanted: Sequence[Image], store: Store, report: Repo
                 write_archive(archive, new, store)
             said = process.stdout.read().decode(errors="replace")
         if process.returncode != 0:
-            raise SandboxError(f"containerd took no images: {said.strip()[-300:]}", "Log: containerd.log")
+            raise SandboxError(f"containerd could not import the images: {said.strip()[-300:]}", "Log: containerd.log")
     return [image.reference for image in new]
 
 

@@ -175,7 +175,7 @@ def device_key(home: Path, person: str, *, lifetime: timedelta = timedelta(hours
     with connected(home) as control:
         user = next((user for user in control.users() if user.login == person), None)
         if user is None:
-            raise SandboxError(f"the tailnet knows no {person}", "List them as one of the people of an instance")
+            raise SandboxError(f"the tailnet has no user {person}", "Add them to the people of an instance")
         expiration = datetime.now(UTC) + lifetime
         return control.create_auth_key(user=user.id, expiration=expiration, reusable=False, ephemeral=False).key
 

@@ -21,7 +21,7 @@ def test_i7_somebody_elses_policy_is_refused_and_taken_over_by_import(stack: Mak
     late = stack("late", owned=True)
     with pytest.raises(EngineError) as refused:
         late.preview(instance("late"))
-    assert "would replace as a whole; it was left as it is" in str(refused.value)
+    assert "would be replaced as a whole; it was left unchanged" in str(refused.value)
     assert "pulumi import tailscale:index/acl:Acl policy acl" in str(refused.value)
     assert "Traceback" not in refused.value.output
 
@@ -88,6 +88,6 @@ def test_i7_a_policy_of_somebody_else_is_verified(stack: MakeStack, tailnet: Tai
         guest.preview(instance("proven"))
     guest.config = {f"{PROJECT}:tailnet": {"ownership": "verified", "apiUrl": "http://127.0.0.1:9"}}
     with pytest.raises(
-        EngineError, match="cannot be read, so who would reach the gateways is not known: Failed to fetch ACL: Get"
+        EngineError, match="cannot be read, so it is not known who would reach the gateways: Failed to fetch ACL: Get"
     ):
         guest.preview(instance("proven"))

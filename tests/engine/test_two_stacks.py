@@ -93,7 +93,7 @@ def test_i12_two_stacks_in_one_tailnet_never_share_a_tag(
     first.up(instance("first"))
     ours = instance("first", namespace="second-first")
     with pytest.raises(
-        EngineError, match="The stack first writes the tailnet's policy, and has tag:openclaw-first too"
+        EngineError, match="The stack first writes the tailnet's policy, and already uses tag:openclaw-first"
     ):
         second.preview(ours)
     # The same policy, kept by a person: now only the device tells.

@@ -121,8 +121,8 @@ def test_i1_funnel_is_found_wherever_a_serve_config_may_hide_it(config: str) -> 
 def test_i1_serve_config_that_nobody_can_read_is_refused() -> None:
     for text in ('{"AllowFunnel": {"a": true}', '{"AllowFunnel": {"a": true}, "AllowFunnel": {}}'):
         assert run("I1 serve_config", CONFIG_MAP, {"data": {"serve.json": text}}) == [
-            'I1: ConfigMap "x" holds a Serve config that is no JSON, so that nobody can tell whether it opens Funnel '
-            '(data["serve.json"]). Write it as JSON, each key once.'
+            'I1: ConfigMap "x" holds a Serve config that is not valid JSON, so it cannot be checked for Funnel '
+            '(data["serve.json"]). Write valid JSON, with each key once.'
         ]
 
 
@@ -153,8 +153,8 @@ def test_i1_openclaw_json_by_another_name_or_unreadable() -> None:
     ]
     assert run("I1 config_file", CONFIG_MAP, {"data": {"a": '{"gateway": {"other": 1}}'}}) == []
     assert run("I1 config_file", CONFIG_MAP, {"data": {"openclaw.json": "{bind: lan"}}) == [
-        'I1: ConfigMap "x" holds an openclaw.json that is no JSON, so that nobody can tell what it binds '
-        '(data["openclaw.json"]). Write it as JSON, each key once.'
+        'I1: ConfigMap "x" holds an openclaw.json that is not valid JSON, so its bind cannot be checked '
+        '(data["openclaw.json"]). Write valid JSON, with each key once.'
     ]
 
 

@@ -11,8 +11,8 @@ from pulumi_policy.proxy import UNKNOWN_BOOLEAN_VALUE, UNKNOWN_OBJECT_VALUE, UNK
 from tests.support.policy_cases import DEPLOYMENT, RULES, SPEC, Props, container, deployment, pod, run
 
 REMOVE = "Remove it; people reach a gateway through the tailnet."
-TAILNET_SIDE = "Remove it. Only `tailscale` and `unseal` may hold what is Tailscale's."
-ENROL_ONLY = "Remove it. The gateway's secret is for the container `enrol` alone, which ends before."
+TAILNET_SIDE = "Remove it. Only `tailscale` and `unseal` may hold Tailscale's secrets."
+ENROL_ONLY = "Remove it. The gateway's secret is for the container `enrol` alone, which ends before any command runs."
 TOKEN_VARIABLE = {
     "name": "OPENCLAW_GATEWAY_TOKEN",
     "valueFrom": {"secretKeyRef": {"name": "gateway-token", "key": "token"}},
@@ -86,7 +86,7 @@ CASES = [
         "kubernetes:helm.sh/v3:Release",
         None,
         {"chart": "nginx"},
-        'I1: Release "x" deploys objects that no rule can read, a public one among them or not. '
+        'I1: Release "x" deploys objects that no rule can read; one of them may be public. '
         "Use kubernetes.helm.v4.Chart: its objects are resources of the stack, each seen by the rules.",
         None,
     ),
@@ -95,7 +95,7 @@ CASES = [
         "kubernetes:core/v1:ConfigMap",
         {"data": {"serve.json": '{"AllowFunnel": {"${TS_CERT_DOMAIN}:443": false}}'}},
         {"data": {"serve.json": '{"AllowFunnel": {"${TS_CERT_DOMAIN}:443": true}}'}},
-        'I1: ConfigMap "x" turns Tailscale Funnel on: the gateway answers the whole internet (data["serve.json"]). '
+        'I1: ConfigMap "x" turns Tailscale Funnel on, which opens the gateway to the internet (data["serve.json"]). '
         "Set AllowFunnel to false or leave it out; people reach a gateway through the tailnet.",
         {"data": {"serve.json": UNKNOWN_STRING_VALUE}},
     ),
@@ -104,7 +104,7 @@ CASES = [
         "tailscale:index/acl:Acl",
         {"acl": '{"nodeAttrs": [], /* no funnel */ "grants": [],}'},
         {"acl": '{"nodeAttrs": [{"target": ["tag:x"], "attr": ["funnel"]}]}'},
-        'I1: Acl "x" gives nodes the attribute `funnel`: they may answer the whole internet '
+        'I1: Acl "x" gives devices the attribute `funnel`, which lets them open to the internet '
         "(acl: nodeAttrs). Remove the attribute; people reach a gateway through the tailnet.",
         {"acl": UNKNOWN_STRING_VALUE},
     ),
@@ -150,7 +150,7 @@ CASES = [
         DEPLOYMENT,
         deployment(pod(container(securityContext={"privileged": False, "allowPrivilegeEscalation": False}))),
         deployment(pod(container(securityContext={"privileged": True}))),
-        'I2: Deployment "x" runs container "gateway" privileged: it owns the node '
+        'I2: Deployment "x" runs container "gateway" privileged: it controls the node '
         f"({SPEC}.containers[0].securityContext.privileged). Remove it.",
         deployment(pod(container(securityContext={"privileged": UNKNOWN_BOOLEAN_VALUE}))),
     ),

@@ -75,7 +75,7 @@ class Acl(Kind):
                 raise
             raise ProviderError(
                 "the tailnet has a policy already, and it is not the default one: import it (`pulumi import "
-                f"tailscale:index/acl:Acl NAME acl`), or set overwriteExistingContent to lose it. {error}"
+                f"tailscale:index/acl:Acl NAME acl`), or set overwriteExistingContent to discard it. {error}"
             ) from error
         return "acl", dict(new)
 

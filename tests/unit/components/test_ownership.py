@@ -27,9 +27,9 @@ def test_i12_another_stacks_namespace_is_refused_with_the_ways_out(preview: bool
     with pytest.raises(pulumi.RunError) as refused:
         run_program(smallest(), stack="prod", preview=preview, cluster=DEVS)
     assert str(refused.value) == (
-        "This stack would take over what is not its own; nothing was changed:\n"
-        "  instances[0]: the namespace openclaw-home belongs to the stack dev. Choose another id or namespace here; or its "
-        "owner hands it over: kubectl annotate namespace openclaw-home openclaw-tailnet/hand-over=prod"
+        "This stack would take over namespaces of others; nothing was changed:\n"
+        "  instances[0]: the namespace openclaw-home belongs to the stack dev. Choose another id or namespace here, or ask its "
+        "owner to hand it over: kubectl annotate namespace openclaw-home openclaw-tailnet/hand-over=prod"
     )
 
 
@@ -87,8 +87,8 @@ def test_i12_a_tag_that_another_stacks_device_carries_is_refused(preview: bool) 
         run_program(smallest(), stack="prod", preview=preview, devices=[DEVICE])
     assert str(refused.value) == (
         "instances[0].id: device n1CNTRL (openclaw-home.example.ts.net, tag:openclaw-home, last seen 2026-11-20T10:00:00Z) "
-        "carries its tag, and this cluster has no volume of this stack with that device's identity: it is another stack's, or "
-        "was left by an earlier one. Nothing of home was deployed. Choose another id here, or, if nobody uses that device "
+        "carries its tag, but no volume of this stack in this cluster has that device's identity: it belongs to another stack, or "
+        "was left behind by an earlier one. Nothing of home was deployed. Choose another id here, or, if nobody uses that device "
         'any more, remove it: curl --request DELETE --user "$TAILSCALE_API_KEY:" '
         "https://api.tailscale.com/api/v2/device/n1CNTRL"
     )
@@ -115,14 +115,14 @@ def test_i12_a_verified_stack_has_no_tag_of_the_stack_that_writes_the_policy() -
     with pytest.raises(pulumi.RunError) as refused:
         run_program(smallest(), stack="prod", preview=True, live=owned_by("dev", smallest()))
     assert str(refused.value) == (
-        "The stack dev writes the tailnet's policy, and has tag:openclaw-home too; nothing was changed. Two stacks in one "
-        "tailnet never share a tag: choose another id here."
+        "The stack dev writes the tailnet's policy, and already uses tag:openclaw-home; nothing was changed. Two stacks in one "
+        "tailnet must not share a tag: choose another id here."
     )
 
 
 def test_i7_an_owned_policy_of_another_stack_is_named() -> None:
     config = {**smallest(), "tailnet": {"name": "example.ts.net", "ownership": "owned"}}
-    with pytest.raises(pulumi.RunError, match=r"left as it is\. It was written by the stack dev\.\n"):
+    with pytest.raises(pulumi.RunError, match=r"left unchanged\. It was written by the stack dev\.\n"):
         run_program(config, stack="prod", preview=True, live=owned_by("dev", config))
 
 

@@ -106,7 +106,7 @@ def test_root_gets_them_installed_and_hears_of_it(monkeypatch: pytest.MonkeyPatc
     assert brought.read_text() == "some"
     monkeypatch.setattr(apt, "install", answers())
     brought.unlink()
-    with pytest.raises(SandboxError, match=f"some is installed, but {brought} is not there"):
+    with pytest.raises(SandboxError, match=f"some is installed, but {brought} was not found"):
         needs.install(said.append)
 
 

@@ -134,5 +134,5 @@ def test_stand_ins_that_are_asked_for_are_used_whatever_is_installed(home: Home,
     download()
     pulumi_tools.choose(home, "auto", building)
     chosen, _ = pulumi_tools.choose(home, "standin", building)
-    assert chosen.description == "stand-in plugins (for the sandbox and CI only), as asked for"
+    assert chosen.description == "stand-in plugins (for the sandbox and CI only), as requested"
     assert stand_ins(home) == ALL

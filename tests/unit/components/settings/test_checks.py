@@ -70,7 +70,7 @@ CROSS_CHECKS: dict[str, tuple[Raw, str]] = {
     ),
     "a namespace of the cluster's own": (
         smallest(namespace="kube-system"),
-        'instances[0].namespace "kube-system" holds what is not ours: its pods would lose their network. '
+        'instances[0].namespace "kube-system" holds other workloads: its pods would lose their network. '
         "Choose one for this instance alone.",
     ),
     "OAuth client without secret": (
@@ -99,7 +99,7 @@ CROSS_CHECKS: dict[str, tuple[Raw, str]] = {
     ),
     "empty key": (
         smallest(tailscale={"authKey": {"value": " "}}),
-        "instances[0].tailscale.authKey.value is empty. Give it, or remove the key.",
+        "instances[0].tailscale.authKey.value is empty. Set it, or remove the key.",
     ),
     "unknown group": (
         {**smallest(people=["group:family"]), **OWNED},
@@ -111,7 +111,7 @@ CROSS_CHECKS: dict[str, tuple[Raw, str]] = {
     ),
     "identity without Tailscale": (
         smallest(gateway={"auth": {"mode": "identity"}}, tailscale={"enabled": False}),
-        'instances[0].gateway.auth.mode "identity" needs Tailscale, which is disabled here. Use "token" meanwhile.',
+        'instances[0].gateway.auth.mode "identity" needs Tailscale, which is disabled here. Use "token" until it is enabled.',
     ),
     "identity in userspace": (
         smallest(gateway={"auth": {"mode": "identity"}}, tailscale={"mode": "userspace"}),
@@ -127,8 +127,8 @@ CROSS_CHECKS: dict[str, tuple[Raw, str]] = {
             "tailnet": {"name": "example.ts.net", "groups": {"group:family": ["a@b.c"]}},
             "instances": [{"id": "a", "people": ["group:family"], "gateway": {"auth": {"mode": "identity"}}}],
         },
-        "instances[0].gateway.auth.allowUsers is missing: the gateway knows logins, not groups. "
-        "List the logins that it lets in.",
+        "instances[0].gateway.auth.allowUsers is missing: the gateway matches logins, not groups. "
+        "List the logins that may connect.",
     ),
     "metrics without Tailscale": (
         smallest(tailscale={"enabled": False, "metrics": True}),
@@ -136,7 +136,7 @@ CROSS_CHECKS: dict[str, tuple[Raw, str]] = {
     ),
     "the gateway's own secret": (
         smallest(gateway={"secrets": {"OPENCLAW_GATEWAY_TOKEN": "x"}}),
-        "instances[0].gateway.secrets.<key> is no provider's key: names that begin with OPENCLAW_ steer the programs in "
+        "instances[0].gateway.secrets.<key> is not a provider's key: variables that begin with OPENCLAW_ control the programs in "
         "the pod. Remove it.",
     ),
     "memory request above limit": (
@@ -246,7 +246,7 @@ SINGLE_VALUES: dict[str, tuple[Raw, str]] = {
         with_tailnet(loginServer="https://a.b/c"),
         "tailnet.loginServer is not a base URL.",
     ),
-    "object for a word": (smallest(tailscale="on"), "instances[0].tailscale must be an object with keys of its own."),
+    "object for a word": (smallest(tailscale="on"), "instances[0].tailscale must be an object: a mapping of keys."),
 }
 
 

@@ -36,21 +36,21 @@ CASES: dict[str, tuple[Raw, str]] = {
     ),
     "a key as an OAuth client's secret": (
         joined_by("oauth", oauth={"clientSecret": "tskey-auth-k1-x"}),
-        f"{AT}.oauth.clientSecret is not the secret of an OAuth client. It begins with tskey-client- and has no ?. "
-        "Set that one.",
+        f"{AT}.oauth.clientSecret is not an OAuth client's secret, which begins with tskey-client- and contains no ?. "
+        "Set one.",
     ),
     "words of one's own on the secret": (
         joined_by("oauth", oauth={"clientSecret": SECRET + "?ephemeral=true"}),
-        f"{AT}.oauth.clientSecret is not the secret of an OAuth client. It begins with tskey-client- and has no ?. "
-        "Set that one.",
+        f"{AT}.oauth.clientSecret is not an OAuth client's secret, which begins with tskey-client- and contains no ?. "
+        "Set one.",
     ),
     "rotation of a given client": (
         joined_by("oauth", oauth={"clientSecret": SECRET, "rotation": "again"}),
-        f"{AT}.oauth.rotation is for clients that the stack makes; one of yours is rotated by a new secret. Remove it.",
+        f"{AT}.oauth.rotation applies to clients that the stack creates; to rotate your own, set a new secret. Remove it.",
     ),
     "no client for an external tailnet": (
         joined_by("oauth", tailnet=EXTERNAL),
-        f'{AT}.oauth.clientSecret is missing: with tailnet.ownership "external" no client is made. '
+        f'{AT}.oauth.clientSecret is missing: with tailnet.ownership "external" no client is created. '
         f"Set it: pulumi config set --secret --path '{AT}.oauth.clientSecret'.",
     ),
     "an OAuth client of another control server": (
@@ -60,8 +60,8 @@ CASES: dict[str, tuple[Raw, str]] = {
     ),
     "no identity for an external tailnet": (
         joined_by("workloadIdentity", tailnet=EXTERNAL),
-        f'{AT}.workloadIdentity.clientId is missing: with tailnet.ownership "external" no identity is made. '
-        "Make one and set it.",
+        f'{AT}.workloadIdentity.clientId is missing: with tailnet.ownership "external" no identity is created. '
+        "Create one and set it.",
     ),
     "no issuer": (
         joined_by("workloadIdentity"),
@@ -75,20 +75,20 @@ CASES: dict[str, tuple[Raw, str]] = {
     ),
     "a schedule for a given key": (
         smallest(tailscale={"authKey": {"value": "tskey-auth-x", "rotateDays": 30}}),
-        f"{AT}.authKey.rotateDays is for minted keys; a key of yours is rotated by a new value. Remove it.",
+        f"{AT}.authKey.rotateDays applies to minted keys only; to rotate your own key, set a new value. Remove it.",
     ),
     "a rotation word for a given key": (
         smallest(tailscale={"authKey": {"value": "tskey-auth-x", "rotation": "again"}}),
-        f"{AT}.authKey.rotation is for minted keys; a key of yours is rotated by a new value. Remove it.",
+        f"{AT}.authKey.rotation applies to minted keys only; to rotate your own key, set a new value. Remove it.",
     ),
     "a schedule after the end": (
         smallest(tailscale={"authKey": {"expiryDays": 30, "rotateDays": 30}}),
-        f'{AT}.authKey.rotateDays "30" is not before the key\'s end after 30 days. Lower it, and leave time for a '
-        "`pulumi up` in between.",
+        f'{AT}.authKey.rotateDays "30" is not shorter than the key\'s lifetime of 30 days. Lower it, and leave time to '
+        "run `pulumi up` before the key expires.",
     ),
     "an ephemeral device that is remembered": (
         smallest(tailscale={"authKey": {"ephemeral": True}}),
-        f"{AT}.authKey.ephemeral forgets the device that the kept state volume remembers. "
+        f"{AT}.authKey.ephemeral removes the device from the tailnet, while storage.retain keeps its identity. "
         "Remove it, or set storage.retain to false.",
     ),
     "an ephemeral device that cannot come back": (

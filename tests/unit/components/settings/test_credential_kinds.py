@@ -43,16 +43,19 @@ WRONG_KINDS: dict[str, tuple[Raw, str]] = {
         with_tailnet(apiKey="tskey-auth-x", apiUrl="https://api.example.com"),
         "tailnet.apiKey is an auth key, not",
     ),
-    "API key as auth key": (joined_with("tskey-api-k1-x"), f"{AUTH} is an API access token, with which nothing joins."),
+    "API key as auth key": (
+        joined_with("tskey-api-k1-x"),
+        f"{AUTH} is an API access token, which cannot join a device.",
+    ),
     "client secret as auth key": (joined_with("tskey-client-k1-x"), f"{AUTH} is an OAuth client's secret."),
     "webhook as auth key": (joined_with("tskey-webhook-k1-x"), f"{AUTH} is a webhook's secret"),
-    "headscale's auth key": (joined_with("hskey-auth-k1-x"), f"{AUTH} is a key of headscale"),
+    "headscale's auth key": (joined_with("hskey-auth-k1-x"), f"{AUTH} is a headscale key"),
     "headscale's older auth key": (joined_with("0123456789abcdef" * 3), f"{AUTH} is not an auth key"),
     "a model's key as auth key": (joined_with("sk-proj-1"), f"{AUTH} is not an auth key"),
     "a device's key": (joined_with("nodekey:0123"), f"{AUTH} is a device's own key"),
     "Tailscale's auth key for headscale": (
         joined_with("tskey-auth-k1-x", HEADSCALE),
-        f"{AUTH} is a key of Tailscale's",
+        f"{AUTH} is a Tailscale key",
     ),
     "headscale's API key": (joined_with("hskey-api-k1-x", HEADSCALE), f"{AUTH} is an API access token"),
     "API key for a node": (node_with("tskey-api-k1-x"), f"{OF_NODE} is an API access token"),
@@ -60,11 +63,11 @@ WRONG_KINDS: dict[str, tuple[Raw, str]] = {
         node_with("tskey-client-k1-x"),
         f"{OF_NODE} is an OAuth client's secret. Make an auth",
     ),
-    "headscale's key for a node": (node_with("hskey-auth-k1-x"), f"{OF_NODE} is a key of headscale"),
-    "Tailscale's key for a node": (node_with("tskey-auth-k1-x", HEADSCALE), f"{OF_NODE} is a key of Tailscale's"),
+    "headscale's key for a node": (node_with("hskey-auth-k1-x"), f"{OF_NODE} is a headscale key"),
+    "Tailscale's key for a node": (node_with("tskey-auth-k1-x", HEADSCALE), f"{OF_NODE} is a Tailscale key"),
     "node's key with a rotation": (
         {**smallest(), "nodes": [{**NODE, "authKey": {"value": "tskey-auth-x", "expiryDays": 3}}]},
-        "nodes[0].authKey.expiryDays is for minted keys",
+        "nodes[0].authKey.expiryDays applies to minted keys only",
     ),
     "client's secret swapped": (
         with_tailnet(oauthClientId="tskey-client-k1-x", oauthClientSecret="tskey-client-k1-x"),
@@ -72,15 +75,15 @@ WRONG_KINDS: dict[str, tuple[Raw, str]] = {
     ),
     "client's id as secret": (
         with_tailnet(**OAUTH, oauthClientSecret="k123CNTRL"),
-        "tailnet.oauthClientSecret is not the secret of an OAuth client.",
+        "tailnet.oauthClientSecret is not an OAuth client's secret",
     ),
     "auth key as client's secret": (
         with_tailnet(**OAUTH, oauthClientSecret="tskey-auth-k1-x"),
-        "tailnet.oauthClientSecret is not the secret of an OAuth client.",
+        "tailnet.oauthClientSecret is not an OAuth client's secret",
     ),
     "API key as client's secret of another API": (
         with_tailnet(**OAUTH, oauthClientSecret="tskey-api-k1-x", apiUrl="https://api.example.com"),
-        "tailnet.oauthClientSecret is not the secret of an OAuth client.",
+        "tailnet.oauthClientSecret is not an OAuth client's secret",
     ),
     "secret as the id of an identity": (
         {
@@ -93,7 +96,7 @@ WRONG_KINDS: dict[str, tuple[Raw, str]] = {
     ),
     "auth key as a model's": (
         smallest(gateway={"secrets": {"OPENAI_API_KEY": "tskey-auth-k1-x"}}),
-        "instances[0].gateway.secrets.OPENAI_API_KEY is an auth key: it belongs to the tailnet",
+        "instances[0].gateway.secrets.OPENAI_API_KEY is an auth key: it gives access to the tailnet",
     ),
 }
 

@@ -214,7 +214,7 @@ def test_a_network_that_no_pod_may_reach_is_refused(cidr: Any) -> None:
     [
         (METADATA, "metadata service"),
         (TAILNET[1:3], "tailnet"),
-        (NOBODY[:9], "no host's"),
+        (NOBODY[:9], "belong to no host"),
         (TOO_WIDE[:9], "too wide"),
     ],
 )
@@ -239,7 +239,7 @@ def test_pieces_that_open_nearly_everything_are_refused(firsts: list[int], prefi
     allowed = [first for first in firsts if first not in (0, 100, 127, 168, 169, 192) and first < 224]
     pieces = [f"{first}.{part << (16 - prefix)}.0.0/{prefix}" for first in allowed for part in range(2 ** (prefix - 8))]
     assert lines(with_egress(*pieces)) == [
-        "instances[0].extraEgress opens nearly everything, in pieces. List the networks that the pod needs."
+        "instances[0].extraEgress allows nearly every address, piece by piece. List the networks that the pod needs."
     ]
 
 

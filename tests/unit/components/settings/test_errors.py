@@ -157,7 +157,7 @@ def test_a_value_of_another_type_is_refused_in_words_of_ours(path: tuple[str | i
         message = refused(with_value(path, value))
         if message is not None:
             assert not LIBRARY.search(message), message
-            assert "is not usable here" not in message, (value, message)
+            assert "cannot be used here" not in message, (value, message)
 
 
 _KEYS = ["tailnet", "instances", "name", "id", "people", "tailscale", "gateway", "authKey", "secrets", "groups"]
@@ -256,7 +256,7 @@ def test_several_keys_of_a_mapping_are_one_line_with_their_number() -> None:
     message = refused(smallest(gateway={"secrets": {"lower": "a", "LD_KEY": "a", "other": "a"}}))
     assert message
     assert "secrets.<key> (2 keys) is not the name of a provider's key." in message
-    assert "secrets.<key> is no provider's key: names that begin with LD_" in message
+    assert "secrets.<key> is not a provider's key: variables that begin with LD_" in message
     message = refused(with_tailnet(groups={"family": ["x"], "work": ["y"]}))
     assert message
     assert "tailnet.groups.<key> (2 keys) is not a group name." in message
@@ -282,7 +282,10 @@ def test_a_key_that_was_set_without_path_says_so() -> None:
     ):
         message = refused({**smallest(), key: "x"})
         assert message
-        assert f"  {shown} is a path, and was set as a key. Set it again with `pulumi config set --path`." in message
+        assert (
+            f"  {shown} is a path, but was set as a single key. Set it again with `pulumi config set --path`."
+            in message
+        )
 
 
 def test_the_program_says_it_in_the_same_words() -> None:

@@ -246,8 +246,8 @@ def test_the_version_of_tailscale_s_package_is_one_that_is_out(tag: str) -> None
 def test_a_machine_whose_version_is_not_told_is_refused_with_the_mend(kind: str, tag: str) -> None:
     config = {**smallest(gateway={"image": f"x.io/g:{tag}"}), "nodes": [{"id": "b", "kind": kind, "gateway": "home"}]}
     assert lines(config) == [
-        "instances[0].gateway.image has no tag that tells which version nodes[0] is to install. Write a version, with -slim, "
-        "-browser or a date such as -r20260820 at most, before any digest, such as :2026.9.6."
+        "instances[0].gateway.image has no tag that says which version nodes[0] should install. Write a version, with at most "
+        "-slim, -browser or a date such as -r20260820, before any digest, such as :2026.9.6."
     ]
 
 
@@ -257,4 +257,4 @@ def test_only_a_linux_machine_needs_tailscale_s_version() -> None:
     parse(config)
     nodes.append({"id": "c", "kind": "linux", "gateway": "home"})
     (line,) = lines(config)
-    assert line.startswith("images.tailscale has no tag that tells which version nodes[1] is to install.")
+    assert line.startswith("images.tailscale has no tag that says which version nodes[1] should install.")

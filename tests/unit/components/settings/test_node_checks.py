@@ -55,7 +55,7 @@ CASES: dict[str, tuple[Raw, str]] = {
     ),
     "a namespace of the cluster's own": (
         with_nodes({"id": "build", "kind": "kubernetes", "kubernetes": {"namespace": "default"}}),
-        f'{AT}.kubernetes.namespace "default" holds what is not ours: its pods would lose their network. '
+        f'{AT}.kubernetes.namespace "default" holds other workloads: its pods would lose their network. '
         "Choose one for this instance alone.",
     ),
     "no such gateway": (
@@ -68,28 +68,28 @@ CASES: dict[str, tuple[Raw, str]] = {
     ),
     "a gateway where only people log in": (
         with_nodes({"id": "build"}, instance={"gateway": {"auth": {"mode": "identity"}}}),
-        f'{AT}.gateway "home" has auth mode "identity", in which no node can pair: nobody is logged in on a tagged '
-        'device. Use "token" or "password".',
+        f'{AT}.gateway "home" has auth mode "identity", in which no node can pair: a tagged device '
+        'has no user. Use "token" or "password".',
     ),
     "a phone without https": (
         with_nodes({"id": "phone", "kind": "mobile"}, instance={"tailscale": {"reach": "http"}}),
-        f'{AT}.gateway "home" has reach "http": the apps take a pairing code for https only. Use it.',
+        f'{AT}.gateway "home" has reach "http": the apps accept a pairing code only over https. Use "https".',
     ),
     "a phone with a key": (
         with_nodes({"id": "phone", "kind": "mobile", "authKey": KEY}),
-        f'{AT}.authKey means nothing for a node of kind "mobile". Remove it.',
+        f'{AT}.authKey has no effect on a node of kind "mobile". Remove it.',
     ),
     "a pod's settings for a machine": (
         with_nodes({"id": "build", "kubernetes": {}}),
-        f'{AT}.kubernetes means nothing for a node of kind "linux". Remove it.',
+        f'{AT}.kubernetes has no effect on a node of kind "linux". Remove it.',
     ),
     "somebody who would connect to a pod": (
         with_nodes({"id": "build", "kind": "kubernetes", "people": ["a@b.c"]}),
-        f'{AT}.people means nothing for a node of kind "kubernetes". Remove it.',
+        f'{AT}.people has no effect on a node of kind "kubernetes". Remove it.',
     ),
     "ports for nobody": (
         with_nodes({"id": "build", "ports": [22]}),
-        f"{AT}.ports opens nothing, because people lists nobody. List them, or remove ports.",
+        f"{AT}.ports has no effect, because people is empty. List people, or remove ports.",
     ),
     "unknown group": (
         with_nodes({"id": "build", "people": ["group:ops"]}, tailnet={"name": "example.ts.net", "ownership": "owned"}),
@@ -106,7 +106,7 @@ CASES: dict[str, tuple[Raw, str]] = {
     ),
     "empty key": (
         with_nodes({"id": "build", "authKey": {"value": " "}}),
-        f"{AT}.authKey.value is empty. Give it, or remove the key.",
+        f"{AT}.authKey.value is empty. Set it, or remove the key.",
     ),
     "a command that the gateway denies": (
         with_nodes({"id": "build"}, instance={"gateway": {"nodes": {"commands": {"deny": ["system.which"]}}}}),
@@ -114,8 +114,8 @@ CASES: dict[str, tuple[Raw, str]] = {
     ),
     "no version to install": (
         with_nodes({"id": "build"}, images={"gateway": "x.io/g@sha256:" + "0" * 64}),
-        f"images.gateway has no tag that tells which version {AT} is to install. Write a version, with -slim, -browser or "
-        "a date such as -r20260820 at most, before any digest, such as :2026.9.6.",
+        f"images.gateway has no tag that says which version {AT} should install. Write a version, with at most -slim, -browser "
+        "or a date such as -r20260820, before any digest, such as :2026.9.6.",
     ),
     "no digest": (
         with_nodes(

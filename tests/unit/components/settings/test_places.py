@@ -97,7 +97,7 @@ def test_what_is_no_base_url_is_refused_and_not_repeated(key: str, url: Any) -> 
     (line,) = lines(with_tailnet(**{key: url}))
     assert line.startswith(f"tailnet.{key} ")
     assert "hunter2" not in line
-    assert ("in the clear" in line) == (url in CLEAR)
+    assert ("unencrypted" in line) == (url in CLEAR)
 
 
 @pytest.mark.parametrize("url", GOOD_URLS)

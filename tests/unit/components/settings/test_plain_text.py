@@ -42,8 +42,8 @@ def test_i4_a_plain_secret_is_named_once_with_its_command(plain: list[str], monk
     with pytest.raises(SettingsError) as raised:
         load()
     assert [str(problem) for problem in raised.value.problems] == [
-        f"{path} stands in the stack's configuration in plain text. Encrypt it: pulumi config set --secret --path '{path}'. "
-        "Whoever read the file has it, so make a new one first."
+        f"{path} is in plain text in the stack's configuration, so anybody who has read the file knows it. Replace the "
+        f"secret, and encrypt the new one: pulumi config set --secret --path '{path}'."
         for key in sorted(plain)
         for path in PLAIN[key]
     ]

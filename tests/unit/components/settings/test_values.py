@@ -122,7 +122,7 @@ DUPLICATES: dict[str, Raw] = {
 @pytest.mark.parametrize("name", DUPLICATES)
 def test_an_entry_that_is_there_twice_is_refused_with_both_places(name: str) -> None:
     (line,) = lines(DUPLICATES[name])
-    assert "has one entry twice, at [0] and at [" in line
+    assert "lists the same entry twice, at [0] and at [" in line
 
 
 def test_a_command_that_is_allowed_and_denied_is_refused() -> None:

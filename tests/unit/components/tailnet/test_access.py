@@ -148,7 +148,10 @@ def test_a_verified_matrix_is_that_of_the_live_policy() -> None:
 
 def test_an_api_that_cannot_be_reached_is_a_warning_for_an_owned_policy() -> None:
     said = run_program(owned(), preview=True, live=OSError("cannot reach the Tailscale API")).logs
-    assert said[0] == "The tailnet's policy cannot be compared with what is live: cannot reach the Tailscale API"
+    assert (
+        said[0]
+        == "The live policy of the tailnet cannot be read, so it was not compared with this stack's: cannot reach the Tailscale API"
+    )
     assert said[1].startswith("Who has access after this:")
 
 

@@ -44,7 +44,7 @@ def test_a_removed_instances_device_is_told_with_its_id(preview: bool) -> None:
     old = device(2, "openclaw-old", "tag:openclaw-old")
     assert told(smallest(), HOME, old, device(3, "laptop"), preview=preview) == [
         f"device n2CNTRL (openclaw-old.example.ts.net, tag:openclaw-old, last seen {SEEN}) belongs to no instance "
-        "or node of this stack, and is still in the tailnet. (Leave it, if it is another stack's.) "
+        "or node of this stack, but is still in the tailnet. (Leave it if it belongs to another stack.) "
         "Add it to the list again, or remove the device: " + removal(2)
     ]
 
@@ -61,7 +61,7 @@ def test_nothing_is_told_of_a_tailnet_in_order() -> None:
 def test_i10_a_disabled_instances_device_stays_and_is_told() -> None:
     assert told(smallest(tailscale={"enabled": False}), HOME) == [
         f"home: Tailscale is off; device n1CNTRL (openclaw-home.example.ts.net, tag:openclaw-home, last seen {SEEN}) "
-        "stays in the tailnet, and comes back when it is on again. To end it for good: " + removal(1)
+        "stays in the tailnet, and comes back when it is on again. To remove it for good: " + removal(1)
     ]
 
 
@@ -90,7 +90,10 @@ def test_a_gateway_that_has_another_name_already_is_only_warned_of() -> None:
     renamed = device(2, "openclaw-home-1", "tag:openclaw-home")
     (line,) = told(smallest(), device(7, "openclaw-home"), renamed)
     assert line.startswith("home: device n2CNTRL (openclaw-home-1.example.ts.net, tag:openclaw-home")
-    assert "is not named openclaw-home.example.ts.net, so it is not reached by its address: device n7CNTRL" in line
+    assert (
+        "is not named openclaw-home.example.ts.net, so the gateway's address does not lead to it: device n7CNTRL"
+        in line
+    )
 
 
 def test_a_chosen_name_is_looked_for_too() -> None:

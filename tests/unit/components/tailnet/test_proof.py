@@ -80,7 +80,7 @@ def test_i7_the_same_login_in_another_case_is_nobody_else() -> None:
         ),
         (
             {"grants": [OWN, {**grant(YOU, "tcp:443"), "srcPosture": ["posture:known"]}]},
-            "tag:openclaw-home: it cannot be told who reaches it, grants[1]: it has srcposture, which cannot be judged "
+            "tag:openclaw-home: it cannot be determined who reaches it: grants[1]: it has srcposture, which cannot be judged "
             "offline. Remove grants[1], or name tags and people.",
         ),
     ],
@@ -110,7 +110,7 @@ def test_i7_a_wrong_policy_is_refused_before_the_tailnet_is_touched(preview: boo
 def test_i7_a_group_that_nobody_is_in_is_refused() -> None:
     tailnet: Raw = {"name": "example.ts.net", "ownership": "owned", "groups": {"group:family": []}}
     config: Raw = {"tailnet": tailnet, "instances": [{"id": "home", "people": ["group:family"]}]}
-    said = r'people\[0\] "group:family" has no members in tailnet\.groups\. Add somebody, or remove it here\.'
+    said = r'people\[0\] "group:family" has no members in tailnet\.groups\. Add a member, or remove the group here\.'
     with pytest.raises(pulumi.RunError, match=said):
         run_program(config)
 
@@ -118,5 +118,5 @@ def test_i7_a_group_that_nobody_is_in_is_refused() -> None:
 def test_i7_many_problems_are_said_in_a_few_lines() -> None:
     said = proof.message([f"problem {number}" for number in range(7)]).splitlines()
     assert said[0].endswith("(7 found):")
-    assert said[-1] == "  and 2 more of the kind."
+    assert said[-1] == "  and 2 more problems."
     assert len(said) == proof.SHOWN + 2

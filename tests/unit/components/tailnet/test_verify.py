@@ -161,10 +161,10 @@ def test_i7_a_policy_without_rules_lets_everybody_in(absent: Raw) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ('{"grants": [], "grants": [{"src": ["*"], "dst": ["*"], "ip": ["*"]}]}', 'the key "grants" is there twice at the top level'),
+        ('{"grants": [], "grants": [{"src": ["*"], "dst": ["*"], "ip": ["*"]}]}', 'the key "grants" appears twice at the top level'),
         ('{"Grants": [{"src": ["*"], "dst": ["*"], "ip": ["*"]}], "grants": []}',
          'the keys "Grants" and "grants" are the same key, twice at the top level'),
-        ('{"tagOwners": {"tag:a": ["autogroup:member"], "tag:a": []}}', 'the key "tag:a" is there twice in tagOwners'),
+        ('{"tagOwners": {"tag:a": ["autogroup:member"], "tag:a": []}}', 'the key "tag:a" appears twice in tagOwners'),
         ('{"grants": [' + "[" * 1000, "policy is not HuJSON: it is nested more than 200 levels deep"),
         ("/* " * 1000, "policy is not HuJSON: Unterminated string or comment: line 1 column 1 (char 0)"),
     ],
@@ -190,7 +190,7 @@ def test_i7_a_group_is_who_the_policy_says_it_is() -> None:
     known: Raw = {**config, "tailnet": {"name": "example.ts.net"}}
     assert not findings_of(other, known)
     assert findings_of({**THEIRS}, known).undecided == [
-        "who group:family is: the policy has no such group, and tailnet.groups neither"
+        "who group:family is: neither the policy nor tailnet.groups has that group"
     ]
 
 
@@ -218,9 +218,9 @@ def test_i7_the_program_refuses_with_one_message_that_says_what_to_do(preview: b
 MESSAGE = """\
 The tailnet's policy does not give exactly the access that this configuration asks for; nothing was changed.
 Change it in the admin console (Access controls), then preview again.
-Too wide, narrow or remove:
+Too wide; narrow or remove:
   acls[0]: * may reach tag:openclaw-home on every port, 22, 80, 443, 9002, 18789 among them
-Missing, add to the sections of the same name:
+Missing; add to the sections of the same name:
 {
   // Who may give a device a gateway's tag.
   "tagOwners": {
@@ -256,7 +256,7 @@ Or let this stack write the whole policy: tailnet.ownership "owned".""".replace(
 
 
 def test_i7_a_policy_that_cannot_be_read_is_not_taken_for_a_good_one() -> None:
-    with pytest.raises(pulumi.RunError, match="so who would reach the gateways is not known: the API is away"):
+    with pytest.raises(pulumi.RunError, match="so it is not known who would reach the gateways: the API is away"):
         run_program(smallest(), live=OSError("invocation of x:index/getAcl:getAcl returned an error: the API is away"))
 
 

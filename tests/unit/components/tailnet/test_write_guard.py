@@ -48,7 +48,7 @@ def test_i7_the_first_write_over_somebodys_policy_is_refused() -> None:
     with pytest.raises(pulumi.RunError) as refused:
         run_program(OWNED, preview=True, live=THEIRS)
     assert str(refused.value) == (
-        "The tailnet has a policy that this stack does not know, and would replace as a whole; it was left as it is.\n"
+        "The tailnet has a policy that is not in this stack's state, and would be replaced as a whole; it was left unchanged.\n"
         'To leave it to its owner, set tailnet.ownership "verified": the preview then says what to add to it.\n'
         "To hand it over, save a copy, then import it (with the API's credentials in TAILSCALE_API_KEY, or\n"
         "TAILSCALE_OAUTH_CLIENT_ID and TAILSCALE_OAUTH_CLIENT_SECRET), and preview again:\n"

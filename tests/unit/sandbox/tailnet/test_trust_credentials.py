@@ -22,7 +22,7 @@ def nobody(api: Api) -> Api:
 
 
 def token(api: Api, secret: str) -> dict[str, str]:
-    """What tailscaled's client gets for a client's secret: it makes the id up (feature/oauthkey of tailscale)."""
+    """The header that tailscaled's client gets for a client's secret: it makes the id up (feature/oauthkey of tailscale)."""
     form = {"grant_type": "client_credentials", "client_id": "some-client-id", "client_secret": secret}
     answer = nobody(api).post("/api/v2/oauth/token", data=form)
     assert answer.status_code == 200, answer.text
