@@ -35,6 +35,10 @@ TESTED_BY: dict[str, tuple[str, ...]] = {
         *("components/settings/gateway", "components/settings/load", "components/settings/model"),
         *("components/settings/models", "components/settings/stack"),
     ),
+    "tests/unit/components/openclaw/test_reserved.py": (
+        *("components/openclaw/document", "components/openclaw/merge", "components/openclaw/permissions"),
+    ),
+    "tests/unit/components/settings/test_agent_checks.py": ("components/openclaw/secrets",),
     "tests/unit/components/settings/test_errors.py": ("components/settings/vocabulary",),
     "tests/unit/components/settings/test_node_checks.py": ("components/settings/nodes",),
     "tests/unit/components/settings/test_places.py": ("components/settings/urls",),

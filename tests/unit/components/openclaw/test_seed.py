@@ -5,7 +5,7 @@ import os
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -117,7 +117,7 @@ def test_a_file_that_cannot_be_read_stops_the_gateway_and_is_kept(volume: Volume
 
 def at(value: Any, place: Sequence[str | int]) -> Any:
     for key in place:
-        value = value.get(key) if isinstance(value, dict) else None
+        value = cast(dict[str | int, Any], value).get(key) if isinstance(value, dict) else None
     return value
 
 
