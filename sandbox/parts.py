@@ -2,10 +2,14 @@
 
 import sys
 from collections.abc import Sequence
+from typing import Final
 
 from sandbox.home import REPO, Home
+from sandbox.model.provider import ModelServer
 from sandbox.supervisor import Part
 from sandbox.tailnet import headscale
+
+_MODEL_KEY: Final = "model-key"
 
 
 def tailnet_config(home: Home, base_domain: str) -> headscale.HeadscaleConfig:
@@ -18,12 +22,17 @@ def adapter_url(home: Home) -> str:
     return f"http://127.0.0.1:{home.port('tailscale-api')}"
 
 
+def model(home: Home, address: str | None) -> ModelServer:
+    """The scripted model and its key, which is made at the first time; on loopback where no pod asks for it."""
+    return ModelServer(address or f"127.0.0.1:{home.port('model')}", home.secret(_MODEL_KEY))
+
+
 def _python(*arguments: str) -> Sequence[str]:
     # -P: the working directory must not shadow modules.
     return [sys.executable, "-P", "-u", "-m", *arguments]
 
 
-def common(home: Home, config: headscale.HeadscaleConfig) -> list[Part]:
+def common(home: Home, config: headscale.HeadscaleConfig, model: ModelServer) -> list[Part]:
     """The parts of every world, whatever its node."""
     ours = {"PYTHONPATH": str(REPO)}
     return [
@@ -36,6 +45,12 @@ def common(home: Home, config: headscale.HeadscaleConfig) -> list[Part]:
                 *("--listen", f"127.0.0.1:{home.port('tailscale-api')}"),
             ),
             health_url=f"{adapter_url(home)}/health",
+            environment=ours,
+        ),
+        Part(
+            "model",
+            _python("sandbox.model", "--key-file", str(home.run / _MODEL_KEY), "--listen", model.address),
+            health_url=f"http://{model.address}/health",
             environment=ours,
         ),
     ]

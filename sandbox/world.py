@@ -23,6 +23,7 @@ from sandbox import builds, control_plane, needs, parts, tools
 from sandbox.errors import SandboxError
 from sandbox.home import Home
 from sandbox.kube import Api
+from sandbox.model.provider import ModelServer
 from sandbox.node import images, layout, machine, runtime
 from sandbox.node.oci import Image, Store
 from sandbox.processes import members
@@ -113,6 +114,11 @@ class World:
         return layout.of(self.home).login_server if self.real else None
 
     @property
+    def model(self) -> ModelServer:
+        """The scripted model, as gateways reach it, and its key."""
+        return parts.model(self.home, layout.of(self.home).model if self.real else None)
+
+    @property
     def api_key(self) -> str:
         credentials = Credentials.read(self.home.tailnet)
         return credentials.api_key if credentials else ""
@@ -149,11 +155,11 @@ class World:
         if self.real:
             node = runtime.prepare(self.home, progress)
             config = runtime.headscale_config(node, people.domain)
-            beside = [*parts.common(self.home, config), *runtime.parts(node)]
+            beside = [*parts.common(self.home, config, self.model), *runtime.parts(node)]
         else:
             node = None
             config = parts.tailnet_config(self.home, people.domain)
-            beside = parts.common(self.home, config)
+            beside = parts.common(self.home, config, self.model)
         config.write(self.home.tailnet)
         wanted = [*control_plane.parts(self.home, simulated=not self.real), *beside]
         supervisor = Supervisor(self.home)

@@ -6,7 +6,7 @@ from typing import Any, Final
 import yaml
 
 from sandbox.node.images import PAUSE
-from sandbox.node.layout import DERP_PORT, KUBELET_PORT, LOGIN_PORT, STUN_PORT, Layout
+from sandbox.node.layout import DERP_PORT, KUBELET_PORT, LOGIN_PORT, MODEL_PORT, STUN_PORT, Layout
 
 CLUSTER_DOMAIN: Final = "cluster.local"
 _RUNC: Final = 'plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc'
@@ -191,6 +191,7 @@ table inet {layout.table} {{
     iifname {inside} ct state established,related accept
     iifname {inside} ip daddr {bridges} tcp dport {{ {tcp} }} accept
     iifname {inside} ip daddr {bridges} udp dport {{ {udp} }} accept
+    iifname "{layout.pod_bridge}" ip daddr {layout.address} tcp dport {MODEL_PORT} accept
     iifname {inside} ip daddr {bridges} icmp type echo-request accept
     iifname {inside} reject
     iifname != "lo" ip daddr {bridges} drop

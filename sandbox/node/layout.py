@@ -15,6 +15,7 @@ NODE: Final = "sandbox"
 _PREFIX: Final = "oc"
 # On the pod bridge's address, which is ours alone.
 LOGIN_PORT: Final = 8085
+MODEL_PORT: Final = 8087
 DERP_PORT: Final = 443
 STUN_PORT: Final = 3478
 KUBELET_PORT: Final = 10250
@@ -116,6 +117,11 @@ class Layout:
     def login_server(self) -> str:
         """headscale, as pods and devices reach it."""
         return f"http://{self.address}:{LOGIN_PORT}"
+
+    @property
+    def model(self) -> str:
+        """The scripted model, as pods reach it; client devices do not."""
+        return f"{self.address}:{MODEL_PORT}"
 
 
 def of(home: Home) -> Layout:

@@ -83,6 +83,12 @@ def test_images_are_pulled_only_when_it_is_asked_for(node: Layout, monkeypatch: 
     assert containerd_proxy() is None
 
 
+def test_pods_reach_the_model_and_client_devices_do_not(node: Layout) -> None:
+    address, _, port = node.model.rpartition(":")
+    rules = [line.strip() for line in config.firewall(node, egress=False).splitlines() if f" {port} " in line]
+    assert rules == [f'iifname "{node.pod_bridge}" ip daddr {address} tcp dport {port} accept']
+
+
 @pytest.mark.parametrize("egress", [False, True])
 def test_the_outside_never_reaches_the_bridges(node: Layout, egress: bool) -> None:
     rules = config.firewall(node, egress)
