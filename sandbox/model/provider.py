@@ -38,6 +38,8 @@ class ModelServer:
             "cost": {"input": 0, "output": 0, "cacheRead": 0, "cacheWrite": 0},
             "contextWindow": 64000,
             "maxTokens": 4096,
+            # At an address that is not loopback OpenClaw does not ask for it by itself, and counts no tokens.
+            "compat": {"supportsUsageInStreaming": True},
         }
         provider = {"baseUrl": self.base_url, "apiKey": key, "api": "openai-completions", "models": [model]}
         return {

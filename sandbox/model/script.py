@@ -89,14 +89,15 @@ Event = Say | Call | Fail | Hang | Nonsense
 
 
 def plan(messages: Sequence[Message]) -> tuple[Event, ...]:
-    """Does what the person's last message says, up to its next tool call that has no result yet.
+    """Does what the cues say that were not answered yet, up to the next tool call that has no result.
 
-    When every call has one and nothing more is said, the answer tells the results.
+    When every call has one and nothing more is said, the answer tells the results. After a failure the agent asks in words
+    of its own ("Continue the current task ..."), so it is not the last message that counts but the last one with a cue.
     """
-    words = [_words(message) for message in messages]
-    last = max((place for place, said in enumerate(words) if said), default=-1)
-    events = tuple(_cues(words[last])) if last >= 0 else ()
-    after = messages[last + 1 :]
+    begin = max((place + 1 for place, message in enumerate(messages) if _answers(message)), default=0)
+    cued = [(place, events) for place in range(begin, len(messages)) if (events := tuple(_cues(messages[place])))]
+    place, events = cued[-1] if cued else (begin, ())
+    after = messages[place + 1 :]
     results = [message for message in after if message.role == "tool"]
     turns = _turns(events)
     turn = turns[min(len(results), len(turns) - 1)]
@@ -105,9 +106,9 @@ def plan(messages: Sequence[Message]) -> tuple[Event, ...]:
     return turn
 
 
-def _words(message: Message) -> str:
-    """The person's own words in a message; empty where there are none."""
-    return _CONTEXT.sub("", message.text).strip() if message.role == "user" else ""
+def _answers(message: Message) -> bool:
+    """True for words of the model that called no tool: whatever was asked before them is over."""
+    return message.role == "assistant" and not message.tool_calls and bool(message.text)
 
 
 def _turns(events: Sequence[Event]) -> list[tuple[Event, ...]]:
@@ -120,8 +121,10 @@ def _turns(events: Sequence[Event]) -> list[tuple[Event, ...]]:
     return turns
 
 
-def _cues(text: str) -> Iterator[Event]:
-    for line in text.splitlines():
+def _cues(message: Message) -> Iterator[Event]:
+    """The cues in a person's message; there are none in the agent's own words."""
+    words = _CONTEXT.sub("", message.text) if message.role == "user" else ""
+    for line in words.splitlines():
         if cue := _CUE.search(line):
             yield _event(cue)
 

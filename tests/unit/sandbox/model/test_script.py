@@ -117,7 +117,14 @@ def test_the_agents_own_context_is_no_cue_and_no_message() -> None:
     assert said(plan([both, context()])) == "hello"
 
 
-def test_only_the_last_message_counts() -> None:
+def test_the_agents_own_words_after_a_failure_are_no_new_message() -> None:
+    again = [user("<turn_aborted>\nThe previous turn was interrupted."), user("Continue the current task"), context()]
+    assert plan([user("fail: 503"), *again]) == (Fail(503),)
+    assert said(plan([user("run: date"), *called("exec", "Friday"), *again])) == "the command answered: Friday"
+    assert said(plan([user("fail: 503"), *again, user("say: hello"), context()])) == "hello"
+
+
+def test_what_was_answered_is_over() -> None:
     before = [user("run: date"), *called("exec", "Friday"), Message(role="assistant", content="done"), context()]
     assert said(plan([*before, user("say: hello")])) == "hello"
     assert said(plan([*before, user("hello")])) == HELP
