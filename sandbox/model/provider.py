@@ -6,6 +6,8 @@ from typing import Any, Final
 PROVIDER: Final = "sandbox"
 # The only one that it has.
 MODEL: Final = "scripted"
+# The name under which the key stands in `gateway.secrets`.
+KEY_VARIABLE: Final = "SANDBOX_MODEL_KEY"
 
 
 @dataclass(frozen=True)
@@ -25,8 +27,9 @@ class ModelServer:
         host, _, port = self.address.rpartition(":")
         return {"cidr": f"{host}/32", "ports": [{"port": int(port)}]}
 
-    def openclaw(self, key: str) -> dict[str, Any]:
-        """The part of `openclaw.json` that makes it the agent's model. `key` refers to the key, such as `${MODEL_KEY}`.
+    @property
+    def config(self) -> dict[str, Any]:
+        """An instance's `gateway.config` that makes it the agent's model, without the key.
 
         OpenClaw trusts a private address that stands as a provider's `baseUrl`: nothing else needs to allow it.
         """
@@ -41,6 +44,7 @@ class ModelServer:
             # At an address that is not loopback OpenClaw does not ask for it by itself, and counts no tokens.
             "compat": {"supportsUsageInStreaming": True},
         }
+        key = f"${{{KEY_VARIABLE}}}"
         provider = {"baseUrl": self.base_url, "apiKey": key, "api": "openai-completions", "models": [model]}
         return {
             "agents": {"defaults": {"model": {"primary": f"{PROVIDER}/{MODEL}"}}},
