@@ -87,6 +87,7 @@ TESTED_BY: dict[str, tuple[str, ...]] = {
     ),
     "tests/unit/sandbox/test_provisioner.py": ("sandbox/kube",),
     "tests/unit/sandbox/test_tools.py": ("sandbox/kubectl",),
+    "tests/unit/sandbox/model/test_server.py": ("sandbox/model/request", "sandbox/model/wire"),
     "tests/unit/sandbox/node/test_config.py": (
         *("sandbox/node/layout", "sandbox/node/machine", "sandbox/node/network", "sandbox/node/runtime"),
     ),
