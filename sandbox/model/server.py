@@ -64,17 +64,10 @@ def application(key: str) -> Starlette:
 async def _answer(asked: ChatRequest, events: Sequence[Event], reply: wire.Reply) -> Response:
     """The response, once it is known what it begins with."""
     # Nothing is sent as long as nothing but silence was asked for, not even a header.
-    while events and isinstance(events[0], Hang):
+    while isinstance(events[0], Hang):
         await asyncio.sleep(events[0].seconds)
         events = events[1:]
-    match events[0]:
-        case Fail(status):
-            return JSONResponse(wire.failure(status, wire.scripted(status)), status)
-        case Nonsense():
-            return Response(wire.NONSENSE, media_type=_STREAM if asked.stream else "application/json")
-        case _:
-            pass
-    if asked.stream:
+    if asked.stream and not isinstance(events[0], Fail | Nonsense):
         usage = asked.stream_options is not None and asked.stream_options.include_usage
         return StreamingResponse(_stream(events, reply, usage), media_type=_STREAM)
     for event in events:
@@ -82,7 +75,7 @@ async def _answer(asked: ChatRequest, events: Sequence[Event], reply: wire.Reply
             case Fail(status):
                 return JSONResponse(wire.failure(status, wire.scripted(status)), status)
             case Nonsense():
-                return Response(wire.NONSENSE, media_type="application/json")
+                return Response(wire.NONSENSE, media_type=_STREAM if asked.stream else "application/json")
             case Hang(seconds):
                 await asyncio.sleep(seconds)
             case Say(pieces, pause):
