@@ -1,17 +1,26 @@
 """The sandbox's stacks: this repository's program, with the values that only this machine knows."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+import yaml
 
 from components.constants import PROJECT
 from engine.configuration import StackConfig, Values
 from engine.workspace import Workspace
 from sandbox.control_plane import CONTEXT
 from sandbox.home import REPO, Home
+from sandbox.model.provider import KEY_VARIABLE
 
 if TYPE_CHECKING:  # 0.3 s to import, so only where an engine is used
     from engine.stack import Engine
+
+_TAILNET: Final = f"{PROJECT}:tailnet"
+_INSTANCES: Final = f"{PROJECT}:instances"
+# In the stack file; another sandbox on the same machine has another one.
+_FIRST_BRIDGE: Final = "10.244.0.1"
 
 STACK_FILE = REPO / "Pulumi.sandbox.yaml"
 POLICY_PACK = REPO / "policies" / "pulumi-analyzer-policy-openclaw-tailnet"
@@ -24,21 +33,33 @@ class Machine:
     kubeconfig: Path
     api_url: str
     api_key: str
-    # Where pods find the control server; None: as in the stack file.
-    login_server: str | None = None
 
     def plain(self) -> Values:
         return {
             f"{PROJECT}:cluster": {"kubeconfig": str(self.kubeconfig), "context": CONTEXT},
-            f"{PROJECT}:tailnet": {
-                "apiUrl": self.api_url,
-                **({"loginServer": self.login_server} if self.login_server else {}),
-            },
+            _TAILNET: {"apiUrl": self.api_url},
         }
 
     def secret(self) -> dict[str, str]:
         """By path in the configuration."""
-        return {f"{PROJECT}:tailnet.apiKey": self.api_key}
+        return {f"{_TAILNET}.apiKey": self.api_key}
+
+
+def at_bridge(stack_file: Path, bridge: str) -> Values:
+    """The parts of a stack file that name the first sandbox's bridge, with the address of this one's."""
+    given: Values = yaml.safe_load(stack_file.read_text()).get("config", {})
+    text = json.dumps({key: given[key] for key in (_TAILNET, _INSTANCES) if key in given})
+    return json.loads(text.replace(_FIRST_BRIDGE, bridge))
+
+
+def model_keys(stack_file: Path, key: str) -> dict[str, str]:
+    """The model's key for each instance of a stack file that takes it, by path."""
+    instances: list[Values] = yaml.safe_load(stack_file.read_text()).get("config", {}).get(_INSTANCES, [])
+    return {
+        f"{_INSTANCES}[{index}].gateway.secrets.{KEY_VARIABLE}": key
+        for index, instance in enumerate(instances)
+        if f"${{{KEY_VARIABLE}}}" in json.dumps(instance)
+    }
 
 
 def workspace(home: Home) -> Workspace:

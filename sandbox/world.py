@@ -15,7 +15,7 @@ import yaml
 from components.constants import PROJECT
 from components.outputs import InstanceOutput
 from components.settings import Images
-from engine.configuration import StackConfig
+from engine.configuration import StackConfig, merged
 from engine.processes import Process, end, parents
 from engine.progress import Progress
 from engine.state import outputs
@@ -27,7 +27,7 @@ from sandbox.model.provider import ModelServer
 from sandbox.node import images, layout, machine, runtime
 from sandbox.node.oci import Image, Store
 from sandbox.processes import members
-from sandbox.stack import STACK_FILE, Machine, engine
+from sandbox.stack import STACK_FILE, Machine, at_bridge, engine, model_keys
 from sandbox.supervisor import State, Supervisor
 from sandbox.tailnet import headscale
 from sandbox.tailnet.records import Credentials
@@ -218,8 +218,11 @@ class World:
 
     def engine(self, cli: Path, stack_file: Path = STACK_FILE, stack: str = "sandbox") -> "Engine":
         """The engine over one stack file, with this world's cluster and tailnet filled in."""
-        here = Machine(self.kubeconfig, self.api_url, self.api_key, self.login_server)
-        return engine(self.home, cli, StackConfig(stack_file, here.plain(), here.secret()), stack)
+        here = Machine(self.kubeconfig, self.api_url, self.api_key)
+        # Without a real node no pod asks for any address.
+        plain = merged(at_bridge(stack_file, layout.of(self.home).address), here.plain()) if self.real else here.plain()
+        secret = here.secret() | model_keys(stack_file, self.model.key)
+        return engine(self.home, cli, StackConfig(stack_file, plain, secret), stack)
 
     def instances(self, stack: str = "sandbox") -> dict[str, InstanceOutput]:
         """The stack's output of that name, read from the state without starting an engine."""

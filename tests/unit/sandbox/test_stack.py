@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from engine import configuration
-from sandbox.stack import Machine
+from sandbox.stack import STACK_FILE, Machine, at_bridge, model_keys
 
 
 def _config(source: Path, key: str = "k") -> configuration.StackConfig:
@@ -47,3 +47,18 @@ def test_a_stack_file_without_its_secrets_is_written_again(source: Path, tmp_pat
     target = tmp_path / "work.yaml"
     configuration.write(_config(source), target)
     assert configuration.write(_config(source), target)
+
+
+def test_another_sandbox_has_the_stack_file_with_its_own_addresses() -> None:
+    config = at_bridge(STACK_FILE, "10.244.6.1")
+    assert config["openclaw-tailnet:tailnet"]["loginServer"] == "http://10.244.6.1:8085"
+    text = str(config["openclaw-tailnet:instances"])
+    assert "http://10.244.6.1:8087/v1" in text
+    assert "10.244.0.1" not in text
+
+
+def test_the_model_s_key_is_for_the_gateways_that_take_it(source: Path) -> None:
+    assert model_keys(source, "k") == {}
+    assert model_keys(STACK_FILE, "k") == {
+        f"openclaw-tailnet:instances[{index}].gateway.secrets.SANDBOX_MODEL_KEY": "k" for index in (0, 1)
+    }
