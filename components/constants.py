@@ -47,7 +47,10 @@ GATEWAY_PORT: Final = 18789
 SIDECAR_HEALTH_PORT: Final = 9002
 # The port of a gateway's tailnet address, by the reach that is set.
 SERVED_PORTS: Final = {"https": 443, "http": 80, "tcp": GATEWAY_PORT}
-# Ports that must never answer on a tailnet address of ours, but for the one that is served or opened there.
+# Loopback ports of the pod that a portal would open to people by mistake: the gateway's own, and those of its parts.
+PORTAL_LOWEST: Final = 1024
+PORTALS_NEVER: Final = (range(1055, 1056), range(5900, 5901), range(8788, 8789), range(9002, 9003), range(18789, 18900))
+# Ports that must never answer on a tailnet address of ours, but for those that are served or opened there.
 CLOSED_PORTS: Final = tuple(sorted({22, SIDECAR_HEALTH_PORT, GATEWAY_PORT, *SERVED_PORTS.values()}))
 
 # Not to be reached as "the internet" (I6): every block of IANA's special-purpose registries that is no public host's

@@ -1,6 +1,7 @@
 """The gateway container: OpenClaw's configuration, environment, probes and limits."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -92,8 +93,10 @@ def _auth(instance: Instance) -> dict[str, Any]:
     }
 
 
-def container(instance: Instance, image: str, token_secret: Any, secrets: list[Any]) -> Container:
-    """The gateway container. `token_secret` and `secrets` are names of Secrets (Inputs)."""
+def container(
+    instance: Instance, image: str, token_secret: Any, secrets: list[Any], portals: Sequence[str] = ()
+) -> Container:
+    """The gateway container. `token_secret` and `secrets` are names of Secrets (Inputs); `portals` are URLs."""
     seeded = instance.gateway.ownership == "seeded"
     values = {
         "HOME": HOME,
@@ -108,6 +111,8 @@ def container(instance: Instance, image: str, token_secret: Any, secrets: list[A
         "OPENCLAW_DISABLE_BONJOUR": "1",
         "DO_NOT_TRACK": "1",
         "NODE_OPTIONS": heap_option(instance.gateway.resources),
+        # For the agent's commands: where people will open what it starts.
+        **({"PORTAL_URLS": " ".join(portals)} if portals else {}),
     }
     return {
         "name": GATEWAY_CONTAINER,

@@ -33,16 +33,26 @@ def address(sidecar: Sidecar, fqdn: str) -> str:
     return {"https": f"https://{fqdn}", "http": f"http://{fqdn}", "tcp": f"ws://{fqdn}:{GATEWAY_PORT}"}[sidecar.reach]
 
 
+def portals(sidecar: Sidecar, fqdn: str) -> list[str]:
+    """The URLs at which people open what the agent has started, by port."""
+    scheme = {"https": "https", "http": "http", "tcp": "tcp"}[sidecar.reach]
+    return [f"{scheme}://{fqdn}:{port}" for port in sorted(sidecar.portals)]
+
+
 def serve_json(sidecar: Sidecar, fqdn: str) -> str:
-    """The Serve configuration; never with Funnel (I1)."""
-    port = str(sidecar.served_port)
+    """The Serve configuration; never with Funnel (I1). A portal's port is the same on both sides."""
+    behind = {sidecar.served_port: GATEWAY_PORT} | {port: port for port in sorted(sidecar.portals)}
     if sidecar.reach == "tcp":
-        return json.dumps({"TCP": {port: {"TCPForward": f"127.0.0.1:{GATEWAY_PORT}"}}}, indent=2)
+        forwards = {str(port): {"TCPForward": f"127.0.0.1:{target}"} for port, target in behind.items()}
+        return json.dumps({"TCP": forwards}, indent=2)
     # The full name is written out: `${TS_CERT_DOMAIN}` becomes `no-https` without certificates, and matches nothing (tailscale#17728).
     return json.dumps(
         {
-            "TCP": {port: {"HTTPS": True} if sidecar.reach == "https" else {"HTTP": True}},
-            "Web": {f"{fqdn}:{port}": {"Handlers": {"/": {"Proxy": f"http://127.0.0.1:{GATEWAY_PORT}"}}}},
+            "TCP": {str(port): {"HTTPS": True} if sidecar.reach == "https" else {"HTTP": True} for port in behind},
+            "Web": {
+                f"{fqdn}:{port}": {"Handlers": {"/": {"Proxy": f"http://127.0.0.1:{target}"}}}
+                for port, target in behind.items()
+            },
         },
         indent=2,
     )

@@ -42,8 +42,10 @@ def pod(names: Names, instance: Instance, tailnet: Tailnet, images: Images, sour
     """The pod's specification."""
     image = instance.gateway.image or images.gateway
     init_containers: list[Container] = []
+    portals: list[str] = []
     volumes = gateway.volumes(sources.config, names.home_claim)
     if instance.tailscale.enabled:
+        portals = sidecar.portals(instance.tailscale, f"{names.hostname}.{tailnet.name}")
         sidecar_image = instance.tailscale.image or images.tailscale
         volumes += sidecar.volumes(instance.tailscale, sources.serve, names.tailnet_claim)
         client_id = None
@@ -59,7 +61,7 @@ def pod(names: Names, instance: Instance, tailnet: Tailnet, images: Images, sour
         # on the same host sees that its owner is dead. Under another name it would end at each start until then.
         "hostname": names.deployment,
         **confined(gateway.GRACE_SECONDS),
-        "containers": [gateway.container(instance, image, sources.token, list(sources.agent_secrets))],
+        "containers": [gateway.container(instance, image, sources.token, list(sources.agent_secrets), portals)],
         "volumes": volumes,
     }
     if init_containers:

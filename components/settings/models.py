@@ -11,7 +11,7 @@ from components.settings.gateway import Gateway
 from components.settings.images import ImageRef
 from components.settings.model import Model, Resources
 from components.settings.quantities import Cpu, Memory, VolumeSize
-from components.settings.text import DISTINCT, EMPTY_IS_NONE, Port, Secret, Switch, Word, whole
+from components.settings.text import DISTINCT, EMPTY_IS_NONE, Port, PortalPort, Secret, Switch, Word, whole
 from components.settings.types import (
     ClientId,
     DnsLabel,
@@ -163,13 +163,23 @@ class Sidecar(Model):
     metrics: Switch = Field(
         default=False, description="Serve metrics on the pod address, to the monitoring namespace only."
     )
+    portals: Annotated[tuple[PortalPort, ...], DISTINCT] = Field(
+        default=(),
+        max_length=8,
+        description="Ports at which people open what the agent has started on the same port of its loopback (docs/gateway.md).",
+    )
     image: ImageRef | None = Field(default=None, description="Another image for this instance.")
     resources: SidecarResources = SidecarResources()
 
     @property
     def served_port(self) -> int:
-        """The only port that answers on the tailnet address."""
+        """The gateway's port on the tailnet address."""
         return SERVED_PORTS[self.reach]
+
+    @property
+    def opened_ports(self) -> tuple[int, ...]:
+        """All ports that answer its people on the tailnet address: the gateway's, and the portals."""
+        return (self.served_port, *sorted(self.portals))
 
 
 class Volume(Model):

@@ -7,6 +7,8 @@ from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, SecretStr
 
+from components.constants import PORTAL_LOWEST, PORTALS_NEVER
+
 T = TypeVar("T")
 
 # Beyond any name, address or path; also keeps patterns and comparisons quick.
@@ -104,6 +106,12 @@ def whole(low: int, high: int) -> BeforeValidator:
     return BeforeValidator(_whole(low, high))
 
 
+def _portal(port: int) -> int:
+    if any(port in closed for closed in PORTALS_NEVER):
+        raise ValueError("is a port of the gateway's own, which a portal would open. Choose another, such as 3000")
+    return port
+
+
 def _distinct(values: Sequence[T]) -> Sequence[T]:
     seen: dict[object, int] = {}
     for index, value in enumerate(values):
@@ -127,5 +135,6 @@ Secret = Annotated[SecretStr, BeforeValidator(_secret)]
 ModelKey = Annotated[SecretStr, BeforeValidator(_model_key)]
 Switch = Annotated[bool, BeforeValidator(_switch)]
 Port = Annotated[int, whole(1, 65535)]
+PortalPort = Annotated[int, whole(PORTAL_LOWEST, 65535), AfterValidator(_portal)]
 DISTINCT = AfterValidator(_distinct)
 EMPTY_IS_NONE = BeforeValidator(_listed)

@@ -1,6 +1,6 @@
 """The access that the settings ask for, device by device: every policy is judged by it (I7)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from components.settings import Settings
@@ -14,15 +14,14 @@ from components.tailnet.policy import tag_of
 class ExpectedAccess:
     """These sources, and nobody else, reach these services of a tag. `path`: where the sources are listed.
 
-    `title` is the device's name for people; `gateway` the instance that it is, or works for.
+    `title` is the device's name for people; `gateway` the instance that it is, or works for; `services` are by source.
     """
 
     tag: str
     title: str
     gateway: str
     path: str
-    sources: Sequence[str]
-    services: Sequence[Service]
+    services: Mapping[str, Sequence[Service]]
 
 
 def expected_access(settings: Settings) -> Iterator[ExpectedAccess]:
@@ -30,15 +29,17 @@ def expected_access(settings: Settings) -> Iterator[ExpectedAccess]:
     nodes = tagged(settings)
     for index, instance in enumerate(settings.instances):
         node_tags = [tag_of_node(node) for node in nodes if node.gateway == instance.id]
-        sources = [*instance.people, *node_tags] if instance.tailscale.enabled else []
-        served = [_tcp(instance.tailscale.served_port)]
-        title = f"gateway {instance.id}"
-        yield ExpectedAccess(tag_of(instance), title, instance.id, f"instances[{index}].people", sources, served)
+        sidecar = instance.tailscale
+        opened = [_tcp(port) for port in sidecar.opened_ports]
+        # A node needs the gateway, and no portal.
+        services = {**dict.fromkeys(instance.people, opened), **dict.fromkeys(node_tags, opened[:1])}
+        title, path = f"gateway {instance.id}", f"instances[{index}].people"
+        yield ExpectedAccess(tag_of(instance), title, instance.id, path, services if sidecar.enabled else {})
     for index, node in enumerate(settings.nodes):
         if node in nodes:
-            ports = [_tcp(port) for port in sorted({*node.ports})] if node.people else []
+            ports = dict.fromkeys(node.people, tuple(_tcp(port) for port in sorted({*node.ports})))
             title = f"node {node.id}"
-            yield ExpectedAccess(tag_of_node(node), title, node.gateway, f"nodes[{index}].people", node.people, ports)
+            yield ExpectedAccess(tag_of_node(node), title, node.gateway, f"nodes[{index}].people", ports)
 
 
 def known_people(settings: Settings, joined: Sequence[Device] = ()) -> Network:

@@ -59,6 +59,7 @@ def _outward(node: Node, gateway: Instance, gateways: Sequence[Instance], others
         accept=[f"{tag}:{served}"],
         deny=[
             *(f"{tag}:{port}" for port in closed if port != served),
+            *(f"{tag}:{port}" for port in sorted(gateway.tailscale.portals)),
             *(f"{other.names.tag}:{other.tailscale.served_port}" for other in gateways),
             *(target for other in (node, *others) for target in _targets(other)),
         ],

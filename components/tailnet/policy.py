@@ -52,8 +52,8 @@ def render(settings: Settings) -> str:
 
 def grant(instance: Instance) -> Grant:
     """The grant that lets the people of an instance open what it serves, and nothing else."""
-    port = f"tcp:{instance.tailscale.served_port}"
-    return Grant(instance.people, [tag_of(instance)], [port], why=f"{instance.id}: its people open the gateway.")
+    ports = [f"tcp:{port}" for port in instance.tailscale.opened_ports]
+    return Grant(instance.people, [tag_of(instance)], ports, why=f"{instance.id}: its people open the gateway.")
 
 
 def _others(place: int, instances: Sequence[Instance]) -> Sequence[Instance]:
@@ -62,11 +62,13 @@ def _others(place: int, instances: Sequence[Instance]) -> Sequence[Instance]:
 
 
 def _tests(instance: Instance, others: Sequence[Instance]) -> Iterator[PolicyTest]:
-    tag, served = tag_of(instance), instance.tailscale.served_port
-    closed = [f"{tag}:{port}" for port in sorted({*CLOSED_PORTS} - {served})]
+    tag, ports = tag_of(instance), instance.tailscale.opened_ports
+    opened = [f"{tag}:{port}" for port in ports]
+    closed = [f"{tag}:{port}" for port in sorted({*CLOSED_PORTS} - {*ports})]
     for person in instance.people:
-        why = f"{instance.id}: its people reach port {served} of it, and no other."
-        yield PolicyTest(person, accept=[f"{tag}:{served}"], deny=closed, why=why)
+        shown = f"port {ports[0]}" if len(ports) == 1 else f"ports {', '.join(map(str, ports))}"
+        why = f"{instance.id}: its people reach {shown} of it, and no other."
+        yield PolicyTest(person, accept=opened, deny=closed, why=why)
     # Who is in a group cannot be told from its name: it may hold somebody of another instance.
     by_name = not any(person.startswith("group:") for person in instance.people)
     # The control server takes logins in any case.
@@ -79,4 +81,4 @@ def _tests(instance: Instance, others: Sequence[Instance]) -> Iterator[PolicyTes
     )
     for source in (*strangers, tag, *(tag_of(other) for other in others)):
         why = f"{instance.id}: not people of other gateways, not gateways."
-        yield PolicyTest(source, deny=[f"{tag}:{served}", *closed], why=why)
+        yield PolicyTest(source, deny=[*opened, *closed], why=why)

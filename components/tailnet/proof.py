@@ -38,26 +38,26 @@ def message(problems: Sequence[str]) -> str:
 
 def _reached(wanted: ExpectedAccess, accesses: Sequence[Access]) -> Iterator[str]:
     tag = wanted.tag
-    shown = ", ".join(map(str, wanted.services))
-    sources = {source.lower() for source in wanted.sources}
+    services = {source.lower(): services for source, services in wanted.services.items()}
     served: set[str] = set()
     for access in accesses:
         if access.reason:
             yield f"{tag}: it cannot be determined who reaches it: {access.reason}. Remove {access.by}, or name tags and people."
-        elif access.source.lower() not in sources:
+        elif (expected := services.get(access.source.lower())) is None:
             yield (
                 f"{access.by} lets {access.source} reach {tag} on {', '.join(map(str, access.services))}. Remove it, or add "
                 f"{access.source} to {wanted.path}."
             )
-        elif {*access.services} != {*wanted.services}:
+        elif {*access.services} != {*expected}:
             yield (
                 f"{access.by} lets {access.source} reach {tag} on {', '.join(map(str, access.services))}, where only "
-                f"{shown} is served. Narrow it to that."
+                f"{', '.join(map(str, expected))} is served. Narrow it to that."
             )
         else:
             served.add(access.source.lower())
-    for source in wanted.sources:
+    for source, expected in wanted.services.items():
         if source.lower() not in served:
+            shown = ", ".join(map(str, expected))
             yield f"no grant lets {source} reach {tag} on {shown}. Add one, or remove {source} from {wanted.path}."
 
 

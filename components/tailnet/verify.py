@@ -111,34 +111,39 @@ class _Asked:
     """The access that the settings ask for, by source and tag."""
 
     def __init__(self, judged: Evaluator, devices: Sequence[ExpectedAccess], settings: Settings) -> None:
-        self._services = {device.tag: {*device.services} for device in devices}
-        # The tags of each login (and of each other source) that is listed somewhere.
-        self._listed: defaultdict[str, set[str]] = defaultdict(set)
+        # What anybody at all is to reach, by tag: the measure for a source that nobody is in.
+        self._served = {device.tag: {one for each in device.services.values() for one in each} for device in devices}
+        # What each login (and each other source) that is listed somewhere is to reach, by tag.
+        self._listed: defaultdict[str, dict[str, set[Service]]] = defaultdict(dict)
         for device in devices:
-            for source in _allowed(judged, device, settings):
-                self._listed[source].add(device.tag)
+            for source, services in device.services.items():
+                for login in _members_of(judged, source, settings):
+                    self._listed[login].setdefault(device.tag, set()).update(services)
         self._tags: dict[str, set[str]] = {}
-        self._served: dict[int, set[str]] = {}
+        self._right: dict[tuple[str, int], set[str]] = {}
 
     def too_much(self, source: Selector, opening: Opening) -> Sequence[str]:
         """Those tags that the opening gives to the source though nobody asked for it."""
         tags = self._tags_of(source)
         if not tags:
             return opening.names
-        if id(opening.services) not in self._served:
+        key = (source.text, id(opening.services))
+        if key not in self._right:
             services = {*opening.services}
-            self._served[id(opening.services)] = {
-                tag for tag, expected in self._services.items() if services <= expected
-            }
-        right = tags & self._served[id(opening.services)]
+            named = [self._listed[name] for name in self._names(source)] or [self._served]
+            self._right[key] = {tag for tag in tags if all(services <= listed[tag] for listed in named)}
+        right = self._right[key]
         return [tag for tag in opening.names if tag not in right] if right else opening.names
 
     def _tags_of(self, source: Selector) -> set[str]:
         if source.text not in self._tags:
-            named = source.people if source.kind == "people" else {source.text}
-            each = [self._listed.get(name, set[str]()) for name in named]
-            self._tags[source.text] = each[0].intersection(*each[1:]) if each else {*self._services}
+            each = [{*self._listed.get(name, {})} for name in self._names(source)]
+            self._tags[source.text] = each[0].intersection(*each[1:]) if each else {*self._served}
         return self._tags[source.text]
+
+    @staticmethod
+    def _names(source: Selector) -> frozenset[str]:
+        return source.people if source.kind == "people" else frozenset({source.text})
 
 
 def _too_wide(opened: Opened) -> Iterator[str]:
@@ -168,19 +173,19 @@ def _narrowed(judged: Evaluator, opened: Opened, tags: Sequence[str]) -> Iterato
             yield replace(rule, sources=sources)
 
 
-def _allowed(judged: Evaluator, device: ExpectedAccess, settings: Settings) -> frozenset[str]:
-    """The logins and tags that the settings list, groups opened as the live policy has them."""
-    names, allowed = judged.policy.names, set[str]()
-    for source in device.sources:
-        members = names.groups.get(source, settings.tailnet.groups.get(source, ()))
-        allowed |= {login.lower() for login in members} if source.startswith("group:") else {source.lower()}
-    return frozenset(allowed)
+def _members_of(judged: Evaluator, source: str, settings: Settings) -> Iterator[str]:
+    """The logins or the tag that a listed source stands for, groups opened as the live policy has them."""
+    if not source.startswith("group:"):
+        yield source.lower()
+        return
+    for login in judged.policy.names.groups.get(source, settings.tailnet.groups.get(source, ())):
+        yield login.lower()
 
 
 def _lacking(judged: Evaluator, device: ExpectedAccess, settings: Settings, findings: Findings) -> list[str]:
     """Those of the listed who cannot use everything that they should."""
     lacking: list[str] = []
-    for source in device.sources:
+    for source, services in device.services.items():
         if source.startswith("group:") and source not in judged.policy.names.groups:
             # In neither of the two places that could say who it is.
             if source not in settings.tailnet.groups:
@@ -188,7 +193,7 @@ def _lacking(judged: Evaluator, device: ExpectedAccess, settings: Settings, find
             else:
                 lacking.append(source)
             continue
-        verdicts = [judged.can(source, device.tag, service.first) for service in device.services]
+        verdicts = [judged.can(source, device.tag, service.first) for service in services]
         if reason := next((verdict.reason for verdict in verdicts if verdict.allowed is None), ""):
             findings.undecided.append(f"whether {source} reaches {device.tag}: {reason}")
         elif not all(verdict.allowed for verdict in verdicts):

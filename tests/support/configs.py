@@ -7,6 +7,9 @@ from typing import Any, Final, cast
 import yaml
 from hypothesis import strategies as st
 
+from sandbox.model.provider import KEY_VARIABLE
+from sandbox.stack import model_keys
+
 Raw = dict[str, Any]  # a stack's configuration without the project's prefix: plain YAML data
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -16,7 +19,11 @@ STACK_FILES: Final = sorted(path for path in ROOT.glob("Pulumi.*.yaml"))
 def read_stack_file(path: Path) -> Raw:
     """A stack file's configuration, with a made value for each encrypted one."""
     config: dict[str, Any] = yaml.safe_load(path.read_text())["config"]
-    return {key.split(":", 1)[1]: _decrypted(value) for key, value in config.items()}
+    raw = {key.split(":", 1)[1]: _decrypted(value) for key, value in config.items()}
+    for index in range(len(model_keys(path, ""))):
+        # As `make up` sets it.
+        raw["instances"][index]["gateway"]["secrets"] = {KEY_VARIABLE: "made-up-secret"}
+    return raw
 
 
 def _decrypted(value: Any) -> Any:
@@ -45,6 +52,11 @@ def with_tailnet(**tailnet: Any) -> Raw:
 
 MODEL_KEYS: Final = {"OPENAI_API_KEY": "sk-model-key-of-home"}
 
+AGENT: Final[Raw] = {
+    "agents": {"defaults": {"model": {"primary": "openai/gpt-6-astra"}}},
+    "tools": {"deny": ["browser"]},
+}
+
 SHAPES: Final[dict[str, Raw]] = {
     "default": smallest(),
     "owned": with_tailnet(ownership="owned"),
@@ -55,6 +67,9 @@ SHAPES: Final[dict[str, Raw]] = {
     "password": smallest(
         gateway={"auth": {"mode": "password"}, "secrets": MODEL_KEYS, "secretsFrom": [{"name": "more"}]}
     ),
+    "portals": smallest(tailscale={"reach": "http", "portals": [8080, 3000]})
+    | {"tailnet": {"name": "example.ts.net", "ownership": "owned"}},
+    "seeded": smallest(gateway={"ownership": "seeded", "permissions": "read-only", "config": AGENT}),
     "identity": smallest(gateway={"auth": {"mode": "identity"}}),
     "metrics": smallest(
         tailscale={"metrics": True}, extraEgress=[{"cidr": "10.1.2.3/32", "ports": [{"port": 53, "protocol": "UDP"}]}]
@@ -147,6 +162,7 @@ def instances(draw: st.DrawFn, instance_id: str, given_key: bool, key_kind: str 
             reach=st.sampled_from(["https", "http"] if identity else ["https", "http", "tcp"]),
             hostname=st.just(f"host-{instance_id}"),
             metrics=st.booleans() if enabled else st.just(False),
+            portals=st.lists(st.sampled_from([3000, 8080, 65535]), max_size=2, unique=True),
             resources=_resources.filter(lambda chosen: "memoryRequest" not in chosen),
             image=st.just("example.com/tailscale:1.2.3@sha256:" + "a" * 64),
         )
@@ -161,6 +177,10 @@ def instances(draw: st.DrawFn, instance_id: str, given_key: bool, key_kind: str 
         _optional(
             secrets=st.dictionaries(st.sampled_from(["OPENAI_API_KEY", "OTHER_KEY"]), _secret("model"), max_size=2),
             secretsFrom=st.just([{"name": "more-keys"}]),
+            config=st.just(AGENT),
+            ownership=st.sampled_from(["managed", "seeded"]),
+            permissions=st.sampled_from(["read-only", "guarded", "workspace", "full"]),
+            auditIdentity=st.booleans(),
             resources=_resources,
         )
     )
@@ -250,6 +270,9 @@ def secrets_of(value: Any) -> set[str]:
         for key, item in cast(dict[str, Any], value).items():
             if key == "secrets":
                 secrets |= set(cast(dict[str, str], item).values())
+            elif key == "config":
+                # OpenClaw's own, which names secrets and has none.
+                continue
             elif key in ("apiKey", "oauthClientSecret", "clientSecret") or (key == "value" and isinstance(item, str)):
                 secrets.add(item)
             else:

@@ -66,7 +66,7 @@ def i1_no_public_binding(run: Run) -> None:
         if instance.tailscale.enabled:
             serve = _document(run, f"{instance.id}-serve", "serve.json", namespace)
             assert "AllowFunnel" not in serve
-            assert len(serve["TCP"]) == 1
+            assert len(serve["TCP"]) == 1 + len(instance.tailscale.portals)
 
 
 def _document(run: Run, name: str, key: str, namespace: str) -> Any:

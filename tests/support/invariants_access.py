@@ -90,10 +90,13 @@ def i7_only_listed_people_reach_only_the_served_port(run: Run) -> None:
     for instance in run.settings.instances:
         allowed = {member for person in instance.people for member in policy.people(person)}
         served = SERVED[instance.tailscale.reach]
-        allowed |= {tag for tag, node in workers.items() if node.gateway == instance.id}
+        opened = {served, *instance.tailscale.portals}
+        own_nodes = {tag for tag, node in workers.items() if node.gateway == instance.id}
         for source in [*everybody, *tags.values(), *workers]:
-            for port in SOME_PORTS:
-                expected = instance.tailscale.enabled and source in allowed and port == served
+            for port in (*SOME_PORTS, *instance.tailscale.portals):
+                # A node needs its gateway, and nothing that the agent has built.
+                rightly = (source in allowed and port in opened) or (source in own_nodes and port == served)
+                expected = instance.tailscale.enabled and rightly
                 assert policy.accepts(source, tags[instance.id], port) is expected, (source, instance.id, port)
                 assert not policy.accepts(source, tags[instance.id], port, "udp")
         if instance.tailscale.enabled:
