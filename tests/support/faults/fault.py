@@ -64,7 +64,9 @@ class Fault:
         held = [self.holds] if self.holds else []
         held += [] if self.new_device else ["same device"]
         counted = {name: notes[f"restarts of {name}"] for name in self.restarts}
-        often = [f"{count} restarts of `{name}`" for name, count in counted.items() if count != "0"]
+        often = [
+            f"{count} restart{'s' * (count != '1')} of `{name}`" for name, count in counted.items() if count != "0"
+        ]
         held += [f"{', '.join(often)} and none of another container" if often else "no restart"]
         held += ["stranger without an answer"]
         sees, holds, over = (text.format_map(notes) for text in (self.sees, "; ".join(held), self.over))

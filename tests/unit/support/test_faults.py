@@ -101,7 +101,8 @@ def fault(**values: Any) -> Fault:
     return Fault(**{**usual, **values})
 
 
-def test_it_is_looked_at_before_while_it_lasts_and_afterwards_and_the_row_says_what_was_seen() -> None:
+def test_a_row_says_what_was_seen() -> None:
+    """And it is looked at before, while it lasts and afterwards."""
     scene = Played()
     row = run(fault(holds="the tide", answers=True, watched="home", over="pause {pause} s"), scene)
     assert scene.said == ["well", "closed", "broken", "closed", "mended", "well", "closed"]
@@ -152,9 +153,7 @@ def restarted(name: str, container: str, count: int = 1, pod: str = "a") -> Happ
         (restarted("spare", "tailscale", 1, pod="b"), nothing, "restarts in spare: {'tailscale': 1}"),
     ],
 )
-def test_what_holds_in_every_fault_fails_each_in_which_it_does_not(
-    broken: Happening, mended: Happening, said: str
-) -> None:
+def test_what_always_holds_fails_any_fault(broken: Happening, mended: Happening, said: str) -> None:
     with pytest.raises(AssertionError) as failure:
         run(fault(inject=breaking(broken, mended)), Played())
     assert said in str(failure.value)
@@ -170,19 +169,19 @@ def test_what_holds_in_every_fault_fails_each_in_which_it_does_not(
         ({"inject": breaking(restarted("home", "tailscale")), "restarts": {"tailscale": 2}}, "restarts in home"),
     ],
 )
-def test_what_a_fault_says_of_itself_fails_it_when_it_is_not_so(wrong: Mapping[str, Any], said: str) -> None:
+def test_what_a_fault_promises_is_checked(wrong: Mapping[str, Any], said: str) -> None:
     with pytest.raises(AssertionError) as failure:
         run(fault(**wrong), Played())
     assert said in str(failure.value)
 
 
-def test_restarts_that_are_allowed_are_counted_in_the_row() -> None:
+def test_allowed_restarts_are_counted() -> None:
     lost = breaking(restarted("spare", "tailscale", 2), restarted("spare", "tailscale", 0, pod="b"))
     row = run(fault(inject=lost, restarts={"tailscale": 4}), Played())
     assert "2 restarts of `tailscale` and none of another container" in row.holds
 
 
-def test_a_new_device_has_the_old_name_and_nothing_else_of_it() -> None:
+def test_a_new_device_has_only_the_old_name() -> None:
     new = breaking(device("spare", SECOND))
     assert "same device" not in run(fault(inject=new, new_device=True), Played()).holds
     named = breaking(device("spare", ("2", "openclaw-spare-1", ("100.64.0.2",), "x")))
@@ -190,7 +189,7 @@ def test_a_new_device_has_the_old_name_and_nothing_else_of_it() -> None:
         run(fault(inject=named, new_device=True), Played())
 
 
-def test_three_dots_of_a_sign_stand_for_anything_in_one_line() -> None:
+def test_three_dots_of_a_sign_stand_for_anything() -> None:
     said = "first (a)\nunseal: cannot write /x (ENOSPC).\n"
     assert line_with("cannot write ... (ENOSPC)", said) == "unseal: cannot write /x (ENOSPC)."
     assert line_with("first ... (ENOSPC)", said) == ""
@@ -216,16 +215,16 @@ Events:
 """
 
 
-def test_how_a_container_ended_is_read_of_that_container() -> None:
+def test_last_state_is_that_of_the_container() -> None:
     assert last_state(DESCRIBED, "tailscale") == "OOMKilled"
     assert last_state(DESCRIBED, "gateway") == ""
 
 
-def test_the_document_has_every_fault_and_no_other() -> None:
+def test_the_document_has_every_fault() -> None:
     assert documented() == [fault.name for fault in catalogue.ALL]
 
 
-def test_every_fault_has_a_test_id_of_its_own_and_a_sign() -> None:
+def test_every_fault_has_its_own_id_and_a_sign() -> None:
     slugs = [fault.slug for fault in catalogue.ALL]
     assert len(slugs) == len(set(slugs))
     assert all(fault.signs for fault in catalogue.ALL)
