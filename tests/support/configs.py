@@ -7,6 +7,8 @@ from typing import Any, Final, cast
 import yaml
 from hypothesis import strategies as st
 
+from tests.support.placements import PLACED, TO_THE_PROXY, placements
+
 Raw = dict[str, Any]  # a stack's configuration without the project's prefix: plain YAML data
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -59,6 +61,7 @@ SHAPES: Final[dict[str, Raw]] = {
     "metrics": smallest(
         tailscale={"metrics": True}, extraEgress=[{"cidr": "10.1.2.3/32", "ports": [{"port": 53, "protocol": "UDP"}]}]
     ),
+    "placed": smallest(pod=PLACED, extraEgress=[TO_THE_PROXY]),
     "oauth": smallest(tailscale={"credential": "oauth"}),
     "workload-identity": {
         **smallest(tailscale={"credential": "workloadIdentity"}),
@@ -82,12 +85,14 @@ NODES: Final[dict[str, Raw]] = {
     "mac": {"authKey": {"value": "tskey-auth-given"}},
     "mobile": {},
 }
+PLACED_NODE: Final[Raw] = {"kind": "kubernetes", "kubernetes": {"pod": PLACED, "extraEgress": [TO_THE_PROXY]}}
 SHAPES.update(
     {
         f"node-{kind}": {**smallest(), "nodes": [{"id": "build", "kind": kind, "gateway": "home", **node}]}
         for kind, node in NODES.items()
     }
 )
+SHAPES["node-placed"] = {**smallest(), "nodes": [{"id": "build", "gateway": "home", **PLACED_NODE}]}
 
 PEOPLE: Final = ["alice@example.com", "bob@example.com", "carol@example.org", "dave@"]
 GROUPS: Final = {"group:family": ["alice@example.com", "dave@"], "group:work": ["carol@example.org"]}
@@ -179,7 +184,7 @@ def instances(draw: st.DrawFn, instance_id: str, given_key: bool, key_kind: str 
         "tailscale": sidecar,
         "storage": storage,
         "extraEgress": draw(st.lists(_egress, max_size=2, unique_by=lambda rule: rule["cidr"])),
-        **draw(_optional(namespace=st.just(f"own-{instance_id}"))),
+        **draw(_optional(namespace=st.just(f"own-{instance_id}"), pod=placements())),
     }
 
 
@@ -199,7 +204,11 @@ def nodes(draw: st.DrawFn, node_id: str, gateways: list[Raw], given_key: bool, k
     node |= draw(_optional(hostname=st.just(f"worker-{node_id}"), commands=st.just(["system.which"])))
     if kind == "kubernetes":
         node["kubernetes"] = draw(
-            _optional(namespace=st.just(f"work-{node_id}"), storage=_optional(retain=st.booleans(), home=_volume))
+            _optional(
+                namespace=st.just(f"work-{node_id}"),
+                storage=_optional(retain=st.booleans(), home=_volume),
+                pod=placements(),
+            )
         )
     elif people := draw(st.lists(st.sampled_from([*PEOPLE, *GROUPS]), max_size=2, unique=True)):
         node |= {"people": people, **draw(_optional(ports=st.just([8022, 22])))}

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final, cast
 
 from tests.support.configs import Raw
+from tests.support.placements import FROM_ELSEWHERE, PLACED, TO_THE_PROXY
 
 Path = tuple[str | int, ...]
 
@@ -15,7 +16,7 @@ _STORAGE: Final = {
     "accessMode": "ReadWriteOnce",
     "retain": True,
 }
-_EGRESS: Final = [{"cidr": "10.1.2.0/24", "ports": [{"port": 53, "protocol": "UDP"}]}]
+_EGRESS: Final = [{"cidr": "10.1.2.0/24", "ports": [{"port": 53, "protocol": "UDP"}]}, TO_THE_PROXY]
 _RESOURCES: Final = {"cpuRequest": "250m", "cpuLimit": "2", "memoryRequest": "1Gi", "memoryLimit": "2Gi"}
 
 # Valid as it is, so that whatever is put into it is the only mistake.
@@ -70,6 +71,7 @@ FULL: Final[Raw] = {
             },
             "storage": _STORAGE,
             "extraEgress": _EGRESS,
+            "pod": PLACED,
         },
         {
             "id": "lab",
@@ -112,6 +114,7 @@ FULL: Final[Raw] = {
                 "sidecarResources": _RESOURCES,
                 "storage": _STORAGE,
                 "extraEgress": _EGRESS,
+                "pod": {"caBundle": FROM_ELSEWHERE, "proxy": PLACED["proxy"]},
             },
         },
     ],
