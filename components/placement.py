@@ -1,4 +1,4 @@
-"""The owner's placement of a pod, laid under what is ours: where it runs, what it trusts, and how it goes out."""
+"""The placement of a pod, laid under what is ours: where it runs, which authorities it trusts, how it connects outward."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,8 +24,8 @@ CA_PATH: Final = "/etc/extra-ca"
 # Of Debian and of Alpine, which the images are made of.
 SYSTEM_CA_PATH: Final = "/etc/ssl/certs"
 
-# Loopback is the gateway itself, and no proxy outside knows the cluster's names. (The address of IPv6 in both spellings: Go
-# wants the first, others the second.)
+# Loopback is the gateway itself, and no proxy outside knows the cluster's names. IPv6's loopback in both spellings: Go reads
+# the first, others the second.
 NEVER_BY_PROXY: Final = ("127.0.0.1", "localhost", "::1", "[::1]", ".svc", ".cluster.local")
 
 # The programs of Node.js; the init container that opens the sealed key opens no connection.
@@ -81,7 +81,7 @@ def _scheduling(placement: Placement) -> Manifest:
 
 def _container(container: Container, proxy: Proxy | None, trusts: bool) -> Container:
     name = container["name"]
-    variables = {**(_trust(name) if trusts else {}), **(_way_out(name, proxy) if proxy else {})}
+    variables = {**(_trust(name) if trusts else {}), **(_outward(name, proxy) if proxy else {})}
     changed = container.copy()
     if variables:
         changed["env"] = [*env(variables), *container.get("env", [])]
@@ -103,17 +103,17 @@ def _trust(name: str) -> dict[str, str]:
     return {}
 
 
-def _way_out(name: str, proxy: Proxy) -> dict[str, str]:
-    """The proxy's variables. None in a node's own containers: their way out is the sidecar's proxy, into the tailnet."""
+def _outward(name: str, proxy: Proxy) -> dict[str, str]:
+    """The proxy's variables. None in a node's own containers: they have a proxy already, the sidecar, into the tailnet."""
     without = ",".join([*NEVER_BY_PROXY, *proxy.no_proxy])
     usual = {"HTTPS_PROXY": proxy.url, "HTTP_PROXY": proxy.url, "NO_PROXY": without}
     if name == SIDECAR_CONTAINER:
-        # Not in small letters: the probe's wget (BusyBox) obeys http_proxy, knows no exception, and would ask the proxy for
-        # loopback. Go reads the capitals.
+        # No lower case: BusyBox's wget, which the probe runs, obeys http_proxy without any exception, and would ask the proxy
+        # for loopback. Go reads upper case.
         return usual
     if name == GATEWAY_CONTAINER:
-        # Not OPENCLAW_PROXY_URL, which makes OpenClaw deaf to NO_PROXY. curl and others want small letters; Node.js's own
-        # clients, in tools and plugins, have to be told to look.
+        # Not OPENCLAW_PROXY_URL, with which OpenClaw ignores NO_PROXY. curl and others read lower case only; the clients
+        # that come with Node.js, in tools and plugins, look at none of them unless they are told to.
         return {**usual, **{key.lower(): value for key, value in usual.items()}, "NODE_USE_ENV_PROXY": "1"}
     return {}
 

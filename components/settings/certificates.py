@@ -14,15 +14,15 @@ def _certificates(value: str) -> str:
 
     if "PRIVATE KEY" in value:
         raise ValueError(
-            "holds a private key, which would stand in the cluster for all to read. Write the certificates alone, and make "
-            "a new key, because whoever read the file has this one"
+            "contains a private key, which would be stored unencrypted in the cluster. Include only the certificates, and create "
+            "a new key, because anyone who read the file has this one"
         )
     try:
         found = x509.load_pem_x509_certificates(value.encode())
     except (ValueError, x509.InvalidVersion):
         # Not the library's words: they may quote the text.
         raise ValueError(
-            "is no PEM text of certificates. Write | and below it what a .crt or .pem file holds, from "
+            "is not PEM text with certificates. Write | and below it the content of a .crt or .pem file, from "
             "-----BEGIN CERTIFICATE----- on"
         ) from None
     # Comments between the blocks may be anything, and would stand in a ConfigMap.

@@ -1,4 +1,4 @@
-"""The configuration of a pod's placement: where it runs, whom it trusts, how it goes out, and the words that it carries."""
+"""The configuration of a pod's placement: where it runs, which authorities it trusts, and how it connects outward."""
 
 import re
 from typing import Annotated, Literal
@@ -23,15 +23,13 @@ def _own_key(value: str) -> str:
 
 def _priority_class(value: str) -> str:
     if value.startswith("system-"):
-        raise ValueError(
-            "is for what the cluster itself needs to run. Make a PriorityClass for your pods, and write its name"
-        )
+        raise ValueError("is reserved for the cluster's own pods. Create a PriorityClass, and write its name")
     return value
 
 
 def _file_name(value: str) -> str:
     if _FILE_NAME.fullmatch(value) is None:
-        raise ValueError("is not the key of a ConfigMap. Use letters, digits, - . or _, such as ca.crt")
+        raise ValueError("is not a key of a ConfigMap. Use letters, digits, - . or _, such as ca.crt")
     return value
 
 
@@ -41,9 +39,9 @@ FileName = Annotated[Text, AfterValidator(_file_name)]
 
 
 class Toleration(Model):
-    """A taint that the pod tolerates. It names one: a pod that tolerates all would stay on a Kubernetes node that is gone."""
+    """A taint that the pod tolerates."""
 
-    key: LabelKey | None = Field(default=None, description="Key of the taint.")
+    key: LabelKey | None = Field(default=None, description="Key of the taint; never empty, which would be every taint.")
     operator: Literal["Equal", "Exists"] = Field(
         default="Equal", description="`Exists`: whatever the taint's value is."
     )
@@ -52,42 +50,40 @@ class Toleration(Model):
         default=None, description="Effect of the taint (default: all of them)."
     )
     toleration_seconds: Annotated[int, whole(0, 31_536_000)] | None = Field(
-        default=None, description="Only for `NoExecute`: seconds until the pod goes after all (default: it stays)."
+        default=None, description="Only for `NoExecute`: seconds until the pod is evicted (default: never)."
     )
 
 
 class CaBundle(Model):
-    """Authorities that the pod's programs trust besides the public ones: for a proxy that looks into TLS, a model provider
-    or a control server with an authority of its own.
-    """
+    """Certificate authorities that the pod trusts in addition to the public ones."""
 
     pem: Certificates | None = Field(
-        default=None, description="The certificates, as PEM text. What stands between them is left out."
+        default=None, description="The certificates, as PEM text. Anything else in the text is left out."
     )
     config_map: ObjectName | None = Field(
         default=None,
-        description="Instead of `pem`: a ConfigMap in the pod's namespace that somebody else keeps. New content counts from "
-        "the pod's next start on.",
+        description="Instead of `pem`: an existing ConfigMap in the pod's namespace. A change of its content takes effect "
+        "when the pod next starts.",
     )
     key: FileName = Field(default="ca.crt", description="Key of that ConfigMap.")
 
 
 class Proxy(Model):
-    """An HTTP proxy for what leaves the pod."""
+    """An HTTP proxy for outbound connections."""
 
     url: ProxyUrl = Field(
         description="`http://host:port` or `https://host:port`, without a login. Unless it is a public host on port 443, "
-        "`extraEgress` opens its address and port."
+        "`extraEgress` must allow its address and port."
     )
     no_proxy: Annotated[tuple[NoProxyHost, ...], DISTINCT] = Field(
         default=(),
-        description="Hosts that are reached without it; `.example.com` stands for all in that domain. Loopback and the "
-        "cluster's own names always are.",
+        description="Hosts that are reached without it; `.example.com` stands for every host of that domain. Loopback and the "
+        "cluster's own names never use it.",
     )
 
 
 class Placement(Model):
-    """Where the pod runs, what it trusts and how it goes out. What the invariants need wins over everything here."""
+    """Where the pod runs, which authorities it trusts, and how it connects outward. Nothing here overrides an invariant."""
 
     node_selector: dict[LabelKey, LabelValue] = Field(
         default={}, description="Labels of the Kubernetes nodes on which it may run."
@@ -95,22 +91,22 @@ class Placement(Model):
     tolerations: Annotated[tuple[Toleration, ...], DISTINCT] = ()
     runtime_class_name: ObjectName | None = Field(
         default=None,
-        description="A RuntimeClass, such as gVisor's or Kata's. Mode `tun` needs `/dev/net/tun` in it; where it has none, "
-        "use mode `userspace`.",
+        description="A RuntimeClass, such as one for gVisor or Kata. Mode `tun` needs `/dev/net/tun` inside it; otherwise use "
+        "mode `userspace`.",
     )
-    priority_class_name: PriorityClass | None = Field(default=None, description="A PriorityClass of yours.")
+    priority_class_name: PriorityClass | None = Field(default=None, description="A PriorityClass.")
     image_pull_secrets: Annotated[tuple[ObjectName, ...], DISTINCT] = Field(
-        default=(), description="Names of existing Secrets in the pod's namespace, for a registry that wants a login."
+        default=(), description="Names of existing Secrets in the pod's namespace, for registries that require a login."
     )
-    labels: dict[PodKey, LabelValue] = Field(default={}, description="More labels of the pod.")
+    labels: dict[PodKey, LabelValue] = Field(default={}, description="Additional labels of the pod.")
     annotations: dict[PodKey, Line] = Field(
         default={},
-        description="More annotations of the pod. Keys that would open it, add to it or steer what runs it are refused, in "
-        "`labels` too.",
+        description="Additional annotations of the pod. Keys that would expose it, inject into it or configure its runtime are "
+        "refused, in `labels` too.",
     )
     ca_bundle: CaBundle | None = None
     proxy: Proxy | None = Field(
         default=None,
-        description="An HTTP proxy for what leaves the pod. In an execution node only the sidecar uses it, to join and for "
-        "relays: commands go through the sidecar into the tailnet, and from there straight to the internet.",
+        description="An HTTP proxy for outbound connections. In an execution node only the sidecar uses it, to join and to "
+        "reach relays: commands connect through the sidecar, which does not pass them on to this proxy.",
     )

@@ -25,15 +25,13 @@ def _toleration(path: str, toleration: Toleration) -> Iterator[Problem]:
         # An empty key with Exists is every taint: also those by which a lost node's pods are told to go.
         yield Problem(
             f"{path}.key",
-            "is missing: a pod that tolerates every taint runs on control planes, and is never moved from a Kubernetes node "
-            "that is gone. Name the taint.",
+            "is missing: a pod that tolerates every taint can run on control planes, and is never evicted from a Kubernetes "
+            "node that is gone. Name the taint.",
         )
     if toleration.operator == "Exists" and toleration.value is not None:
-        yield Problem(f"{path}.value", 'means nothing with operator "Exists". Remove one of the two.')
+        yield Problem(f"{path}.value", 'has no effect with operator "Exists". Remove one of the two.')
     if toleration.toleration_seconds is not None and toleration.effect != "NoExecute":
-        yield Problem(
-            f"{path}.tolerationSeconds", 'is only for effect "NoExecute". Remove it, or write the effect beside it.'
-        )
+        yield Problem(f"{path}.tolerationSeconds", 'is only for effect "NoExecute". Remove it, or set that effect.')
 
 
 def _ca_bundle(path: str, bundle: CaBundle) -> Iterator[Problem]:
@@ -42,7 +40,7 @@ def _ca_bundle(path: str, bundle: CaBundle) -> Iterator[Problem]:
     elif bundle.pem is not None and bundle.config_map is not None:
         yield Problem(f"{path}.configMap", "is set together with pem. Keep one of the two.")
     elif bundle.pem is not None and "key" in bundle.model_fields_set:
-        yield Problem(f"{path}.key", "means nothing with pem. Remove it.")
+        yield Problem(f"{path}.key", "has no effect with pem. Remove it.")
 
 
 def _proxy(path: str, proxy: Proxy, rules: Sequence[EgressRule]) -> Iterator[Problem]:
@@ -52,7 +50,7 @@ def _proxy(path: str, proxy: Proxy, rules: Sequence[EgressRule]) -> Iterator[Pro
     if not usual and not any(_opens(rule, goal) for rule in rules):
         yield Problem(
             f"{path}.url",
-            f"is closed to the pod: no rule of extraEgress opens TCP port {goal.port} of that address. Add one.",
+            f"is not reachable from the pod: no rule of extraEgress allows TCP port {goal.port} to that address. Add one.",
         )
 
 

@@ -1,26 +1,26 @@
-"""Keys of a pod's labels and annotations that are not for its owner: by them, controllers add to a pod or publish it.
+"""Keys of labels and annotations that a pod must not carry: through them, controllers change a pod or publish it.
 
-A list of what is known, so not the last word: what a controller does all the same meets the admission guard.
+A list of what is known, so not the only defence: a pod that a controller has changed is judged by the admission guard.
 """
 
 from typing import Final
 
 from components.constants import PROJECT
 
-_CLUSTER: Final = "are for the cluster's own components"
-_INJECT: Final = "put a container into the pod, which would share the gateway's loopback (I1, I2)"
-_NETWORK: Final = "give the pod another network, which no NetworkPolicy here closes (I6)"
-_PUBLISH: Final = "publish what is behind them (I1)"
-_RUNTIME: Final = "give the container runtime orders, past the pod's specification (I2)"
-_CREDENTIALS: Final = "give the pod credentials of its own in the cloud (I5)"
+_CLUSTER: Final = "are reserved for the cluster's own components"
+_INJECT: Final = "inject a container into the pod, which would share the gateway's loopback (I1, I2)"
+_NETWORK: Final = "attach another network to the pod, which no NetworkPolicy here covers (I6)"
+_PUBLISH: Final = "publish the pod (I1)"
+_RUNTIME: Final = "configure the container runtime, bypassing the pod's specification (I2)"
+_CREDENTIALS: Final = "give the pod cloud credentials (I5)"
 
 # By domain: the domain itself, and everything below it.
 _DOMAINS: Final[dict[str, str]] = {
-    PROJECT: "are this stack's own (I12)",
+    PROJECT: "belong to this stack (I12)",
     "kubernetes.io": _CLUSTER,
     "k8s.io": _CLUSTER,
     "openshift.io": _CLUSTER,
-    "pulumi.com": "tell the engine what to do with the object",
+    "pulumi.com": "control what the engine does with the object",
     **dict.fromkeys(("istio.io", "linkerd.io", "kuma.io", "hashicorp.com", "openservicemesh.io", "dapr.io"), _INJECT),
     **dict.fromkeys(("banzaicloud.io", "opentelemetry.io", "jaegertracing.io", "1password.io"), _INJECT),
     **dict.fromkeys(("admission.datadoghq.com", "dynatrace.com", "newrelic.com"), _INJECT),
@@ -30,19 +30,19 @@ _DOMAINS: Final[dict[str, str]] = {
     **dict.fromkeys(("projectcontour.io", "route.openshift.io", "knative.dev", "haproxy.org", "nginx.org"), _PUBLISH),
     **dict.fromkeys(("azure.workload.identity", "amazonaws.com", "iam.gke.io"), _CREDENTIALS),
 }
-# Of those, what is an owner's all the same.
+# Exceptions.
 _ALLOWED: Final = ("app.kubernetes.io", "cluster-autoscaler.kubernetes.io")
 _OURS: Final = ("app.kubernetes.io/name", "app.kubernetes.io/managed-by")
-# A word between the dots of any domain: nginx.ingress.kubernetes.io, external-dns.alpha.kubernetes.io.
+# A part of any domain: nginx.ingress.kubernetes.io, external-dns.alpha.kubernetes.io.
 _WORDS: Final = {"ingress": _PUBLISH, "external-dns": _PUBLISH, "apparmor": _RUNTIME, "seccomp": _RUNTIME}
-# Domains written backwards, with or without a slash: cri-o, containerd, Kata, gVisor, crun, systemd.
+# Domains written backwards, without a slash: cri-o, containerd, Kata, gVisor, crun, systemd.
 _BACKWARDS: Final = ("io.kubernetes", "io.containerd", "io.katacontainers", "dev.gvisor", "run.oci", "org.systemd")
 # Keys without a domain.
 _BARE: Final = {"aadpodidbinding": _CREDENTIALS}
 
 
 def refusal(key: str) -> str | None:
-    """The reason why a pod does not carry a key of its owner's; None for one that it may. Names no more than the family."""
+    """The reason why a key is refused; None for one that is not. It names the family only, as the key may be a secret."""
     lower = key.lower()
     domain, _, _ = lower.rpartition("/")
     if lower in _OURS:

@@ -53,9 +53,9 @@ def _line(value: object) -> str:
     if len(value) > LONGEST:
         raise ValueError(f"is too long. Use at most {LONGEST} characters")
     if not value.strip():
-        raise ValueError("is empty. Write it, or remove the key")
+        raise ValueError("is empty. Set it, or remove the key")
     if value.strip() != value or invisible(value.replace(" ", "")):
-        raise ValueError("has a blank at an end or an invisible character in it. Write it in one line")
+        raise ValueError("starts or ends with a space, or contains an invisible character. Write it in one line")
     return value
 
 
@@ -65,7 +65,7 @@ def _document(value: object) -> str:
     if len(value) > LONGEST_DOCUMENT:
         raise ValueError(f"is too long. Use at most {LONGEST_DOCUMENT // 2**10} KiB")
     if invisible(re.sub(r"[ \t\r\n]", "", value)):
-        raise ValueError("has an invisible character in it. Copy it again, without what is around it")
+        raise ValueError("contains an invisible character. Copy it again, without anything around it")
     return value
 
 

@@ -88,32 +88,32 @@ def _proxy(value: str) -> str:
     if "@" in value:
         # tailscaled logs the whole URL: "tshttpproxy: using proxy" (net/tshttpproxy).
         raise ValueError(
-            "has a login in it, which the sidecar would write into its log (I4). Use a proxy that asks for none, such as "
+            "contains a login, which the sidecar would write to its log (I4). Use a proxy that needs none, such as "
             "one in the cluster that logs in to yours"
         )
     url = _parsed(value)
     if url is None or url.path or url.nobody:
         raise ValueError(
-            "is not the URL of a proxy. Write scheme, host and perhaps a port, without a path, such as "
+            "is not the URL of a proxy. Write scheme, host and optionally a port, without a path, such as "
             "http://proxy.example.com:3128"
         )
     address = _address(url.host)
     if f".{url.host.lower()}".endswith(".localhost") or (address and address.is_loopback):
-        raise ValueError("is the pod itself. Write where the proxy is seen from within the cluster")
+        raise ValueError("is the pod itself. Write the address at which the cluster reaches the proxy")
     if address and any(address in ipaddress.ip_network(cidr) for cidr in TAILNET_CIDRS):
-        raise ValueError("is in the tailnet, which the pod must join first. Write an address outside it")
+        raise ValueError("is in the tailnet, which the pod has to join first. Write an address outside it")
     return value
 
 
 def _no_proxy(value: str) -> str:
     if value == "*":
-        raise ValueError("would leave the proxy out of everything. Remove proxy instead")
+        raise ValueError("would bypass the proxy for everything. Remove proxy instead")
     if re.fullmatch(r"[0-9A-Fa-f.:]+/[0-9]+", value):
-        raise ValueError("is a network, which OpenClaw does not understand here. List its hosts")
+        raise ValueError("is a network, which OpenClaw does not support here. List its hosts")
     url = _parsed(f"https://{value.removeprefix('.')}")
     if url is None or f"https://{url.host}" != f"https://{value.removeprefix('.')}" or "[" in value:
         raise ValueError(
-            "is not a host. Write a name, .example.com for all in a domain, or an IPv4 address; without a port"
+            "is not a host. Write a name, .example.com for every host of a domain, or an IPv4 address, without a port"
         )
     return value
 

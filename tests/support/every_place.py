@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final, cast
 
 from tests.support.configs import Raw
-from tests.support.placements import FROM_ELSEWHERE, PLACED, TO_THE_PROXY
+from tests.support.placements import FROM_ELSEWHERE, PLACED
 
 Path = tuple[str | int, ...]
 
@@ -16,7 +16,9 @@ _STORAGE: Final = {
     "accessMode": "ReadWriteOnce",
     "retain": True,
 }
-_EGRESS: Final = [{"cidr": "10.1.2.0/24", "ports": [{"port": 53, "protocol": "UDP"}]}, TO_THE_PROXY]
+_EGRESS: Final = [{"cidr": "10.1.2.0/24", "ports": [{"port": 53, "protocol": "UDP"}]}]
+# One that needs no rule of egress, so that each value may be left out.
+_PROXY: Final = {**PLACED["proxy"], "url": "https://proxy.example.com"}
 _RESOURCES: Final = {"cpuRequest": "250m", "cpuLimit": "2", "memoryRequest": "1Gi", "memoryLimit": "2Gi"}
 
 # Valid as it is, so that whatever is put into it is the only mistake.
@@ -71,7 +73,7 @@ FULL: Final[Raw] = {
             },
             "storage": _STORAGE,
             "extraEgress": _EGRESS,
-            "pod": PLACED,
+            "pod": {**PLACED, "proxy": _PROXY},
         },
         {
             "id": "lab",
@@ -114,7 +116,7 @@ FULL: Final[Raw] = {
                 "sidecarResources": _RESOURCES,
                 "storage": _STORAGE,
                 "extraEgress": _EGRESS,
-                "pod": {"caBundle": FROM_ELSEWHERE, "proxy": PLACED["proxy"]},
+                "pod": {"caBundle": FROM_ELSEWHERE, "proxy": _PROXY},
             },
         },
     ],

@@ -14,11 +14,11 @@ from tests.support.settings import lines
 WHERE = "instances[0].pod.caBundle.pem"
 KEY = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 PRIVATE = (
-    "holds a private key, which would stand in the cluster for all to read. Write the certificates alone, and make a new "
-    "key, because whoever read the file has this one."
+    "contains a private key, which would be stored unencrypted in the cluster. Include only the certificates, and create a new "
+    "key, because anyone who read the file has this one."
 )
 NONE = (
-    "is no PEM text of certificates. Write | and below it what a .crt or .pem file holds, from "
+    "is not PEM text with certificates. Write | and below it the content of a .crt or .pem file, from "
     "-----BEGIN CERTIFICATE----- on."
 )
 
@@ -27,30 +27,30 @@ def bundle(pem: Any) -> Raw:
     return smallest(pod={"caBundle": {"pem": pem}})
 
 
-@pytest.mark.parametrize(
-    ("pem", "message"),
-    [
-        (KEY, PRIVATE),
-        (AUTHORITY + KEY, PRIVATE),
-        (AUTHORITY + KEY.replace("PRIVATE KEY", "RSA PRIVATE KEY"), PRIVATE),
-        (AUTHORITY + KEY.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY"), PRIVATE),
-        (KEY.replace("PRIVATE KEY", "CERTIFICATE"), NONE),
-        ("/etc/ssl/certs/ca.pem", NONE),
-        (AUTHORITY.replace("MIIB", "MIIC"), NONE),
-        (AUTHORITY.splitlines()[1], NONE),
-        ("", NONE),
-        (f"-----BEGIN CERTIFICATE-----\n{AUTHORITY}", NONE),
-        ("x" * (2**18 + 1), "is too long. Use at most 256 KiB."),
-        (7, "is not text. Put it in quotes."),
-        ([AUTHORITY], "is an object or a list. Write one text."),
-        (
-            f"{AUTHORITY}\u200b",
-            "has an invisible character in it. Copy it again, without what is around it.",
-        ),
-    ],
-    ids=str,
-)
-def test_what_is_no_certificate_is_refused_and_not_repeated(pem: Any, message: str) -> None:
+REFUSED: dict[str, tuple[Any, str]] = {
+    "a key": (KEY, PRIVATE),
+    "a key below a certificate": (AUTHORITY + KEY, PRIVATE),
+    "a key of RSA": (AUTHORITY + KEY.replace("PRIVATE KEY", "RSA PRIVATE KEY"), PRIVATE),
+    "an encrypted key": (AUTHORITY + KEY.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY"), PRIVATE),
+    "a key that is called a certificate": (KEY.replace("PRIVATE KEY", "CERTIFICATE"), NONE),
+    "a path": ("/etc/ssl/certs/ca.pem", NONE),
+    "a damaged certificate": (AUTHORITY.replace("MIIB", "MIIC"), NONE),
+    "a line of a certificate": (AUTHORITY.splitlines()[1], NONE),
+    "a beginning twice": (f"-----BEGIN CERTIFICATE-----\n{AUTHORITY}", NONE),
+    "nothing": ("", NONE),
+    "a long text": ("x" * (2**18 + 1), "is too long. Use at most 256 KiB."),
+    "a number": (7, "is not a string. Put it in quotes."),
+    "a list": ([AUTHORITY], "is an object or a list. Write a single string."),
+    "an invisible character": (
+        f"{AUTHORITY}\u200b",
+        "contains an invisible character. Copy it again, without anything around it.",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_is_no_certificate_is_refused_and_not_repeated(case: str) -> None:
+    pem, message = REFUSED[case]
     assert lines(bundle(pem)) == [f"{WHERE} {message}"]
 
 

@@ -30,34 +30,37 @@ def rule(cidr: str, port: int, protocol: str = "TCP") -> Raw:
 
 
 EVERY_TAINT = (
-    "tolerations[0].key is missing: a pod that tolerates every taint runs on control planes, and is never moved from a "
+    "tolerations[0].key is missing: a pod that tolerates every taint can run on control planes, and is never evicted from a "
     "Kubernetes node that is gone. Name the taint."
 )
 NOT_A_LABEL = "is not the value of a label. Use up to 63 letters, digits, - . or _, such as kube-dns."
 NOT_A_NAME = "is not the name of a Kubernetes object. Use a-z, 0-9, dots and dashes."
 LOGIN = (
-    "proxy.url has a login in it, which the sidecar would write into its log (I4). Use a proxy that asks for none, such as "
+    "proxy.url contains a login, which the sidecar would write to its log (I4). Use a proxy that needs none, such as "
     "one in the cluster that logs in to yours."
 )
 NOT_A_PROXY = (
-    "proxy.url is not the URL of a proxy. Write scheme, host and perhaps a port, without a path, such as "
+    "proxy.url is not the URL of a proxy. Write scheme, host and optionally a port, without a path, such as "
     "http://proxy.example.com:3128."
 )
-NOT_A_HOST = "is not a host. Write a name, .example.com for all in a domain, or an IPv4 address; without a port."
-ITSELF = "proxy.url is the pod itself. Write where the proxy is seen from within the cluster."
+NOT_A_HOST = "is not a host. Write a name, .example.com for every host of a domain, or an IPv4 address, without a port."
+ITSELF = "proxy.url is the pod itself. Write the address at which the cluster reaches the proxy."
 
 
 def closed(port: int) -> str:
-    return f"proxy.url is closed to the pod: no rule of extraEgress opens TCP port {port} of that address. Add one."
+    return f"proxy.url is not reachable from the pod: no rule of extraEgress allows TCP port {port} to that address. Add one."
 
 
 REFUSED: dict[str, tuple[Raw, str]] = {
-    "a selector that is no label": (placed(nodeSelector={"disk": "s s d"}), "nodeSelector.<key> has a blank or an"),
+    "a selector that is no label": (
+        placed(nodeSelector={"disk": "s s d"}),
+        "nodeSelector.<key> contains a space or an",
+    ),
     "a selector that is too long": (placed(nodeSelector={"disk": "x" * 64}), f"nodeSelector.<key> {NOT_A_LABEL}"),
     "a selector without a value": (placed(nodeSelector={"disk": ""}), f"nodeSelector.<key> {NOT_A_LABEL}"),
     "a selector that YAML read": (
         placed(nodeSelector={"gpu": True}),
-        "nodeSelector.<key> is not text. Put it in quotes.",
+        "nodeSelector.<key> is not a string. Put it in quotes.",
     ),
     "a selector's key": (
         placed(nodeSelector={"/disk": "ssd"}),
@@ -72,11 +75,11 @@ REFUSED: dict[str, tuple[Raw, str]] = {
     ),
     "a value for Exists": (
         tolerated(key="spot", operator="Exists", value="a"),
-        'tolerations[0].value means nothing with operator "Exists". Remove one of the two.',
+        'tolerations[0].value has no effect with operator "Exists". Remove one of the two.',
     ),
     "seconds without an effect": (
         tolerated(key="spot", tolerationSeconds=60),
-        'tolerations[0].tolerationSeconds is only for effect "NoExecute". Remove it, or write the effect beside it.',
+        'tolerations[0].tolerationSeconds is only for effect "NoExecute". Remove it, or set that effect.',
     ),
     "seconds below none": (
         tolerated(key="spot", effect="NoExecute", tolerationSeconds=-1),
@@ -92,22 +95,21 @@ REFUSED: dict[str, tuple[Raw, str]] = {
     ),
     "a toleration twice": (
         placed(tolerations=[{"key": "spot"}, {"key": "spot"}]),
-        "tolerations has one entry twice, at [0] and at [1]. Remove one of them.",
+        "tolerations lists the same entry twice, at [0] and at [1]. Remove one of them.",
     ),
     "a RuntimeClass": (placed(runtimeClassName="gVisor"), f"runtimeClassName {NOT_A_NAME}"),
     "a priority of the cluster": (
         placed(priorityClassName="system-node-critical"),
-        "priorityClassName is for what the cluster itself needs to run. Make a PriorityClass for your pods, and write its "
-        "name.",
+        "priorityClassName is reserved for the cluster's own pods. Create a PriorityClass, and write its name.",
     ),
     "a pull secret's content": (placed(imagePullSecrets=['{"auths":{}}']), f"imagePullSecrets[0] {NOT_A_NAME}"),
     "a pull secret as a manifest has it": (
         placed(imagePullSecrets=[{"name": "login"}]),
-        "imagePullSecrets[0] is an object or a list. Write one text.",
+        "imagePullSecrets[0] is an object or a list. Write a single string.",
     ),
     "a pull secret twice": (
         placed(imagePullSecrets=["login", "login"]),
-        "imagePullSecrets has one entry twice, at [0] and at [1]. Remove one of them.",
+        "imagePullSecrets lists the same entry twice, at [0] and at [1]. Remove one of them.",
     ),
     "a label of ours": (
         placed(labels={"app.kubernetes.io/name": "mine"}),
@@ -116,15 +118,15 @@ REFUSED: dict[str, tuple[Raw, str]] = {
     "a label's value": (placed(labels={"team": "a/b"}), f"labels.<key> {NOT_A_LABEL}"),
     "an annotation that YAML read": (
         placed(annotations={"prometheus.io/scrape": True}),
-        "annotations.<key> is not text. Put it in quotes.",
+        "annotations.<key> is not a string. Put it in quotes.",
     ),
     "an annotation of nothing": (
         placed(annotations={"note": " "}),
-        "annotations.<key> is empty. Write it, or remove the key.",
+        "annotations.<key> is empty. Set it, or remove the key.",
     ),
     "an annotation of two lines": (
         placed(annotations={"note": "a\nb"}),
-        "annotations.<key> has a blank at an end or an invisible character in it. Write it in one line.",
+        "annotations.<key> starts or ends with a space, or contains an invisible character. Write it in one line.",
     ),
     "an annotation that is too long": (
         placed(annotations={"note": "x" * 2049}),
@@ -137,11 +139,11 @@ REFUSED: dict[str, tuple[Raw, str]] = {
     ),
     "a key of what is no ConfigMap": (
         placed(caBundle={**PLACED["caBundle"], "key": "ca.crt"}),
-        "caBundle.key means nothing with pem. Remove it.",
+        "caBundle.key has no effect with pem. Remove it.",
     ),
     "a ConfigMap's key": (
         placed(caBundle={"configMap": "corporate-ca", "key": "../ca.crt"}),
-        "caBundle.key is not the key of a ConfigMap. Use letters, digits, - . or _, such as ca.crt.",
+        "caBundle.key is not a key of a ConfigMap. Use letters, digits, - . or _, such as ca.crt.",
     ),
     "a proxy without a URL": (placed(proxy={}), "proxy.url is missing. Add it."),
     "a proxy with a login": (proxied("http://bob:hunter2@proxy.example.com:3128"), LOGIN),
@@ -155,7 +157,7 @@ REFUSED: dict[str, tuple[Raw, str]] = {
     "a proxy in the pod by IPv6": (proxied("http://[::1]:3128"), ITSELF),
     "a proxy in the tailnet": (
         proxied("http://100.64.0.1:3128"),
-        "proxy.url is in the tailnet, which the pod must join first. Write an address outside it.",
+        "proxy.url is in the tailnet, which the pod has to join first. Write an address outside it.",
     ),
     "a private proxy": (proxied("http://10.1.2.3:3128"), closed(3128)),
     "a private proxy on the usual port": (proxied("https://10.1.2.3"), closed(443)),
@@ -171,11 +173,11 @@ REFUSED: dict[str, tuple[Raw, str]] = {
     "a proxy of the cloud's host": (proxied("https://168.63.129.16"), closed(443)),
     "everything without the proxy": (
         proxied(no_proxy=["*"]),
-        "proxy.noProxy[0] would leave the proxy out of everything. Remove proxy instead.",
+        "proxy.noProxy[0] would bypass the proxy for everything. Remove proxy instead.",
     ),
     "a network without the proxy": (
         proxied(no_proxy=["10.0.0.0/8"]),
-        "proxy.noProxy[0] is a network, which OpenClaw does not understand here. List its hosts.",
+        "proxy.noProxy[0] is a network, which OpenClaw does not support here. List its hosts.",
     ),
     "a host with a port": (proxied(no_proxy=["example.com:443"]), f"proxy.noProxy[0] {NOT_A_HOST}"),
     "a pattern": (proxied(no_proxy=["*.example.com"]), f"proxy.noProxy[0] {NOT_A_HOST}"),
@@ -183,7 +185,7 @@ REFUSED: dict[str, tuple[Raw, str]] = {
     "a host of IPv6": (proxied(no_proxy=["fd12::1"]), f"proxy.noProxy[0] {NOT_A_HOST}"),
     "a host twice": (
         proxied(no_proxy=["example.com", "example.com"]),
-        "proxy.noProxy has one entry twice, at [0] and at [1]. Remove one of them.",
+        "proxy.noProxy lists the same entry twice, at [0] and at [1]. Remove one of them.",
     ),
 }
 

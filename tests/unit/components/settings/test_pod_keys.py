@@ -7,22 +7,22 @@ from components.settings.pod_keys import refusal
 from tests.support.configs import smallest
 from tests.support.settings import lines
 
-CLUSTER = "are for the cluster's own components"
-INJECT = "put a container into the pod, which would share the gateway's loopback (I1, I2)"
-NETWORK = "give the pod another network, which no NetworkPolicy here closes (I6)"
-PUBLISH = "publish what is behind them (I1)"
-RUNTIME = "give the container runtime orders, past the pod's specification (I2)"
-CREDENTIALS = "give the pod credentials of its own in the cloud (I5)"
+CLUSTER = "are reserved for the cluster's own components"
+INJECT = "inject a container into the pod, which would share the gateway's loopback (I1, I2)"
+NETWORK = "attach another network to the pod, which no NetworkPolicy here covers (I6)"
+PUBLISH = "publish the pod (I1)"
+RUNTIME = "configure the container runtime, bypassing the pod's specification (I2)"
+CREDENTIALS = "give the pod cloud credentials (I5)"
 
 REFUSED = {
-    "openclaw-tailnet/instance": "openclaw-tailnet are this stack's own (I12)",
-    "openclaw-tailnet/anything": "openclaw-tailnet are this stack's own (I12)",
+    "openclaw-tailnet/instance": "openclaw-tailnet belong to this stack (I12)",
+    "openclaw-tailnet/anything": "openclaw-tailnet belong to this stack (I12)",
     "kubernetes.io/egress-bandwidth": f"kubernetes.io {CLUSTER}",
     "node.kubernetes.io/anything": f"kubernetes.io {CLUSTER}",
     "cdi.k8s.io/gpu": f"k8s.io {CLUSTER}",
     "pod-security.kubernetes.io/enforce": f"kubernetes.io {CLUSTER}",
     "openshift.io/required-scc": f"openshift.io {CLUSTER}",
-    "pulumi.com/skipAwait": "pulumi.com tell the engine what to do with the object",
+    "pulumi.com/skipAwait": "pulumi.com control what the engine does with the object",
     "container.apparmor.security.beta.kubernetes.io/gateway": f"apparmor {RUNTIME}",
     "seccomp.security.alpha.kubernetes.io/pod": f"seccomp {RUNTIME}",
     "sidecar.istio.io/inject": f"istio.io {INJECT}",
