@@ -259,6 +259,9 @@ def secrets_of(value: Any) -> set[str]:
         for key, item in cast(dict[str, Any], value).items():
             if key == "secrets":
                 secrets |= set(cast(dict[str, str], item).values())
+            elif key == "tolerations":
+                # Their values are no secrets.
+                continue
             elif key in ("apiKey", "oauthClientSecret", "clientSecret") or (key == "value" and isinstance(item, str)):
                 secrets.add(item)
             else:
