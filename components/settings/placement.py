@@ -77,8 +77,8 @@ class Proxy(Model):
     )
     no_proxy: Annotated[tuple[NoProxyHost, ...], DISTINCT] = Field(
         default=(),
-        description="Hosts that are reached without it; `.example.com` stands for every host of that domain. Loopback and the "
-        "cluster's own names never use it.",
+        description="Hosts, and domains such as `.example.com`, that are reached without it. Loopback and the cluster's own "
+        "names never use it.",
     )
 
 

@@ -1,12 +1,14 @@
 """The placement of a pod: each refusal in its words, and what is not refused."""
 
+import re
 from typing import Any
 
 import pytest
+import yaml
 
 from components.settings.load import parse
 from components.settings.placement import Placement
-from tests.support.configs import PLACED_NODE, Raw, smallest
+from tests.support.configs import PLACED_NODE, ROOT, Raw, smallest
 from tests.support.placements import FROM_ELSEWHERE, PLACED, TO_THE_PROXY
 from tests.support.settings import lines
 
@@ -235,3 +237,10 @@ def test_a_node_s_placement_is_checked_with_its_own_egress() -> None:
 def test_every_key_of_a_placement_is_in_the_example() -> None:
     """Else the tests of secrets in every place would pass one over."""
     assert set(PLACED) == {field.alias for field in Placement.model_fields.values()}
+
+
+def test_the_example_of_the_page_is_taken_as_it_stands() -> None:
+    """All of its keys, too: who reads the page knows them."""
+    (block,) = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "placement.md").read_text(), re.DOTALL)
+    (instance,) = parse({**smallest(), "instances": yaml.safe_load(block)}).instances
+    assert instance.pod.model_fields_set == set(Placement.model_fields)
