@@ -187,3 +187,12 @@ def test_i10_a_disabled_sidecar_changes_nothing_of_the_placement() -> None:
     assert list(containers(pod)) == ["gateway"]
     assert IN_BOTH.items() <= variables(containers(pod)["gateway"]).items()
     assert pod["nodeSelector"] == PLACED["nodeSelector"]
+
+
+def test_i11_a_placement_changes_the_deployment_only() -> None:
+    before, after = (run_program(smallest(pod=pod)) for pod in ({}, {**PLACED, "proxy": None}))
+    changed = {urn for urn in after.resources if before.resources.get(urn) != after.resources[urn]}
+    assert {after.resources[urn].name for urn in changed} == {"home-gateway", "home-ca-bundle"}
+    assert set(before.resources) == set(after.resources) - {
+        urn for urn in changed if after.resources[urn].kind == "ConfigMap"
+    }
