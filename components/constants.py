@@ -37,6 +37,8 @@ TAILNET_VOLUME_PREFIX: Final = "tailnet-"
 VOLUME_HOME: Final = "gateway-home"
 VOLUME_CONFIG: Final = "gateway-config"
 VOLUME_TMP: Final = "gateway-tmp"
+# Certificates of more authorities: nothing secret, for every container that opens connections.
+VOLUME_CA: Final = "extra-ca"
 
 # The audience of every federated identity of Tailscale is this and its client id; no Kubernetes API has such a one (I5).
 TOKEN_AUDIENCE_PREFIX: Final = "api.tailscale.com/"

@@ -1,7 +1,6 @@
 """One gateway, from its namespace to its address."""
 
 import dataclasses
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
@@ -9,10 +8,12 @@ import pulumi_kubernetes as k8s
 
 from components import gateway, sidecar, workload
 from components.admission import AdmissionGuard
+from components.config_map import config_map
 from components.credential import Credential
-from components.manifest import Declared, content_name, register
+from components.manifest import register
 from components.network import InstanceNetwork, NetworkArgs
 from components.outputs import InstanceOutput
+from components.placement import authorities
 from components.scope import Scope
 from components.sealed_key import SealedKey, SealedKeyArgs
 from components.secrets import GatewaySecrets, GatewaySecretsArgs
@@ -61,11 +62,14 @@ class GatewayInstance(pulumi.ComponentResource):
             scope, settings.cluster, instance.tailscale.enabled, instance.tailscale.metrics, instance.extra_egress
         )
         network = InstanceNetwork(scope.logical("network"), network_args, inside)
-        config = _config_map(scope, "config", gateway.config_files(instance, self.address), inside)
+        config = config_map(scope, "config", gateway.config_files(instance, self.address), inside)
         sources = workload.Sources(config.name, secrets.token_secret, secrets.agent_secrets)
         uids = [config.uid, *secrets.uids]
+        if trusted := authorities(scope, instance.pod, inside):
+            sources = dataclasses.replace(sources, authorities=trusted)
+            uids += trusted.uids
         if args.credential is not None:
-            serve = _config_map(
+            serve = config_map(
                 scope, "serve", {sidecar.SERVE_KEY: sidecar.serve_json(instance.tailscale, fqdn)}, inside
             )
             sources = dataclasses.replace(sources, serve=serve.name, federated=args.credential.federated)
@@ -97,10 +101,3 @@ class GatewayInstance(pulumi.ComponentResource):
             or f"kubectl --namespace {names.namespace} port-forward deployment/{names.deployment} {gateway.GATEWAY_PORT}",
         }
         self.register_outputs({**self.summary})
-
-
-def _config_map(scope: Scope, part: str, data: Mapping[str, str], opts: pulumi.ResourceOptions) -> Declared:
-    """Declares an immutable ConfigMap, named after its content."""
-    logical = scope.logical(part)
-    manifest = {"metadata": scope.metadata(content_name(logical, data)), "immutable": True, "data": {**data}}
-    return Declared.of(register(k8s.core.v1.ConfigMap, logical, manifest, opts))

@@ -9,6 +9,7 @@ from components import credential, gateway, sealed_key, sidecar
 from components.constants import LABEL_SIDECAR
 from components.manifest import Manifest, rolled_by
 from components.names import Names
+from components.placement import Authorities, placed
 from components.pods import Container, confined, one_pod_deployment
 from components.scope import Scope
 from components.settings import Images, Instance, Tailnet
@@ -25,17 +26,19 @@ class Sources:
     kek: pulumi.Input[str] | None = None
     sealed_key: pulumi.Input[str] | None = None
     federated: credential.Federated | None = None
+    authorities: Authorities | None = None
     uids: Sequence[pulumi.Input[str]] = ()
 
 
 def deployment(scope: Scope, instance: Instance, tailnet: Tailnet, images: Images, sources: Sources) -> Manifest:
     """The Deployment. Pure but for what is in `sources`, which may be Outputs."""
-    return one_pod_deployment(
+    ours = one_pod_deployment(
         scope,
         {LABEL_SIDECAR: "true"} if instance.tailscale.enabled else {},
         rolled_by(sources.uids),
         pod(scope.names, instance, tailnet, images, sources),
     )
+    return placed(ours, instance.pod, sources.authorities)
 
 
 def pod(names: Names, instance: Instance, tailnet: Tailnet, images: Images, sources: Sources) -> Manifest:

@@ -6,6 +6,7 @@ from components.nodes.kind import Join, NodeKind, Surroundings
 from components.settings.checks import NODE_MINIMUM, SIDECAR_MINIMUM, digest, egress, namespace, resources
 from components.settings.errors import Problem
 from components.settings.nodes import Node
+from components.settings.placement_checks import placement
 
 
 class Kubernetes(NodeKind):
@@ -22,6 +23,7 @@ class Kubernetes(NodeKind):
         yield from resources(f"{where}.resources", pod.resources, NODE_MINIMUM)
         yield from resources(f"{where}.sidecarResources", pod.sidecar_resources, SIDECAR_MINIMUM)
         yield from egress(f"{where}.extraEgress", pod.extra_egress)
+        yield from placement(f"{where}.pod", pod.pod, pod.extra_egress)
         if around.images and around.images.require_digest:
             # The gateway's image, where it has none of its own, is reported there.
             for key, image in {"image": pod.image, "sidecarImage": pod.sidecar_image}.items():

@@ -13,6 +13,7 @@ from components.nodes import host, pod
 from components.nodes.kind import Join
 from components.nodes.kinds import kind_of
 from components.outputs import NodeOutput
+from components.placement import authorities
 from components.scope import Scope
 from components.sealed_key import SealedKey, SealedKeyArgs
 from components.secrets import secret
@@ -94,7 +95,9 @@ class ExecutionNode(pulumi.ComponentResource):
         network = InstanceNetwork(scope.logical("network"), network_args, inside)
         token = secret(scope, "gateway-token", {"token": args.gateway_secret}, inside)
         sealed = SealedKey(scope.logical("sealed-key"), SealedKeyArgs(scope, key), inside)
-        sources = pod.Sources(token.name, sealed.kek_secret, sealed.sealed_secret, uids=[token.uid, *sealed.uids])
+        trusted = authorities(scope, kubernetes.pod, inside)
+        uids = [token.uid, *sealed.uids, *(trusted.uids if trusted else ())]
+        sources = pod.Sources(token.name, sealed.kek_secret, sealed.sealed_secret, trusted, uids)
         register(
             k8s.apps.v1.Deployment,
             scope.logical("host"),

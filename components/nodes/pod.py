@@ -17,6 +17,7 @@ from components.constants import (
 from components.manifest import Manifest, env, rolled_by
 from components.names import Names
 from components.nodes import host
+from components.placement import Authorities, placed
 from components.pods import HOME, USER, Container, confined, heap_option, limits, locked_down, one_pod_deployment
 from components.scope import Scope
 from components.settings import Instance, Node, Settings, Sidecar
@@ -35,6 +36,7 @@ class Sources:
     token: pulumi.Input[str]
     kek: pulumi.Input[str]
     sealed_key: pulumi.Input[str]
+    authorities: Authorities | None = None
     uids: Sequence[pulumi.Input[str]] = ()
 
 
@@ -48,7 +50,7 @@ def node_sidecar(node: Node) -> Sidecar:
 
 def deployment(scope: Scope, node: Node, instance: Instance, settings: Settings, sources: Sources) -> Manifest:
     """The Deployment. Pure but for the names in `sources`, which may be Outputs."""
-    return one_pod_deployment(
+    ours = one_pod_deployment(
         scope,
         {LABEL_SIDECAR: "true"},
         rolled_by(sources.uids),
@@ -56,6 +58,7 @@ def deployment(scope: Scope, node: Node, instance: Instance, settings: Settings,
         # It is ready once somebody has approved it, and `pulumi up` does not wait for people.
         {"pulumi.com/skipAwait": "true"},
     )
+    return placed(ours, node.kubernetes.pod, sources.authorities)
 
 
 def _pod(names: Names, node: Node, instance: Instance, settings: Settings, sources: Sources) -> Manifest:

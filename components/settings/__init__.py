@@ -19,11 +19,13 @@ from components.settings.models import (
     Volume,
 )
 from components.settings.nodes import KubernetesNode, Node
+from components.settings.placement import CaBundle, Placement, Proxy
 from components.settings.stack import Settings
 
 __all__ = [
     "KEYS",
     "AuthKey",
+    "CaBundle",
     "Cluster",
     "CredentialForm",
     "EgressPort",
@@ -35,7 +37,9 @@ __all__ = [
     "KubernetesNode",
     "Node",
     "OAuthClient",
+    "Placement",
     "Problem",
+    "Proxy",
     "Resources",
     "Settings",
     "SettingsError",

@@ -10,6 +10,7 @@ from components.settings.egress import open_nearly_everything
 from components.settings.errors import Problem
 from components.settings.model import Resources
 from components.settings.models import Cluster, EgressRule, Images, Instance, Tailnet
+from components.settings.placement_checks import placement
 from components.settings.quantities import cpu_millis, quantity_bytes
 
 
@@ -61,6 +62,7 @@ def check(
                 f"Give it at least {HOME_MINIMUM}.",
             )
         yield from egress(f"{path}.extraEgress", instance.extra_egress)
+        yield from placement(f"{path}.pod", instance.pod, instance.extra_egress)
         for variable, key in instance.gateway.secrets.items():
             yield from credential_kinds.model_key(f"{path}.gateway.secrets.{variable}", key.get_secret_value())
         if images:

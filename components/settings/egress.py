@@ -7,9 +7,10 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator
 
-from components.constants import METADATA_CIDRS, NEVER_CIDRS, TAILNET_CIDRS
+from components.constants import METADATA_CIDRS, NEVER_CIDRS, PRIVATE_CIDRS_V4, PRIVATE_CIDRS_V6, TAILNET_CIDRS
 from components.settings.text import Text
 
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _WRITTEN = re.compile(r"[0-9A-Fa-f.:]{2,45}/(0|[1-9][0-9]{0,2})")
@@ -24,6 +25,13 @@ _REFUSED: Final = {
     "covers addresses that belong to no host: loopback, link-local, multicast, reserved or translated ones": NEVER_CIDRS,
 }
 _NETWORKS: Final = {reason: tuple(ipaddress.ip_network(cidr) for cidr in cidrs) for reason, cidrs in _REFUSED.items()}
+
+_PRIVATE: Final = tuple(ipaddress.ip_network(cidr) for cidr in (*PRIVATE_CIDRS_V4, *PRIVATE_CIDRS_V6))
+
+
+def is_public(address: Address) -> bool:
+    """Says whether every pod reaches an address as a part of the internet (I6)."""
+    return not any(address in network for network in _PRIVATE)
 
 
 def _translated(network: Network) -> Network:

@@ -10,6 +10,7 @@ from components.settings.egress import Cidr
 from components.settings.gateway import Gateway
 from components.settings.images import ImageRef
 from components.settings.model import Model, Resources
+from components.settings.placement import Placement
 from components.settings.quantities import Cpu, Memory, VolumeSize
 from components.settings.text import DISTINCT, EMPTY_IS_NONE, Port, PortalPort, Secret, Switch, Word, whole
 from components.settings.types import (
@@ -242,6 +243,7 @@ class Instance(Model):
     extra_egress: Annotated[tuple[EgressRule, ...], DISTINCT] = Field(
         default=(), description="Private networks that the pod may reach, besides the internet."
     )
+    pod: Placement = Placement()
 
     @property
     def names(self) -> names.Names:

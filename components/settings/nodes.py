@@ -8,6 +8,7 @@ from components import names
 from components.settings.images import ImageRef
 from components.settings.model import Model, Resources
 from components.settings.models import EgressRule, SidecarResources, Storage
+from components.settings.placement import Placement
 from components.settings.quantities import Cpu, Memory
 from components.settings.text import DISTINCT, Port, Secret, whole
 from components.settings.types import DnsLabel, InstanceId, NodeCommand, Person, RotationWord
@@ -51,6 +52,7 @@ class KubernetesNode(Model):
     extra_egress: Annotated[tuple[EgressRule, ...], DISTINCT] = Field(
         default=(), description="Private networks that the pod may reach, besides the internet."
     )
+    pod: Placement = Placement()
 
 
 class Node(Model):

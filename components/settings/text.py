@@ -13,6 +13,8 @@ T = TypeVar("T")
 
 # Beyond any name, address or path; also keeps patterns and comparisons quick.
 LONGEST = 2048
+# More than all public authorities' certificates together; a ConfigMap takes four times as much.
+LONGEST_DOCUMENT = 2**18
 _SWITCHES = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
 
@@ -44,6 +46,28 @@ def _text(value: object) -> str:
         raise ValueError(f"is too long. Use at most {LONGEST} characters")
     if invisible(value):
         raise ValueError("contains a space or an invisible character. Type it again")
+    return value
+
+
+def _line(value: object) -> str:
+    if not isinstance(value, str):
+        raise _wrong_type(value)
+    if len(value) > LONGEST:
+        raise ValueError(f"is too long. Use at most {LONGEST} characters")
+    if not value.strip():
+        raise ValueError("is empty. Set it, or remove the key")
+    if value.strip() != value or invisible(value.replace(" ", "")):
+        raise ValueError("starts or ends with a space, or contains an invisible character. Write it in one line")
+    return value
+
+
+def _document(value: object) -> str:
+    if not isinstance(value, str):
+        raise _wrong_type(value)
+    if len(value) > LONGEST_DOCUMENT:
+        raise ValueError(f"is too long. Use at most {LONGEST_DOCUMENT // 2**10} KiB")
+    if invisible(re.sub(r"[ \t\r\n]", "", value)):
+        raise ValueError("contains an invisible character. Copy it again, without anything around it")
     return value
 
 
@@ -129,6 +153,10 @@ def _listed(value: object) -> object:
 
 
 Text = Annotated[str, BeforeValidator(_text)]
+# Words with blanks between them.
+Line = Annotated[str, BeforeValidator(_line)]
+# Several lines, such as a file's.
+Document = Annotated[str, BeforeValidator(_document)]
 # A word of somebody else's making, such as the name of a context.
 Word = Annotated[Text, AfterValidator(_visible_ascii)]
 Secret = Annotated[SecretStr, BeforeValidator(_secret)]

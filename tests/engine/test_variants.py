@@ -2,24 +2,45 @@
 
 import base64
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from components.constants import PROJECT
 from engine.stack import Result
+from sandbox.kube import Object
 from tests.support.engine_world import Cluster, MakeStack, Stack, containers, given_key, instance, unsealed
+from tests.support.placements import PLACED, TO_THE_PROXY
 from tests.support.plain_text import everything_kept, hidden_in, marked_secret
 
 MODEL_KEY = "sk-test-variants-0123456789abcdef"
 SECRET = {f"{PROJECT}:instances[0].gateway.secrets.OPENAI_API_KEY": MODEL_KEY}
+# The simulated node has these labels.
+PLACEMENT: Object = {**PLACED, "nodeSelector": {"kubernetes.io/os": "linux"}}
 VARIANTS = (
     instance("user", tailscale={"mode": "userspace", "metrics": True}, gateway={"auth": {"mode": "password"}}),
     instance("raw", tailscale={"reach": "tcp", "metrics": True}),
     instance("login", gateway={"auth": {"mode": "identity"}}),
     instance("plain", tailscale={"reach": "https"}),
     instance("off", tailscale={"enabled": False}),
+    instance("placed", pod=PLACEMENT, extraEgress=[TO_THE_PROXY]),
 )
+# The API server refuses a pod of a class that is not there.
+CLASSES: dict[str, Object] = {
+    "/apis/scheduling.k8s.io/v1/priorityclasses": {
+        "apiVersion": "scheduling.k8s.io/v1",
+        "kind": "PriorityClass",
+        "metadata": {"name": PLACEMENT["priorityClassName"]},
+        "value": 1000,
+    },
+    "/apis/node.k8s.io/v1/runtimeclasses": {
+        "apiVersion": "node.k8s.io/v1",
+        "kind": "RuntimeClass",
+        "metadata": {"name": PLACEMENT["runtimeClassName"]},
+        "handler": "runsc",
+    },
+}
 NAMES = [str(variant["id"]) for variant in VARIANTS]
 
 
@@ -31,7 +52,16 @@ def variants(stack: MakeStack) -> Stack:
 
 
 @pytest.fixture(scope="module")
-def result(variants: Stack) -> Result:
+def classes(cluster: Cluster) -> Iterator[None]:
+    for path, manifest in CLASSES.items():
+        cluster.create(path, manifest)
+    yield
+    for path, manifest in CLASSES.items():
+        cluster.delete(f"{path}/{manifest['metadata']['name']}")
+
+
+@pytest.fixture(scope="module")
+def result(variants: Stack, classes: None) -> Result:
     return variants.up(*VARIANTS)
 
 
@@ -45,6 +75,18 @@ def config(cluster: Cluster, namespace: str, part: str) -> dict[str, Any]:
 @pytest.mark.parametrize("name", NAMES)
 def test_each_variant_gets_a_ready_pod(result: Result, cluster: Cluster, name: str) -> None:
     assert cluster.pod(f"openclaw-{name}")
+
+
+def test_a_placement_is_in_the_pod_that_the_guard_admitted(result: Result, cluster: Cluster) -> None:
+    pod = cluster.pod("openclaw-placed")
+    for key in ("nodeSelector", "runtimeClassName", "priorityClassName"):
+        assert pod["spec"][key] == PLACEMENT[key]
+    # The API server adds tolerations of its own.
+    assert [one for one in PLACEMENT["tolerations"] if one not in pod["spec"]["tolerations"]] == []
+    assert PLACEMENT["labels"].items() <= pod["metadata"]["labels"].items()
+    assert PLACEMENT["annotations"].items() <= pod["metadata"]["annotations"].items()
+    [name] = [name for name in cluster.names("ConfigMap", "openclaw-placed") if "-ca-bundle-" in name]
+    assert cluster.one("ConfigMap", "openclaw-placed", name)["data"] == {"ca.crt": PLACEMENT["caBundle"]["pem"]}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -95,7 +137,7 @@ def test_an_external_tailnet_is_not_touched(variants: Stack, result: Result) -> 
     assert not [kind for kind in types if "tailscale" in kind], types
 
 
-@pytest.mark.parametrize("name", ["user", "raw", "login", "plain"])
+@pytest.mark.parametrize("name", ["user", "raw", "login", "plain", "placed"])
 def test_i4_a_given_key_is_in_the_cluster_only_sealed(result: Result, cluster: Cluster, name: str) -> None:
     assert unsealed(cluster, f"openclaw-{name}", name) == given_key(name)
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from sandbox.model.provider import KEY_VARIABLE
 from sandbox.stack import model_keys
+from tests.support.placements import PLACED, TO_THE_PROXY, placements
 
 Raw = dict[str, Any]  # a stack's configuration without the project's prefix: plain YAML data
 
@@ -74,6 +75,7 @@ SHAPES: Final[dict[str, Raw]] = {
     "metrics": smallest(
         tailscale={"metrics": True}, extraEgress=[{"cidr": "10.1.2.3/32", "ports": [{"port": 53, "protocol": "UDP"}]}]
     ),
+    "placed": smallest(pod=PLACED, extraEgress=[TO_THE_PROXY]),
     "oauth": smallest(tailscale={"credential": "oauth"}),
     "workload-identity": {
         **smallest(tailscale={"credential": "workloadIdentity"}),
@@ -97,12 +99,14 @@ NODES: Final[dict[str, Raw]] = {
     "mac": {"authKey": {"value": "tskey-auth-given"}},
     "mobile": {},
 }
+PLACED_NODE: Final[Raw] = {"kind": "kubernetes", "kubernetes": {"pod": PLACED, "extraEgress": [TO_THE_PROXY]}}
 SHAPES.update(
     {
         f"node-{kind}": {**smallest(), "nodes": [{"id": "build", "kind": kind, "gateway": "home", **node}]}
         for kind, node in NODES.items()
     }
 )
+SHAPES["node-placed"] = {**smallest(), "nodes": [{"id": "build", "gateway": "home", **PLACED_NODE}]}
 
 PEOPLE: Final = ["alice@example.com", "bob@example.com", "carol@example.org", "dave@"]
 GROUPS: Final = {"group:family": ["alice@example.com", "dave@"], "group:work": ["carol@example.org"]}
@@ -199,7 +203,7 @@ def instances(draw: st.DrawFn, instance_id: str, given_key: bool, key_kind: str 
         "tailscale": sidecar,
         "storage": storage,
         "extraEgress": draw(st.lists(_egress, max_size=2, unique_by=lambda rule: rule["cidr"])),
-        **draw(_optional(namespace=st.just(f"own-{instance_id}"))),
+        **draw(_optional(namespace=st.just(f"own-{instance_id}"), pod=placements())),
     }
 
 
@@ -219,7 +223,11 @@ def nodes(draw: st.DrawFn, node_id: str, gateways: list[Raw], given_key: bool, k
     node |= draw(_optional(hostname=st.just(f"worker-{node_id}"), commands=st.just(["system.which"])))
     if kind == "kubernetes":
         node["kubernetes"] = draw(
-            _optional(namespace=st.just(f"work-{node_id}"), storage=_optional(retain=st.booleans(), home=_volume))
+            _optional(
+                namespace=st.just(f"work-{node_id}"),
+                storage=_optional(retain=st.booleans(), home=_volume),
+                pod=placements(),
+            )
         )
     elif people := draw(st.lists(st.sampled_from([*PEOPLE, *GROUPS]), max_size=2, unique=True)):
         node |= {"people": people, **draw(_optional(ports=st.just([8022, 22])))}
@@ -270,8 +278,8 @@ def secrets_of(value: Any) -> set[str]:
         for key, item in cast(dict[str, Any], value).items():
             if key == "secrets":
                 secrets |= set(cast(dict[str, str], item).values())
-            elif key == "config":
-                # OpenClaw's own, which names secrets and has none.
+            elif key in ("config", "tolerations"):
+                # OpenClaw's own, which names secrets and has none; values that are no secrets.
                 continue
             elif key in ("apiKey", "oauthClientSecret", "clientSecret") or (key == "value" and isinstance(item, str)):
                 secrets.add(item)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final, cast
 
 from tests.support.configs import Raw
+from tests.support.placements import FROM_ELSEWHERE, PLACED
 
 Path = tuple[str | int, ...]
 
@@ -16,6 +17,8 @@ _STORAGE: Final = {
     "retain": True,
 }
 _EGRESS: Final = [{"cidr": "10.1.2.0/24", "ports": [{"port": 53, "protocol": "UDP"}]}]
+# One that needs no rule of egress, so that each value may be left out.
+_PROXY: Final = {**PLACED["proxy"], "url": "https://proxy.example.com"}
 _RESOURCES: Final = {"cpuRequest": "250m", "cpuLimit": "2", "memoryRequest": "1Gi", "memoryLimit": "2Gi"}
 
 # Valid as it is, so that whatever is put into it is the only mistake.
@@ -70,6 +73,7 @@ FULL: Final[Raw] = {
             },
             "storage": _STORAGE,
             "extraEgress": _EGRESS,
+            "pod": {**PLACED, "proxy": _PROXY},
         },
         {
             "id": "lab",
@@ -112,6 +116,7 @@ FULL: Final[Raw] = {
                 "sidecarResources": _RESOURCES,
                 "storage": _STORAGE,
                 "extraEgress": _EGRESS,
+                "pod": {"caBundle": FROM_ELSEWHERE, "proxy": _PROXY},
             },
         },
     ],

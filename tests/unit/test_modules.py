@@ -12,6 +12,7 @@ PACKAGES = ("components", "engine", "policies", "sandbox")
 TESTED_BY: dict[str, tuple[str, ...]] = {
     "tests/unit/components/test_invariants.py": (
         *(
+            "components/config_map",
             "components/constants",
             "components/errors",
             "components/instance",
@@ -41,6 +42,7 @@ TESTED_BY: dict[str, tuple[str, ...]] = {
     "tests/unit/components/settings/test_agent_checks.py": ("components/openclaw/secrets",),
     "tests/unit/components/settings/test_errors.py": ("components/settings/vocabulary",),
     "tests/unit/components/settings/test_node_checks.py": ("components/settings/nodes",),
+    "tests/unit/components/settings/test_placement.py": ("components/settings/placement_checks",),
     "tests/unit/components/settings/test_places.py": ("components/settings/urls",),
     "tests/unit/components/settings/test_values.py": ("components/settings/text", "components/settings/types"),
     "tests/unit/components/test_ownership.py": ("components/tailnet/signature",),

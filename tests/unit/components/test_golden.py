@@ -105,7 +105,7 @@ def test_no_golden_file_is_left_over() -> None:
 def test_the_files_inside_are_json(shape: str) -> None:
     for name, manifest in documents(shape).items():
         if name.startswith("ConfigMap"):
-            assert all(json.loads(text) for text in manifest["data"].values())
+            assert all(json.loads(text) for file, text in manifest["data"].items() if file != "ca.crt")
 
 
 URNS = Path(__file__).with_name("urns.yaml")

@@ -8,6 +8,8 @@ from tests.support.configs import smallest
 from tests.support.every_place import PLACES, with_value, without
 from tests.support.settings import lines
 
+MAPPINGS = [("secrets",), ("groups",), ("dnsLabels",), ("nodeSelector",), ("labels",), ("annotations",)]
+
 
 def is_section(path: tuple[str | int, ...]) -> bool:
     """Says whether the key may be left out: it has a default."""
@@ -16,7 +18,7 @@ def is_section(path: tuple[str | int, ...]) -> bool:
     except Exception:
         return False
     # An entry of somebody's own is no key of ours.
-    return isinstance(path[-1], str) and path[-2:-1] not in [("secrets",), ("groups",), ("dnsLabels",)]
+    return isinstance(path[-1], str) and path[-2:-1] not in MAPPINGS
 
 
 SECTIONS = list(filter(is_section, PLACES))
