@@ -12,6 +12,7 @@ from components.config_map import config_map
 from components.credential import Credential
 from components.manifest import register
 from components.network import InstanceNetwork, NetworkArgs
+from components.openclaw import permissions
 from components.outputs import InstanceOutput
 from components.placement import authorities
 from components.scope import Scope
@@ -97,6 +98,7 @@ class GatewayInstance(pulumi.ComponentResource):
             "hostname": names.hostname,
             "tag": names.tag,
             "tokenCommand": self.token_command,
+            "agent": permissions.described(instance.gateway.permissions),
             "address": self.address
             or f"kubectl --namespace {names.namespace} port-forward deployment/{names.deployment} {gateway.GATEWAY_PORT}",
         }

@@ -8,7 +8,7 @@ if TYPE_CHECKING:  # who reads outputs needs no SDK
 
 class InstanceOutput(TypedDict):
     """One gateway. `address` is its URL, or without Tailscale the command that forwards its port; `tokenCommand` reads its
-    token from the cluster (text, once it is exported).
+    token from the cluster (text, once it is exported). `agent` says what its agent does by itself.
     """
 
     namespace: str
@@ -16,6 +16,7 @@ class InstanceOutput(TypedDict):
     tag: str
     tokenCommand: "pulumi.Input[str]"
     address: str
+    agent: str
 
 
 class NodeOutput(TypedDict):

@@ -1,4 +1,4 @@
-"""Starts the policy pack for the engine. Everything in it is mandatory: a violation stops preview and up."""
+"""Starts the policy pack for the engine. A violation stops preview and up; advice is only shown."""
 
 import sys
 from pathlib import Path

@@ -6,9 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
 
-from pulumi_policy import Policy, ReportViolation, ResourceValidationArgs, ResourceValidationPolicy, proxy
+from pulumi_policy import (
+    EnforcementLevel,
+    Policy,
+    ReportViolation,
+    ResourceValidationArgs,
+    ResourceValidationPolicy,
+    proxy,
+)
 
-from policies.rules import INVARIANTS
+from policies.rules import ADVICE, INVARIANTS
 from policies.rules.kinds import Resource
 from policies.rules.rule import Invariant
 from policies.rules.values import UNKNOWN, Value, obj
@@ -68,13 +75,15 @@ def policy(invariant: Invariant) -> ResourceValidationPolicy:
         except Exception as error:
             last = traceback.extract_tb(error.__traceback__)[-1]
             where = f"{type(error).__name__} in {Path(last.filename).name}:{last.lineno}"
-            report(f"{invariant.id}: this resource cannot be judged, so it is refused. Report this: {where}", None)
+            refused = "" if invariant.advisory else ", so it is refused"
+            report(f"{invariant.id}: this resource cannot be judged{refused}. Report this: {where}", None)
 
-    return ResourceValidationPolicy(name=invariant.name, description=invariant.description, validate=validate)
+    level = EnforcementLevel.ADVISORY if invariant.advisory else None
+    return ResourceValidationPolicy(invariant.name, invariant.description, validate, level)
 
 
 def policies() -> list[Policy]:
-    return [policy(invariant) for invariant in INVARIANTS]
+    return [policy(invariant) for invariant in (*INVARIANTS, *ADVICE)]
 
 
 @dataclass(frozen=True)
@@ -83,6 +92,7 @@ class Violation:
     type: str
     name: str
     message: str
+    advisory: bool = False
 
 
 def analyze(resources: Iterable[tuple[str, str, Mapping[str, Any]]]) -> list[Violation]:
@@ -93,6 +103,6 @@ def analyze(resources: Iterable[tuple[str, str, Mapping[str, Any]]]) -> list[Vio
 def _violations(resources: Iterable[tuple[str, str, Mapping[str, Any]]]) -> Iterator[Violation]:
     for kind, name, props in resources:
         resource = Resource(kind, name, obj(plain(props)))
-        for invariant in INVARIANTS:
+        for invariant in (*INVARIANTS, *ADVICE):
             for message in invariant.messages(resource):
-                yield Violation(invariant.id, kind, name, message)
+                yield Violation(invariant.id, kind, name, message, invariant.advisory)

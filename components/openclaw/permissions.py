@@ -14,6 +14,11 @@ MEANINGS: Final[Mapping[str, str]] = {
 _WRITERS: Final = ("apply_patch", "edit", "write")
 
 
+def described(permissions: str) -> str:
+    """A step in words, such as `guarded: writes in its workspace, ...`."""
+    return f"{permissions}: {MEANINGS[permissions]}"
+
+
 def tools(permissions: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """The part of `tools` that a step sets, with the owner's `given` list of denied tools kept."""
     ours: dict[str, Any] = {

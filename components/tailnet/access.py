@@ -6,6 +6,7 @@ from typing import Final
 
 from components.names import TAG_PREFIX
 from components.nodes.kinds import kind_of
+from components.openclaw import permissions
 from components.outputs import AccessOutput
 from components.settings import Settings
 from components.tailnet.evaluator import Access, Evaluator, Policy, PolicyError, shape
@@ -112,6 +113,14 @@ def table(matrix: Sequence[Row]) -> str:
     if len(matrix) > SHOWN:
         lines.append(f"{len(matrix) - SHOWN} more rows: pulumi stack output access")
     return "\n".join(lines)
+
+
+def agents(settings: Settings) -> str:
+    """One line for each gateway: what its agent does by itself with the commands that it can execute."""
+    return "\n".join(
+        f"agent of {instance.id}: {permissions.described(instance.gateway.permissions)}"
+        for instance in settings.instances[:SHOWN]
+    )
 
 
 def _subjects(judged: Evaluator, access: Access) -> Sequence[str]:

@@ -59,7 +59,7 @@ class ManagedTailnet(pulumi.ComponentResource):
         if lines := access.readable_changes(before, after, settings):
             pulumi.log.info("\n".join(["Who gains and who loses access:", *(f"  {line}" for line in lines)]), self)
         if pulumi.runtime.is_dry_run():
-            pulumi.log.info(f"Who has access after this:\n{access.table(self.access)}", self)
+            pulumi.log.info(f"Who has access after this:\n{access.table(self.access)}\n{access.agents(settings)}", self)
 
     def _declare_policy(self, text: str, current: live.Live, settings: Settings) -> tailscale.Acl:
         """Declares the whole policy, and the settings that gateways need."""

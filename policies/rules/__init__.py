@@ -3,6 +3,7 @@
 from typing import Final
 
 from policies.rules import (
+    advice_agent,
     i1_funnel,
     i1_loopback,
     i1_public_binding,
@@ -54,5 +55,16 @@ INVARIANTS: Final = (
         "i5-no-api-token",
         "No pod holds a token for the Kubernetes API, and no service account has rights.",
         (i5_tokens.automount, i5_tokens.projected, i5_tokens.token_secrets, i5_tokens.bindings),
+    ),
+)
+
+# Good practice that a stack may have reasons against: told, and never refused.
+ADVICE: Final = (
+    Invariant(
+        "advice",
+        "advice-agent-permissions",
+        "The agent asks somebody before it runs commands.",
+        (advice_agent.full_access,),
+        advisory=True,
     ),
 )

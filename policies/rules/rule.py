@@ -20,7 +20,7 @@ Rule = Callable[[Resource], Iterator[Finding]]
 
 @dataclass(frozen=True)
 class Invariant:
-    """One invariant of the design: what users see and configure as one policy.
+    """One invariant of the design, or one piece of advice: what users see and configure as one policy.
 
     One policy for all of its rules, not one for each: the SDK decodes a resource anew for every policy, and that is nearly
     all of a pack's time.
@@ -30,6 +30,7 @@ class Invariant:
     name: str
     description: str
     rules: tuple[Rule, ...]
+    advisory: bool = False
 
     def messages(self, resource: Resource) -> Iterator[str]:
         for described in resource.objects():

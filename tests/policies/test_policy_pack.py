@@ -21,7 +21,7 @@ from pulumi_policy.policy import _PolicyAnalyzerServicer  # pyright: ignore[repo
 from pulumi_policy.proxy import UNKNOWN_STRING_VALUE
 
 from policies import pack
-from policies.rules import INVARIANTS
+from policies.rules import ADVICE, INVARIANTS
 from tests.support.policy_cases import DEPLOYMENT, container, deployment, pod
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -79,8 +79,12 @@ def test_answers_as_the_engine_starts_it(form: str, tmp_path: Path) -> None:
     }[form]
     with started(command, tmp_path) as analyzer:
         info = analyzer.GetAnalyzerInfo(empty_pb2.Empty())
-        assert [policy.name for policy in info.policies] == [invariant.name for invariant in INVARIANTS]
-        assert {policy.enforcementLevel for policy in info.policies} == {proto.MANDATORY}
+        assert [policy.name for policy in info.policies] == [rule.name for rule in (*INVARIANTS, *ADVICE)]
+        levels = {policy.name: policy.enforcementLevel for policy in info.policies}
+        assert levels == {
+            **{invariant.name: proto.MANDATORY for invariant in INVARIANTS},
+            **{advice.name: proto.ADVISORY for advice in ADVICE},
+        }
         check_answers(analyzer.Analyze)
 
 
@@ -119,8 +123,8 @@ def test_a_rule_that_fails_refuses_the_resource_and_shows_no_traceback(monkeypat
     monkeypatch.setattr(type(INVARIANTS[0]), "messages", broken)
     servicer: Any = _PolicyAnalyzerServicer(pack.NAME, "0.0.1", pack.policies(), EnforcementLevel.MANDATORY)
     diagnostics = list(servicer.Analyze(GOOD, _context=None).diagnostics)
-    assert len(diagnostics) == len(INVARIANTS)
-    assert all(one.enforcementLevel == proto.MANDATORY for one in diagnostics)
+    assert len(diagnostics) == len(INVARIANTS) + len(ADVICE)
+    assert all(one.enforcementLevel == proto.MANDATORY for one in diagnostics[: len(INVARIANTS)])
     assert (
         "cannot be judged, so it is refused. Report this: RuntimeError in test_policy_pack.py:"
         in diagnostics[0].message

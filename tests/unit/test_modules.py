@@ -74,6 +74,7 @@ TESTED_BY: dict[str, tuple[str, ...]] = {
     "tests/unit/engine/test_official.py": ("engine/errors",),
     "tests/unit/sandbox/test_stack.py": ("engine/configuration",),
     "tests/policies/test_policy_pack.py": ("policies/pack",),
+    "tests/policies/test_advice_agent.py": ("policies/rules/advice_agent",),
     "tests/policies/test_node_secret.py": ("policies/rules/i4_node_secret",),
     "tests/policies/test_rules.py": (
         *("policies/rules/i1_funnel", "policies/rules/i1_public_binding", "policies/rules/i2_privilege"),

@@ -26,7 +26,8 @@ def ran(name: str) -> Run:
 
 
 def the_policy_pack_finds_nothing(run: Run) -> None:
-    diagnostics = analyze((resource.type, resource.name, dict(resource.raw)) for resource in run.graph.all())
+    judged = analyze((resource.type, resource.name, dict(resource.raw)) for resource in run.graph.all())
+    diagnostics = [one for one in judged if not one.advisory]
     assert diagnostics == []
 
 

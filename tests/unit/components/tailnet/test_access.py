@@ -102,7 +102,8 @@ def test_a_preview_tells_changes_and_matrix_an_update_only_changes() -> None:
         "Who has access after this:\n"
         "| subject | device | gateway | port | can connect | can execute | through |\n"
         "|---|---|---|---|---|---|---|\n"
-        "| you@example.com | tag:openclaw-home | home | tcp 443 | yes | no | grants[0] |"
+        "| you@example.com | tag:openclaw-home | home | tcp 443 | yes | no | grants[0] |\n"
+        "agent of home: guarded: writes in its workspace, a person approves each command"
     )
     assert run_program(owned(), preview=True, live=DEFAULT).logs == [change, matrix]
     assert run_program(owned(), live=DEFAULT).logs == [change]
