@@ -20,6 +20,7 @@ SIDECAR_CONTAINER: Final = "tailscale"
 UNSEAL_CONTAINER: Final = "unseal"
 NODE_CONTAINER: Final = "node"
 ENROL_CONTAINER: Final = "enrol"
+PLUGINS_CONTAINER: Final = "plugins"
 
 # Pod volumes of the tailnet side: the gateway container mounts none of them (I3).
 VOLUME_TUN: Final = "tun"

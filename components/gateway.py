@@ -9,14 +9,13 @@ from components.constants import GATEWAY_CONTAINER, GATEWAY_PORT, VOLUME_CONFIG,
 from components.manifest import Manifest, env
 from components.openclaw import permissions, reserved
 from components.openclaw.merge import laid_under
-from components.pods import HOME, USER, Container, Volume, heap_option, limits, locked_down
+from components.pods import HOME, STATE, USER, Container, Volume, heap_option, limits, locked_down
 from components.settings import Instance
 
 CONFIG_KEY: Final = "openclaw.json"
 CONFIG_PATH: Final = "/etc/openclaw"
 KEYS_KEY: Final = "keys.json"
 SEED_SCRIPT: Final = (Path(__file__).parent / "openclaw" / "seed.mjs").read_text()
-_STATE: Final = f"{HOME}/.openclaw"
 _RUN: Final = ("node", "openclaw.mjs", "gateway", "run")
 
 # The gateway may drain active work for 315 s and shut down for 330 s; less would cut a running task.
@@ -71,6 +70,8 @@ def ours(instance: Instance, origin: str | None) -> dict[str, Any]:
         "update": {"checkOnStart": False},
         "discovery": {"mdns": {"mode": "off"}},
         "tools": permissions.tools(instance.gateway.permissions, instance.gateway.config.get("tools", {})),
+        # Plugins come with the stack, and never by what the agent asks for: without a program that judges, nothing is installed.
+        "security": {"installPolicy": {"enabled": True, "targets": ["plugin"]}},
         "logging": {"audit": {"enabled": True, "executionIdentity": instance.gateway.audit_identity}},
     }
 
@@ -100,8 +101,8 @@ def container(
     seeded = instance.gateway.ownership == "seeded"
     values = {
         "HOME": HOME,
-        "OPENCLAW_STATE_DIR": _STATE,
-        "OPENCLAW_CONFIG_PATH": f"{_STATE if seeded else CONFIG_PATH}/{CONFIG_KEY}",
+        "OPENCLAWSTATE_DIR": STATE,
+        "OPENCLAW_CONFIG_PATH": f"{STATE if seeded else CONFIG_PATH}/{CONFIG_KEY}",
         **({} if seeded else {"OPENCLAW_CONFIG_READONLY": "1"}),
         # Without a writable cache the gateway ends with exit 78 on a read-only root.
         "XDG_CACHE_HOME": f"{HOME}/.cache",
@@ -149,7 +150,7 @@ def _seeded_run() -> list[str]:
     """Sets our keys in the configuration on the volume, then starts the gateway in the same process: also when the container
     alone restarts, where init containers would not run again.
     """
-    files = f"{CONFIG_PATH}/{CONFIG_KEY} {CONFIG_PATH}/{KEYS_KEY} {_STATE}/{CONFIG_KEY}"
+    files = f"{CONFIG_PATH}/{CONFIG_KEY} {CONFIG_PATH}/{KEYS_KEY} {STATE}/{CONFIG_KEY}"
     script = f'node --input-type=module --eval "$0" -- {files} && exec {" ".join(_RUN)}'
     return ["sh", "-c", script, SEED_SCRIPT]
 

@@ -11,6 +11,7 @@ from components.constants import (
     ENROL_CONTAINER,
     GATEWAY_CONTAINER,
     NODE_CONTAINER,
+    PLUGINS_CONTAINER,
     SIDECAR_CONTAINER,
     VOLUME_CA,
 )
@@ -29,7 +30,7 @@ SYSTEM_CA_PATH: Final = "/etc/ssl/certs"
 NEVER_BY_PROXY: Final = ("127.0.0.1", "localhost", "::1", "[::1]", ".svc", ".cluster.local")
 
 # The programs of Node.js; the init container that opens the sealed key opens no connection.
-_OF_NODE_JS: Final = (GATEWAY_CONTAINER, NODE_CONTAINER, ENROL_CONTAINER)
+_OF_NODE_JS: Final = (GATEWAY_CONTAINER, NODE_CONTAINER, ENROL_CONTAINER, PLUGINS_CONTAINER)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,8 @@ from components.settings.quantities import quantity_bytes
 # The OpenClaw image's own user; it owns /app and /home/node.
 USER: Final = 1000
 HOME: Final = "/home/node"
+# What OpenClaw keeps: sessions, pairings, jobs, plugins.
+STATE: Final = f"{HOME}/.openclaw"
 
 
 # The API's own camelCase keys, which is why these are not the SDK's ...ArgsDict types: those are spelled in snake_case.

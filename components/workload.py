@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import pulumi
 
-from components import credential, gateway, sealed_key, sidecar
+from components import credential, gateway, plugins, sealed_key, sidecar
 from components.constants import LABEL_SIDECAR
 from components.manifest import Manifest, rolled_by
 from components.names import Names
@@ -59,6 +59,8 @@ def pod(names: Names, instance: Instance, tailnet: Tailnet, images: Images, sour
             init_containers.append(sealed_key.container(image, names.seal_subject))
             volumes += sealed_key.volumes(sources.kek, sources.sealed_key)
         init_containers.append(sidecar.container(names, instance.tailscale, tailnet, sidecar_image, client_id))
+    if instance.gateway.plugins:
+        init_containers.append(plugins.container(instance, image))
     spec: Manifest = {
         # The same for each pod: a gateway that was killed leaves a lease on its state for five minutes, and only a successor
         # on the same host sees that its owner is dead. Under another name it would end at each start until then.

@@ -31,6 +31,7 @@ class Reserved:
 _NAMES = "devices and people are named in the settings (I7)"
 _GIVEN = "a secret in a configuration is read by everybody who reads the ConfigMap (I4): use gateway.secrets"
 _PERMISSIONS = "gateway.permissions says what the agent may do by itself"
+_PLUGINS = "gateway.plugins of the settings installs plugins, pinned; the agent installs none"
 _LISTENS = "nothing listens but the gateway itself, on loopback (I1)"
 
 RESERVED: Final = (
@@ -68,7 +69,8 @@ RESERVED: Final = (
     Reserved("agents.entries.*.tools.fs.workspaceOnly", _PERMISSIONS),
     Reserved("logging.audit.enabled", "who asked and what ran must be found afterwards", True),
     Reserved("logging.audit.executionIdentity", "gateway.auditIdentity of the settings turns it on"),
-    Reserved("plugins.load", "gateway.plugins of the settings installs and pins plugins"),
+    Reserved("plugins.load", _PLUGINS),
+    Reserved("security.installPolicy", _PLUGINS, {"enabled": True, "targets": ["plugin"]}),
     Reserved("desktop.host", _LISTENS),
     Reserved("hooks.gmail.serve", _LISTENS),
     Reserved("hooks.gmail.tailscale", "there is no Funnel (I1)"),

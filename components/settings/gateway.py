@@ -8,7 +8,15 @@ from components.settings.images import ImageRef
 from components.settings.model import Model, Resources
 from components.settings.quantities import Cpu, Memory
 from components.settings.text import DISTINCT, ModelKey, Switch
-from components.settings.types import Login, NodeCommand, ObjectName, ProviderKey, RotationWord
+from components.settings.types import (
+    Login,
+    NodeCommand,
+    ObjectName,
+    PluginId,
+    PluginPackage,
+    ProviderKey,
+    RotationWord,
+)
 
 
 class GatewayResources(Resources):
@@ -102,6 +110,11 @@ class Gateway(Model):
     )
     secrets_from: Annotated[tuple[SecretsFrom, ...], DISTINCT] = Field(
         default=(), description="Existing Secrets with more variables."
+    )
+    plugins: dict[PluginId, PluginPackage] = Field(
+        default={},
+        description="Plugins that are not in the image: the npm package with its exact version, by plugin id, such as "
+        '`slack: "@openclaw/slack@2026.9.6"`. Installed onto the volume before the gateway starts.',
     )
     resources: GatewayResources = GatewayResources()
     nodes: GatewayNodes = GatewayNodes()

@@ -66,6 +66,12 @@ _PROGRAMS: Final = frozenset(
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)+")
 _VARIABLE_MAXIMUM = 128
 
+_PLUGIN_ID = re.compile(r"[a-z0-9]([-a-z0-9_]{0,62}[a-z0-9])?")
+_NPM_NAME = r"[a-z0-9][-a-z0-9._]{0,127}"
+_PLUGIN_PACKAGE = re.compile(
+    rf"(@{_NPM_NAME}/)?{_NPM_NAME}@[0-9]{{1,9}}\.[0-9]{{1,9}}\.[0-9]{{1,9}}(-[0-9A-Za-z][-0-9A-Za-z.]{{0,63}})?"
+)
+
 # `openclaw-<id>` must stay a DNS label (63), with room for the suffixes that Kubernetes adds to pod names.
 ID_MAX: Final = 40
 
@@ -233,6 +239,21 @@ def _label_value(value: str) -> str:
     return value
 
 
+def _plugin_id(value: str) -> str:
+    if _PLUGIN_ID.fullmatch(value) is None:
+        raise ValueError("is not the id of a plugin. Use the name in its manifest, such as slack")
+    return value
+
+
+def _plugin_package(value: str) -> str:
+    if len(value) > 256 or _PLUGIN_PACKAGE.fullmatch(value) is None:
+        raise ValueError(
+            "is not an npm package with its exact version. Write name@version, such as @openclaw/slack@2026.9.6; ranges, tags "
+            "and addresses would be another program tomorrow"
+        )
+    return value
+
+
 class Harmless:
     """Marks a type whose every value may be shown in a message."""
 
@@ -246,6 +267,8 @@ Login = Annotated[Text, AfterValidator(_login)]
 Group = Annotated[Text, AfterValidator(_group), Harmless()]
 TagOwner = Annotated[Text, AfterValidator(_tag_owner)]
 ProviderKey = Annotated[Text, AfterValidator(_provider_key), Harmless()]
+PluginId = Annotated[Text, AfterValidator(_plugin_id)]
+PluginPackage = Annotated[Text, AfterValidator(_plugin_package)]
 NodeCommand = Annotated[Text, AfterValidator(_node_command)]
 RotationWord = Annotated[Text, AfterValidator(_word), BeforeValidator(_number_as_word)]
 ClientId = Annotated[Text, AfterValidator(_client_id)]

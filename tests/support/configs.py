@@ -71,6 +71,7 @@ SHAPES: Final[dict[str, Raw]] = {
     "portals": smallest(tailscale={"reach": "http", "portals": [8080, 3000]})
     | {"tailnet": {"name": "example.ts.net", "ownership": "owned"}},
     "seeded": smallest(gateway={"ownership": "seeded", "permissions": "read-only", "config": AGENT}),
+    "plugins": smallest(gateway={"plugins": {"slack": "@openclaw/slack@2026.9.6"}}),
     "identity": smallest(gateway={"auth": {"mode": "identity"}}),
     "metrics": smallest(
         tailscale={"metrics": True}, extraEgress=[{"cidr": "10.1.2.3/32", "ports": [{"port": 53, "protocol": "UDP"}]}]
@@ -185,6 +186,7 @@ def instances(draw: st.DrawFn, instance_id: str, given_key: bool, key_kind: str 
             ownership=st.sampled_from(["managed", "seeded"]),
             permissions=st.sampled_from(["read-only", "guarded", "workspace", "full"]),
             auditIdentity=st.booleans(),
+            plugins=st.just({"slack": "@openclaw/slack@2026.9.6"}),
             resources=_resources,
         )
     )

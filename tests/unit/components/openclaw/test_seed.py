@@ -102,6 +102,7 @@ def test_our_keys_win_at_each_start_whatever_was_written(volume: Volume) -> None
         "discovery": ours["discovery"],
         "update": ours["update"],
         "logging": ours["logging"],
+        "security": ours["security"],
     }
 
 
