@@ -230,7 +230,8 @@ def show() -> None:
     home = Home.from_env()
     here = world.World(home, real=True)
     people = world.people_of(world.STACK_FILE).owners
-    if not here.instances():
+    instances = here.instances()
+    if not instances:
         raise SandboxError("no gateway is declared", "Run `make up` first")
     stages = Stages()
     instance, person = next(iter(people.items()))
@@ -244,7 +245,8 @@ def show() -> None:
     )
     failed = 0
     with stages.shown():
-        for step in demo.Demo(here, instance, person, user_data, stages.doing).steps():
+        token = here.token(instance)
+        for step in demo.Demo(home, instance, instances[instance], token, person, user_data, stages.doing).steps():
             failed += not step.holds
             _show_step(step.who, step.what, step.seen, step.seconds, step.holds)
     if failed:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from components.outputs import InstanceOutput
 from sandbox import kubectl
 from sandbox.errors import SandboxError
 from sandbox.home import Home
@@ -16,7 +17,6 @@ from sandbox.node.devices import Device
 from sandbox.node.linux_machine import LinuxMachine
 from sandbox.node.openclaw_client import Client, Refused, Session
 from sandbox.tailnet import headscale
-from sandbox.world import World
 
 # In the tailnet, and in nobody's list of people.
 STRANGER = "stranger@example.com"
@@ -51,53 +51,59 @@ def join(home: Home, name: str, person: str) -> Device:
 
 @dataclass(frozen=True)
 class Demo:
-    """One gateway with its owner's device, a stranger's, and the owner's machine. `doing` hears what takes long."""
+    """One gateway with its owner's device, a stranger's, and the owner's machine.
 
-    world: World
+    `user_data`: what the stack exports for the machine; `doing` hears what takes long.
+    """
+
+    home: Home
     instance: str
+    gateway: InstanceOutput
+    token: str
     person: str
     user_data: Callable[[], str]
     doing: Callable[[str], None]
 
     @property
     def address(self) -> str:
-        return self.world.instances()[self.instance]["address"]
+        return self.gateway["address"]
 
     def steps(self) -> Iterator[Step]:
         """All of it, each step when it is done."""
         self.doing("joining two devices")
-        owner = join(self.world.home, devices.OWNER, self.person)
-        stranger = join(self.world.home, devices.STRANGER, STRANGER)
+        owner = join(self.home, devices.OWNER, self.person)
+        stranger = join(self.home, devices.STRANGER, STRANGER)
         wait_answer(owner, self.address, self.doing)
-        token = self.world.token(self.instance)
-        yield from self._by_http(owner, token)
+        yield from self._by_http(owner)
         url, client = f"ws://{self.address.partition('://')[2]}", Client.on(owner)
-        yield from self._paired(client, url, token)
+        yield from self._paired(client, url)
         self.doing(f"{owner.name} connects to its agent")
-        with client.session(url, token) as session:
+        with client.session(url, self.token) as session:
             yield from self._node(session)
             yield from self._on_node(owner, session)
         nothing = "no such name or no answer or refused"
         yield _fetched(stranger, "opens the Control UI", nothing, f"{self.address}/")
-        yield _fetched(stranger, "asks the agent with the token", nothing, *_bearer(token), f"{self.address}/v1/models")
+        yield _fetched(
+            stranger, "asks the agent with the token", nothing, *_bearer(self.token), f"{self.address}/v1/models"
+        )
 
-    def _by_http(self, owner: Device, token: str) -> Iterator[Step]:
+    def _by_http(self, owner: Device) -> Iterator[Step]:
         yield _fetched(owner, "opens the Control UI", "200", f"{self.address}/")
         ask = ("--json", json.dumps({"model": "openclaw", "messages": [{"role": "user", "content": _QUESTION}]}))
         url = f"{self.address}/v1/chat/completions"
         yield _fetched(owner, "asks its agent without the token", "401", *ask, url)
         self.doing(f"{owner.name} asks its agent")
         begin = time.monotonic()
-        answer = owner.curl(*ask, *_bearer(token), url, seconds=60)
+        answer = owner.curl(*ask, *_bearer(self.token), url, seconds=60)
         said = _content(answer.stdout) or f"{answer.stdout}{answer.stderr}"
         yield Step(owner.name, "asks its agent", said, time.monotonic() - begin, f"say: {said}" == _QUESTION)
 
-    def _paired(self, client: Client, url: str, token: str) -> Iterator[Step]:
+    def _paired(self, client: Client, url: str) -> Iterator[Step]:
         """The token alone lets no client in: an administrator approves it, once."""
         self.doing(f"pairing {devices.OWNER}")
         begin = time.monotonic()
         try:
-            with client.session(url, token):
+            with client.session(url, self.token):
                 return
         except Refused as error:
             refused = error
@@ -111,9 +117,17 @@ class Demo:
 
     def _in_pod(self, *arguments: str) -> str:
         """OpenClaw's CLI in the gateway's container."""
-        home, namespace = self.world.home, self.world.instances()[self.instance]["namespace"]
-        place = (f"--kubeconfig={home.kubeconfig}", f"--namespace={namespace}", "exec", "deployment/openclaw")
-        command = [str(kubectl.program(home)), *place, "--container=gateway", "--", "openclaw", *arguments]
+        place = (f"--kubeconfig={self.home.kubeconfig}", f"--namespace={self.gateway['namespace']}")
+        command = [
+            str(kubectl.program(self.home)),
+            *place,
+            "exec",
+            "deployment/openclaw",
+            "--container=gateway",
+            "--",
+            "openclaw",
+            *arguments,
+        ]
         done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
         if done.returncode != 0:
             raise SandboxError(f"openclaw {' '.join(arguments)}: {done.stderr.strip()[-300:]}", "Run `make status`")
@@ -122,7 +136,7 @@ class Demo:
     def _node(self, session: Session) -> Iterator[Step]:
         """The machine is switched on, joins, asks, and is approved by its owner; what is done already is left."""
         begin = time.monotonic()
-        node = layout.of(self.world.home)
+        node = layout.of(self.home)
         self.doing(f"switching {NODE} on")
         machine = LinuxMachine.of(devices.start(node, NODE), self.user_data())
         if machine.device.status().get("BackendState") != "Running":
@@ -200,7 +214,7 @@ def _wait(what: Callable[[], list[str]], otherwise: str, seconds: float = 120) -
     deadline = time.monotonic() + seconds
     while not (found := what()):
         if time.monotonic() > deadline:
-            raise SandboxError(otherwise, "See `python -m sandbox logs`")
+            raise SandboxError(otherwise, "A node that was removed cannot come back: `make down` and `make up` make it anew")
         time.sleep(0.3)
     return found
 
