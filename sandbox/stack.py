@@ -13,14 +13,13 @@ from engine.workspace import Workspace
 from sandbox.control_plane import CONTEXT
 from sandbox.home import REPO, Home
 from sandbox.model.provider import KEY_VARIABLE
+from sandbox.node.layout import FIRST_ADDRESS
 
 if TYPE_CHECKING:  # 0.3 s to import, so only where an engine is used
     from engine.stack import Engine
 
 _TAILNET: Final = f"{PROJECT}:tailnet"
 _INSTANCES: Final = f"{PROJECT}:instances"
-# In the stack file; another sandbox on the same machine has another one.
-_FIRST_BRIDGE: Final = "10.244.0.1"
 
 STACK_FILE = REPO / "Pulumi.sandbox.yaml"
 POLICY_PACK = REPO / "policies" / "pulumi-analyzer-policy-openclaw-tailnet"
@@ -49,7 +48,7 @@ def at_bridge(stack_file: Path, bridge: str) -> Values:
     """The parts of a stack file that name the first sandbox's bridge, with the address of this one's."""
     given: Values = yaml.safe_load(stack_file.read_text()).get("config", {})
     text = json.dumps({key: given[key] for key in (_TAILNET, _INSTANCES) if key in given})
-    return json.loads(text.replace(_FIRST_BRIDGE, bridge))
+    return json.loads(text.replace(FIRST_ADDRESS, bridge))
 
 
 def model_keys(stack_file: Path, key: str) -> dict[str, str]:
