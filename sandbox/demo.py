@@ -214,7 +214,9 @@ def _wait(what: Callable[[], list[str]], otherwise: str, seconds: float = 120) -
     deadline = time.monotonic() + seconds
     while not (found := what()):
         if time.monotonic() > deadline:
-            raise SandboxError(otherwise, "A node that was removed cannot come back: `make down` and `make up` make it anew")
+            raise SandboxError(
+                otherwise, "A node that was removed cannot come back: `make down` and `make up` make it anew"
+            )
         time.sleep(0.3)
     return found
 
