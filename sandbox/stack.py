@@ -1,26 +1,28 @@
 """The sandbox's stacks: this repository's program, with the values that only this machine knows."""
 
 import json
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import yaml
 
 from components.constants import PROJECT
-from engine.configuration import StackConfig, Values
+from engine.configuration import StackConfig, Values, merged
 from engine.workspace import Workspace
 from sandbox.control_plane import CONTEXT
+from sandbox.errors import SandboxError
 from sandbox.home import REPO, Home
 from sandbox.model.provider import KEY_VARIABLE
+from sandbox.node.layout import FIRST_ADDRESS
 
 if TYPE_CHECKING:  # 0.3 s to import, so only where an engine is used
     from engine.stack import Engine
 
 _TAILNET: Final = f"{PROJECT}:tailnet"
 _INSTANCES: Final = f"{PROJECT}:instances"
-# In the stack file; another sandbox on the same machine has another one.
-_FIRST_BRIDGE: Final = "10.244.0.1"
 
 STACK_FILE = REPO / "Pulumi.sandbox.yaml"
 POLICY_PACK = REPO / "policies" / "pulumi-analyzer-policy-openclaw-tailnet"
@@ -49,7 +51,7 @@ def at_bridge(stack_file: Path, bridge: str) -> Values:
     """The parts of a stack file that name the first sandbox's bridge, with the address of this one's."""
     given: Values = yaml.safe_load(stack_file.read_text()).get("config", {})
     text = json.dumps({key: given[key] for key in (_TAILNET, _INSTANCES) if key in given})
-    return json.loads(text.replace(_FIRST_BRIDGE, bridge))
+    return json.loads(text.replace(FIRST_ADDRESS, bridge))
 
 
 def model_keys(stack_file: Path, key: str) -> dict[str, str]:
@@ -60,6 +62,51 @@ def model_keys(stack_file: Path, key: str) -> dict[str, str]:
         for index, instance in enumerate(instances)
         if f"${{{KEY_VARIABLE}}}" in json.dumps(instance)
     }
+
+
+@dataclass(frozen=True)
+class OwnModel:
+    """A person's own model in the place of the scripted one, such as `openai/gpt-6-astra`, and its provider's key."""
+
+    name: str
+    variable: str
+    key: str = field(repr=False)
+
+    @staticmethod
+    def chosen(environ: Mapping[str, str]) -> "OwnModel | None":
+        """By SANDBOX_MODEL, and the variable that the provider's name gives: OPENAI_API_KEY. Raises SandboxError."""
+        name = environ.get("SANDBOX_MODEL", "")
+        if not name:
+            return None
+        provider, slash, model = name.partition("/")
+        if not (slash and model and re.fullmatch(r"[a-z][a-z0-9-]*", provider)):
+            raise SandboxError(f"SANDBOX_MODEL is {name!r}", "Write provider/model, such as openai/gpt-6-astra")
+        variable = f"{provider.upper().replace('-', '_')}_API_KEY"
+        if not environ.get(variable):
+            raise SandboxError(f"SANDBOX_MODEL is {name}, and {variable} is not set", f"Set {variable} to your key")
+        if environ.get("SANDBOX_EGRESS") != "1":
+            raise SandboxError(
+                "SANDBOX_MODEL is a model on the internet, and nothing of the sandbox leaves this machine",
+                "Set SANDBOX_EGRESS=1, too",
+            )
+        return OwnModel(name, variable, environ[variable])
+
+    def plain(self, config: Values) -> Values:
+        """The configuration with this model for every agent that has one."""
+        chosen = {"agents": {"defaults": {"model": {"primary": self.name}}}}
+        instances = [
+            merged(instance, {"gateway": {"config": chosen}}) if "config" in instance.get("gateway", {}) else instance
+            for instance in config.get(_INSTANCES, [])
+        ]
+        return {**config, _INSTANCES: instances}
+
+    def secret(self, config: Values) -> dict[str, str]:
+        """Its key for each of these agents, by path."""
+        return {
+            f"{_INSTANCES}[{index}].gateway.secrets.{self.variable}": self.key
+            for index, instance in enumerate(config.get(_INSTANCES, []))
+            if "config" in instance.get("gateway", {})
+        }
 
 
 def workspace(home: Home) -> Workspace:

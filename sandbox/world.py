@@ -27,7 +27,7 @@ from sandbox.model.provider import ModelServer
 from sandbox.node import images, layout, machine, runtime
 from sandbox.node.oci import Image, Store
 from sandbox.processes import members
-from sandbox.stack import STACK_FILE, Machine, at_bridge, engine, model_keys
+from sandbox.stack import STACK_FILE, Machine, OwnModel, at_bridge, engine, model_keys
 from sandbox.supervisor import State, Supervisor
 from sandbox.tailnet import headscale
 from sandbox.tailnet.records import Credentials
@@ -219,9 +219,13 @@ class World:
     def engine(self, cli: Path, stack_file: Path = STACK_FILE, stack: str = "sandbox") -> "Engine":
         """The engine over one stack file, with this world's cluster and tailnet filled in."""
         here = Machine(self.kubeconfig, self.api_url, self.api_key)
+        plain, secret = here.plain(), here.secret() | model_keys(stack_file, self.model.key)
         # Without a real node no pod asks for any address.
-        plain = merged(at_bridge(stack_file, layout.of(self.home).address), here.plain()) if self.real else here.plain()
-        secret = here.secret() | model_keys(stack_file, self.model.key)
+        if self.real:
+            given = at_bridge(stack_file, layout.of(self.home).address)
+            if own := OwnModel.chosen(os.environ):
+                given, secret = own.plain(given), secret | own.secret(given)
+            plain = merged(given, plain)
         return engine(self.home, cli, StackConfig(stack_file, plain, secret), stack)
 
     def instances(self, stack: str = "sandbox") -> dict[str, InstanceOutput]:

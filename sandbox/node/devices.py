@@ -18,6 +18,8 @@ from sandbox.node.layout import Layout
 OWNER: Final = "owner-laptop"
 STRANGER: Final = "stranger-laptop"
 NODE_1: Final = "node-1"
+# Record of the program that a device runs beside its tailscaled.
+PROGRAM: Final = "program.json"
 
 # /run hides the machine's D-Bus, through which tailscaled would set up the machine's own DNS; /etc is the device's own,
 # because tailscaled writes the device's resolv.conf there. Both end with the namespace.
@@ -28,6 +30,7 @@ mount -t overlay overlay -o "lowerdir=/etc,upperdir=$1/etc,workdir=$1/work" /etc
 rm -f /etc/resolv.conf
 : > /etc/resolv.conf
 echo "$2" > /etc/hostname
+echo "$2" > /proc/sys/kernel/hostname
 exec sleep infinity
 """
 
@@ -54,13 +57,18 @@ class Device:
 
     def command(self, *arguments: str) -> list[str]:
         """The command line that runs `arguments` in the device; for long-running ones and for pipes."""
-        return ["nsenter", "--target", str(self._holder().pid), "--net", "--mount", "--", *arguments]
+        return ["nsenter", f"--target={self.process}", "--net", "--mount", "--uts", "--", *arguments]
+
+    @property
+    def process(self) -> int:
+        """Number of the process that holds its namespaces."""
+        return self._holder().pid
 
     def run(self, *arguments: str, seconds: float = 60.0, text: str = "") -> subprocess.CompletedProcess[str]:
         """Runs a command in the device and returns what it did, also when it failed."""
         return subprocess.run(
             self.command(*arguments),
-            env=_environment(),
+            env=environment(),
             input=text,
             capture_output=True,
             text=True,
@@ -81,7 +89,7 @@ class Device:
         return json.loads(result.stdout) if result.stdout.startswith("{") else {}
 
     def _holder(self) -> Process:
-        process = _recorded(self.directory / "holder.json")
+        process = recorded(self.directory / "holder.json")
         if process is None:
             raise SandboxError(f"the device {self.name} is not running", "Join it first: `python -m sandbox up`")
         return process
@@ -129,17 +137,18 @@ def start(node: Layout, name: str, *, userspace: bool = False) -> Device:
     for directory in (device.directory, device.directory / "etc", device.directory / "work"):
         directory.mkdir(parents=True, exist_ok=True)
         directory.chmod(0o755)
-    if _recorded(device.directory / "holder.json") is None:
+    if recorded(device.directory / "holder.json") is None:
         _end(device.directory / "tailscaled.json")
         _hold(device)
-    if _recorded(device.directory / "tailscaled.json") is None:
+    if recorded(device.directory / "tailscaled.json") is None:
         _run_tailscaled(device, userspace)
     return device
 
 
 def stop(device: Device) -> None:
     """Switch it off; its state stays."""
-    _end(device.directory / "tailscaled.json")
+    for name in (PROGRAM, "tailscaled.json"):
+        _end(device.directory / name)
     # While somebody holds the namespace: the kernel deletes the cable with it, at any moment after.
     if network.exists(_cable(device)):
         network.ip("link", "delete", _cable(device))
@@ -156,7 +165,7 @@ def running(node: Layout) -> list[Device]:
     return [
         Device(node, path.name)
         for path in sorted(_directory(node).glob("*"))
-        if _recorded(path / "holder.json") is not None
+        if recorded(path / "holder.json") is not None
     ]
 
 
@@ -185,7 +194,7 @@ def _cable(device: Device) -> str:
     return f"{device.layout.id}v{_number(device)}"
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """Without the marker: these processes are recorded here and nobody's children, but no crash's leftovers. And without
     the proxies of this machine, which no device reaches."""
     return {key: value for key, value in os.environ.items() if key != MARKER and not key.lower().endswith("_proxy")}
@@ -195,14 +204,14 @@ def _hold(device: Device) -> None:
     node = device.layout
     # `unshare`, not `ip netns add`, which remounts /run/netns under the pods of other runtimes.
     holder = subprocess.Popen(
-        ["unshare", "--net", "--mount", "--", "sh", "-c", _SETUP, "sh", str(device.directory), device.name],
-        env=_environment(),
+        ["unshare", "--net", "--mount", "--uts", "--", "sh", "-c", _SETUP, "sh", str(device.directory), device.name],
+        env=environment(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         start_new_session=True,
     )
-    _record(device.directory / "holder.json", holder.pid)
+    record(device.directory / "holder.json", holder.pid)
     deadline = time.monotonic() + 5
     while Path(f"/proc/{holder.pid}/comm").read_text() != "sleep\n":
         if holder.poll() is not None or time.monotonic() > deadline:
@@ -235,13 +244,13 @@ def _run_tailscaled(device: Device, userspace: bool) -> None:
     with device.log.open("a") as out:
         process = subprocess.Popen(
             device.command(*command),
-            env=_environment() | {"TS_DEBUG_FIREWALL_MODE": "nftables", "TS_DISABLE_PORTMAPPER": "1"},
+            env=environment() | {"TS_DEBUG_FIREWALL_MODE": "nftables", "TS_DISABLE_PORTMAPPER": "1"},
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=out,
             start_new_session=True,
         )
-    _record(device.directory / "tailscaled.json", process.pid)
+    record(device.directory / "tailscaled.json", process.pid)
     deadline = time.monotonic() + 10
     while not device.status():
         if process.poll() is not None or time.monotonic() > deadline:
@@ -249,11 +258,13 @@ def _run_tailscaled(device: Device, userspace: bool) -> None:
         time.sleep(0.05)
 
 
-def _record(path: Path, pid: int) -> None:
+def record(path: Path, pid: int) -> None:
+    """Remembers a process, so that a later command of this sandbox can end it."""
     write_private(path, json.dumps({"pid": pid, "started": start_time(pid)}))
 
 
-def _recorded(path: Path) -> Process | None:
+def recorded(path: Path) -> Process | None:
+    """The process that was remembered there, if it is alive."""
     if not path.exists():
         return None
     process = Process(**json.loads(path.read_text()))
@@ -261,6 +272,6 @@ def _recorded(path: Path) -> Process | None:
 
 
 def _end(path: Path) -> None:
-    if process := _recorded(path):
+    if process := recorded(path):
         end([process])
     path.unlink(missing_ok=True)

@@ -13,6 +13,8 @@ from sandbox.home import Home, write_private
 NODE: Final = "sandbox"
 # Kernel names of interfaces hold 15 characters.
 _PREFIX: Final = "oc"
+# The pod bridge's address of the first sandbox on a machine, which stack files name; another sandbox has another one.
+FIRST_ADDRESS: Final = "10.244.0.1"
 # On the pod bridge's address, which is ours alone.
 LOGIN_PORT: Final = 8085
 MODEL_PORT: Final = 8087

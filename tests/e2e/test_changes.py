@@ -80,7 +80,7 @@ def test_an_upgrade_keeps_data_and_a_refused_downgrade_loses_none_i10(
     wait_answer(owner, f"{aged.url}/healthz")
     assert "2026.9.5" in aged.openclaw("--version")
     url, token = f"ws://{aged.hostname}", aged.token()
-    client = Client.on(world, owner, "aged-laptop")
+    client = Client.named(world, owner, "aged-laptop")
     client.pair(aged, url, token)
     aged.exec("sh", "-c", "echo kept > /home/node/marker")
     before = aged.identity()

@@ -39,7 +39,7 @@ def test_fifty_clients_and_two_hundred_requests_a_second(
 
     loopback = load(Client.inside(home, "inside"), "ws://127.0.0.1:18789", COMPARED_SECONDS)
     before = {name: memory(home, name) for name in (GATEWAY_CONTAINER, SIDECAR_CONTAINER)}
-    tunnel = load(Client.on(world, owner, "load"), f"ws://{home.hostname}", SECONDS)
+    tunnel = load(Client.named(world, owner, "load"), f"ws://{home.hostname}", SECONDS)
     after = {name: memory(home, name) for name in (GATEWAY_CONTAINER, SIDECAR_CONTAINER)}
 
     for kind in ("http", "ws"):

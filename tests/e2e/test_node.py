@@ -10,12 +10,12 @@ import pytest
 
 from engine.configuration import Values
 from sandbox.node import devices
+from sandbox.node.linux_machine import LinuxMachine, Running
 from sandbox.tailnet import headscale
 from sandbox.world import World
-from tests.support.e2e_nodes import SMALL, with_nodes
+from tests.support.e2e_nodes import SMALL, machine_of, with_nodes
 from tests.support.e2e_world import ALICE, HOME, LAB, Figures, Gateway, as_json, join, with_
 from tests.support.engine_world import Cluster, Stack, eventually
-from tests.support.node_machine import NodeMachine, Running
 
 MACHINE: Final[Values] = {"id": "machine", "kind": "linux", "gateway": "home"}
 POD: Final[Values] = {"id": "pod", "kind": "kubernetes", "gateway": "home", "kubernetes": {"storage": SMALL}}
@@ -29,7 +29,7 @@ class Nodes:
     stack: Stack
     home: Gateway
     lab: Gateway
-    machine: NodeMachine
+    machine: LinuxMachine
     running: list[Running] = dataclasses.field(default_factory=list[Running])
     known: dict[str, str] = dataclasses.field(default_factory=dict[str, str])
 
@@ -87,7 +87,7 @@ def nodes(world: World, cluster: Cluster, stack: Stack) -> Generator[Nodes]:
     ours.up(HOME, LAB)
     home.wait_ready()
     lab.wait_ready()
-    machine = NodeMachine.of(world, ours.engine(HOME, LAB).outputs()["join"]["machine"])
+    machine = machine_of(world, ours, "machine")
     all_nodes = Nodes(ours, home, lab, machine)
     try:
         yield all_nodes

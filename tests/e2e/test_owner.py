@@ -39,7 +39,7 @@ def test_a_client_works_once_it_is_approved_and_not_before(
 ) -> None:
     wait_answer(owner, f"{home.url}/healthz")
     url, token = f"ws://{home.hostname}", home.token()
-    client = Client.on(world, owner, "new-laptop")
+    client = Client.named(world, owner, "new-laptop")
     assert client.call(url, "status", "0" * 64)["code"] == "AUTH_TOKEN_MISMATCH"
     assert client.call(url, "status", token)["code"] == "PAIRING_REQUIRED"
     # Asking again changes nothing: only the administrator does.
@@ -51,7 +51,7 @@ def test_a_client_works_once_it_is_approved_and_not_before(
     assert client.cli("gateway", "call", "status", "--url", f"{url}:80", token=token)["runtimeVersion"]
     # Paired is not enough either.
     assert client.call(url, "status", "0" * 64)["ok"] is False
-    other = Client.on(world, owner, "second-laptop")
+    other = Client.named(world, owner, "second-laptop")
     assert other.call(url, "status", token)["code"] == "PAIRING_REQUIRED"
     assert other.call_as_backend(url, "config.get", token)["code"] == "PAIRING_REQUIRED"
     figures("paired clients", "work; unpaired and wrong token refused")
@@ -59,7 +59,7 @@ def test_a_client_works_once_it_is_approved_and_not_before(
 
 def test_without_an_identity_the_token_opens_nothing_but_health(world: World, home: Gateway, owner: Device) -> None:
     wait_answer(owner, f"{home.url}/healthz")
-    client, token = Client.on(world, owner, "nobody"), home.token()
+    client, token = Client.named(world, owner, "nobody"), home.token()
     url = ("--url", f"ws://{home.hostname}:80")
     assert client.cli("gateway", "call", "health", *url, token=token)["ok"] is True
     for method, scope in {"status": "operator.read", "device.pair.list": "operator.pairing"}.items():
@@ -80,7 +80,7 @@ def test_reach_tcp_lets_a_backend_client_in_without_pairing(
     wait_answer(owner, f"{page}/healthz")
     assert owner.curl(f"{home.url}/healthz", seconds=3).returncode in (7, 28)
     url, token = f"ws://{home.hostname}:18789", home.token()
-    client = Client.on(world, owner, "tcp-laptop")
+    client = Client.named(world, owner, "tcp-laptop")
     # What the gateway sees is a loopback client without proxy headers: only `autoApproveLocal: false` makes it ask.
     refused = client.call(url, "status", token)
     assert refused["code"] == "PAIRING_REQUIRED", refused

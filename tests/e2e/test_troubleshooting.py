@@ -15,13 +15,13 @@ import pytest
 from components.constants import GATEWAY_CONTAINER
 from sandbox.node import devices, layout
 from sandbox.node.devices import Device
+from sandbox.node.linux_machine import Running
 from sandbox.tailnet import headscale
 from sandbox.world import World
-from tests.support.e2e_nodes import with_nodes
+from tests.support.e2e_nodes import machine_of, with_nodes
 from tests.support.e2e_world import ALICE, BOB, HOME, LAB, Gateway, answers, as_json, join, wait_answer, with_
 from tests.support.engine_world import Stack
 from tests.support.faults.breaking import UDP, dropped, kill, until
-from tests.support.node_machine import NodeMachine, Running
 from tests.support.openclaw_client import Client
 from tests.support.trouble_page import Page, blocks, shown, steps
 
@@ -157,7 +157,7 @@ def test_5_and_6_gateway_auth_and_pairing(page: Page, world: World) -> None:
     page.shows("auth: well", TOKEN=token)
     page.shows("auth: wrong token", TOKEN=WRONG)
     assert steps(seen_by(page.laptop, gateway, "/api/channels")) == {5}
-    url, client = f"ws://{gateway.hostname}", Client.on(world, page.laptop, "troubled-laptop")
+    url, client = f"ws://{gateway.hostname}", Client.named(world, page.laptop, "troubled-laptop")
     assert steps(str(client.call(url, "status", WRONG))) == {5}
     page.shows("auth: refused")
     command = shlex.split(page.shows("auth: where the token is"))
@@ -181,7 +181,7 @@ def test_7_node_approval(page: Page, world: World, stack: Stack) -> None:
     # Whoever comes next applies what they want.
     stack.applied = None
     ours.up(HOME, LAB)
-    machine = NodeMachine.of(world, ours.engine(HOME, LAB).outputs()["join"]["bench"])
+    machine = machine_of(world, ours, "bench")
     started: list[Running] = []
     try:
         joined = machine.join()

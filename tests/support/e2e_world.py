@@ -15,6 +15,7 @@ from components.constants import GATEWAY_CONTAINER, SIDECAR_CONTAINER
 from engine.configuration import Values, merged
 from sandbox import kubectl
 from sandbox.kube import Object
+from sandbox.model.provider import ModelServer
 from sandbox.node import devices, layout
 from sandbox.node.devices import Device
 from sandbox.tailnet import headscale
@@ -28,8 +29,27 @@ BOB: Final = "bob@example.com"
 MALLORY: Final = "mallory@example.com"
 DOMAIN: Final = "sandbox.internal"
 PEOPLE: Final = People(DOMAIN, ("admin@example.com", ALICE, BOB, MALLORY))
-# The two instances of the session's stack, as every test finds them. Nothing of the tests' is kept.
-HOME: Final = instance("home", people=[ALICE], storage={"retain": False})
+# The sandbox's model, at the first sandbox's bridge: a world puts its own there, and adds the key (`Stack.engine`).
+_MODEL: Final = ModelServer(f"{layout.FIRST_ADDRESS}:{layout.MODEL_PORT}", "")
+# Seconds after which a turn is given up: OpenClaw asks a model that fails again and again, for minutes.
+TURN_SECONDS: Final = 30
+# The two instances of the session's stack, as every test finds them. Nothing of the tests' is kept. Alice's has an agent
+# that answers; its HTTP API is on, and each command is asked about.
+HOME: Final = instance(
+    "home",
+    people=[ALICE],
+    storage={"retain": False},
+    gateway={
+        "config": merged(
+            _MODEL.config,
+            {
+                "agents": {"defaults": {"timeoutSeconds": TURN_SECONDS}},
+                "gateway": {"http": {"endpoints": {"chatCompletions": {"enabled": True}}}},
+            },
+        )
+    },
+    extraEgress=[_MODEL.egress],
+)
 LAB: Final = instance("lab", people=[BOB], storage={"retain": False})
 Figures = Callable[[str, object], None]
 
@@ -59,6 +79,11 @@ class Gateway:
     @property
     def url(self) -> str:
         return f"http://{self.hostname}"
+
+    @property
+    def chat(self) -> str:
+        """Its HTTP API, in the words of OpenAI's."""
+        return f"{self.url}/v1/chat/completions"
 
     @property
     def pod(self) -> Object:

@@ -18,7 +18,8 @@ from engine.configuration import StackConfig, Values, merged
 from engine.stack import Engine, Result
 from sandbox.control_plane import CONTEXT
 from sandbox.kube import Api, Object
-from sandbox.stack import Machine
+from sandbox.node import layout
+from sandbox.stack import Machine, at_bridge, model_keys
 from sandbox.stack import engine as sandbox_engine
 from sandbox.world import World
 
@@ -77,9 +78,10 @@ class Stack:
         }
         source = self.world.home.root / f"{self.name}.yaml"
         source.write_text(yaml.safe_dump({"config": merged(config, self.config)}, sort_keys=False))
-        engine = sandbox_engine(
-            self.world.home, self.cli, StackConfig(source, {}, {**secret, **self.secret}), self.name
-        )
+        # As `make up` fills in its own stack file: the bridge of this world, and the key of its model.
+        plain = at_bridge(source, layout.of(self.world.home).address) if self.world.real else {}
+        secret |= self.secret | model_keys(source, self.world.model.key)
+        engine = sandbox_engine(self.world.home, self.cli, StackConfig(source, plain, secret), self.name)
         if self.program:
             engine.program = self.program
         return engine

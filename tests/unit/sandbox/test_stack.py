@@ -6,7 +6,8 @@ import pytest
 import yaml
 
 from engine import configuration
-from sandbox.stack import STACK_FILE, Machine, at_bridge, model_keys
+from sandbox.errors import SandboxError
+from sandbox.stack import STACK_FILE, Machine, OwnModel, at_bridge, model_keys
 
 
 def _config(source: Path, key: str = "k") -> configuration.StackConfig:
@@ -62,3 +63,38 @@ def test_the_model_s_key_is_for_the_gateways_that_take_it(source: Path) -> None:
     assert model_keys(STACK_FILE, "k") == {
         f"openclaw-tailnet:instances[{index}].gateway.secrets.SANDBOX_MODEL_KEY": "k" for index in (0, 1)
     }
+
+
+OWN = {"SANDBOX_MODEL": "openai/gpt-6-astra", "OPENAI_API_KEY": "made-up", "SANDBOX_EGRESS": "1"}
+
+
+def test_a_person_s_own_model_takes_the_place_of_the_scripted_one() -> None:
+    own, config = OwnModel.chosen(OWN), at_bridge(STACK_FILE, "10.244.0.1")
+    assert own
+    for instance in own.plain(config)["openclaw-tailnet:instances"]:
+        assert instance["gateway"]["config"]["agents"]["defaults"]["model"] == {"primary": "openai/gpt-6-astra"}
+        # Nothing else of it changes.
+        assert "sandbox" in instance["gateway"]["config"]["models"]["providers"]
+    assert own.secret(config) == {
+        f"openclaw-tailnet:instances[{index}].gateway.secrets.OPENAI_API_KEY": "made-up" for index in (0, 1)
+    }
+    assert "made-up" not in repr(own)
+
+
+def test_without_a_choice_there_is_none() -> None:
+    assert OwnModel.chosen({"OPENAI_API_KEY": "made-up", "SANDBOX_EGRESS": "1"}) is None
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"SANDBOX_MODEL": "gpt-6"}, "Write provider/model, such as openai/gpt-6-astra"),
+        ({"SANDBOX_MODEL": "open ai/x"}, "Write provider/model"),
+        ({"OPENAI_API_KEY": ""}, "Set OPENAI_API_KEY to your key"),
+        ({"SANDBOX_EGRESS": ""}, "Set SANDBOX_EGRESS=1, too"),
+    ],
+)
+def test_a_choice_that_cannot_work_is_refused_before_anything_runs(wrong: dict[str, str], message: str) -> None:
+    with pytest.raises(SandboxError) as raised:
+        OwnModel.chosen({**OWN, **wrong})
+    assert message in f"{raised.value} {raised.value.hint}"

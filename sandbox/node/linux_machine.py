@@ -1,60 +1,57 @@
-"""A Linux machine as an execution node: device "node-1", set up with what the stack exports for it, to the letter.
+"""A Linux machine as an execution node, set up with what the stack exports for it, to the letter.
 
 What cloud-init and systemd would do stands here: files where the user-data puts them, and the unit's own command lines,
-each in a container with the network of the device. Node.js and OpenClaw come from the gateway's image.
+each in a container with the network and the name of the device. Node.js and OpenClaw come from the gateway's image.
 """
 
 import json
 import os
 import shlex
 import subprocess
-import uuid
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from components.nodes import linux
-from components.settings import Images
-from sandbox.node import devices, layout
+from sandbox.errors import SandboxError
+from sandbox.node import containers, devices
+from sandbox.node.containers import Container
 from sandbox.node.devices import Device
-from sandbox.world import World
-
-# The image's user stands for the node's own.
-_USER: Final = 1000
 
 
 @dataclass(frozen=True)
-class NodeMachine:
+class LinuxMachine:
     """The machine. `files`: what the user-data writes, by path."""
 
-    world: World
     device: Device
     files: dict[str, str]
 
     @classmethod
-    def of(cls, world: World, user_data: str) -> "NodeMachine":
-        """The switched-on machine with its files; not in the tailnet yet."""
+    def of(cls, device: Device, user_data: str) -> "LinuxMachine":
+        """A switched-on device with the files of cloud-init user-data; not in the tailnet yet. Safe to repeat."""
         first, _, text = user_data.partition("\n")
-        assert first == "#cloud-config"
+        if first != "#cloud-config":
+            raise SandboxError(f"{device.name} was given no cloud-init user-data", "Run `make up` again")
         written: list[dict[str, Any]] = json.loads(text)["write_files"]
-        device = devices.start(layout.of(world.home), devices.NODE_1)
-        machine = cls(world, device, {file["path"]: file["content"] for file in written})
-        machine._install()
+        machine = cls(device, {file["path"]: file["content"] for file in written})
+        if not machine.home.exists():
+            machine._install()
         return machine
 
     def _install(self) -> None:
         for path in (linux.KEY_FILE, linux.SECRET_FILE):
-            assert self.files[path].strip(), path
+            if not self.files[path].strip():
+                raise SandboxError(f"{path} of {self.device.name} is empty", "See `pulumi stack output join`")
+        self.library.mkdir()
+        (self.library / "enrol.mjs").write_text(self.files[f"{linux.LIB}/enrol.mjs"])
         self.home.mkdir(parents=True)
         for program in linux.PROGRAM:
             link = self.home / Path(program).relative_to(linux.HOME)
             link.parent.mkdir(parents=True)
             link.symlink_to("/usr/local/bin/node" if link.name == "node" else "/app/openclaw.mjs")
         (self.home / Path(linux.SECRET_FILE).name).write_text(self.files[linux.SECRET_FILE])
-        self.library.mkdir()
-        (self.library / "enrol.mjs").write_text(self.files[f"{linux.LIB}/enrol.mjs"])
         for path in (self.home, *self.home.rglob("*")):
-            os.chown(path, _USER, _USER, follow_symlinks=False)
+            os.chown(path, containers.USER, containers.USER, follow_symlinks=False)
 
     @property
     def home(self) -> Path:
@@ -64,6 +61,11 @@ class NodeMachine:
     @property
     def library(self) -> Path:
         return self.device.directory / "node-library"
+
+    @property
+    def enrolled(self) -> bool:
+        """Somebody approved it, and it has a credential of its own."""
+        return (self.home / Path(linux.MARKER).name).exists()
 
     def join(self) -> subprocess.CompletedProcess[str]:
         """Runs the join script's own `tailscale up`, with the key where the script expects it."""
@@ -81,30 +83,41 @@ class NodeMachine:
 
     def start(self, command: list[str]) -> "Running":
         """Runs a command of the unit, with the unit's environment."""
-        node = layout.of(self.world.home)
+        node = self.device.layout
         mounts = {
             self.home: (linux.HOME, "rw"),
             self.library: (linux.LIB, "ro"),
             self.device.directory / "etc" / "resolv.conf": ("/etc/resolv.conf", "ro"),
         }
-        options = ["--rm", "--cgroup", "", "--runc-binary", str(node.packages / "usr/sbin/runc"), "--cwd", linux.HOME]
-        options += ["--with-ns", f"network:/proc/{self.device.command()[2]}/ns/net"]
-        for source, (target, mode) in mounts.items():
-            options += ["--mount", f"type=bind,src={source},dst={target},options=rbind:{mode}"]
-        for line in self.files[f"{linux.ETC}/environment"].splitlines():
-            options += ["--env", line]
-        options += ["--env", "ENROL_REPEAT_MS=5000"]
-        ctr = [str(node.packages / "usr/bin/ctr"), "--address", str(node.socket), "--namespace", "k8s.io"]
-        name = f"node-{uuid.uuid4().hex[:12]}"
-        log = self.world.home.logs / f"{name}.log"
+        lines = self.files[f"{linux.ETC}/environment"].splitlines()
+        variables = {name: value for name, _, value in (line.partition("=") for line in lines)}
+        # Below the pods' group: `down` ends what is in it, whoever started it and however that ended.
+        group = f"{node.cgroup}/{self.device.name}"
+        container = Container(
+            self.device.process, mounts, {**variables, "ENROL_REPEAT_MS": "5000"}, directory=linux.HOME, group=group
+        )
+        name = containers.new_name("node")
+        log = node.home.logs / f"{name}.log"
         with log.open("w") as out:
             process = subprocess.Popen(
-                [*ctr, "run", *options, Images().gateway, name, *command],
+                container.command(node, name, *command),
+                env=devices.environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,
+                # It outlives the command line that started it.
+                start_new_session=True,
             )
         return Running(process, log)
+
+    def serve(self) -> None:
+        """Has the node's host running until the device is switched off, as its unit would after the enrolment."""
+        if devices.recorded(self._host) is None:
+            devices.record(self._host, self.start(self.command("ExecStart")).process.pid)
+
+    @property
+    def _host(self) -> Path:
+        return self.device.directory / devices.PROGRAM
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,11 @@
 // OpenClaw's own gateway client, as a person's device runs it: from the gateway's image, with an identity of its own.
-// Prints one line of JSON. The token comes from the environment.
+// Prints lines of JSON. The token comes from the environment.
 //   node client.mjs call URL METHOD [backend]: as a CLI, or as a backend service, which gateways trust more
+//   node client.mjs session URL: one call for each line of JSON {id, method, params} on its input; prints answers and events
 //   node client.mjs load URL CLIENTS REQUESTS_PER_SECOND SECONDS
 import crypto from "node:crypto";
 import http from "node:http";
+import readline from "node:readline";
 
 const { GatewayClient } = await import("/app/dist/plugin-sdk/gateway-runtime.js");
 const token = process.env.CLIENT_TOKEN;
@@ -126,7 +128,31 @@ async function load(url, count, rate, seconds) {
   return { ok: true, errors, closes, http: percentiles(requests), ws: percentiles(calls) };
 }
 
+// Until its input ends. The first line tells whether the gateway let it in.
+async function session(url) {
+  const print = (line) => process.stdout.write(`${JSON.stringify(line)}\n`);
+  const onEvent = ({ event, payload }) => print({ event, payload });
+  // As the Control UI says of itself: it shows requests for approval, so that runs wait for an answer.
+  const { client } = await connect(url, {
+    onEvent,
+    scopes: [...scopes, "operator.approvals"],
+    caps: ["approvals", "exec-approvals"],
+    clientName: "openclaw-tui",
+    mode: "ui",
+  });
+  print({ ok: true });
+  for await (const line of readline.createInterface({ input: process.stdin })) {
+    const { id, method, params } = JSON.parse(line);
+    client.request(method, params).then(
+      (result) => print({ id, ok: true, result }),
+      (error) => print({ id, ...refusal(error) }),
+    );
+  }
+  client.stop();
+  return { ok: true, closed: true };
+}
+
 const [mode, url, ...rest] = process.argv.slice(2);
-const work = mode === "load" ? load(url, ...rest.map(Number)) : call(url, ...rest);
-const said = await work.catch(refusal);
+const works = { load: () => load(url, ...rest.map(Number)), session: () => session(url), call: () => call(url, ...rest) };
+const said = await works[mode]().catch(refusal);
 process.stdout.write(`${JSON.stringify(said)}\n`, () => process.exit(0));
