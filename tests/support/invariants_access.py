@@ -187,7 +187,7 @@ def the_graph_is_complete(run: Run) -> None:
 def a_disabled_instance_keeps_what_it_needs_to_come_back(run: Run) -> None:
     for instance, namespace, deployment in run.instances():
         pod = deployment.plain["spec"]["template"]["spec"]
-        sidecars = [container["name"] for container in pod.get("initContainers", [])]
+        sidecars = [each["name"] for each in pod.get("initContainers", []) if each["name"] != "plugins"]
         sealed = instance.tailscale.enabled and instance.tailscale.credential != "workloadIdentity"
         assert sidecars == ["unseal"] * sealed + ["tailscale"] * instance.tailscale.enabled
         names = {resource.name for resource in run.graph.all() if resource.custom}
