@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-Use = Literal["real node", "tests"]
+Use = Literal["real node", "tests", "page tests"]
 
 
 @dataclass(frozen=True)
@@ -102,6 +102,9 @@ PACKAGES: Final = (
     # `make demo` and the tests ask with it.
     Package("curl", ("curl",), uses=("real node", "tests")),
     Package("procps", ("pkill",), uses=("tests",)),
+    # 124 MB to download, 395 MB installed, 36 s: only when a test opens the page. On Ubuntu it is a snap, which cannot be
+    # started in a device's namespaces.
+    Package("chromium", ("chromium",), uses=("page tests",)),
 )
 
 

@@ -2,11 +2,14 @@
 
 import json
 from collections.abc import Generator
+from typing import Final
 
 import pytest
+from playwright.sync_api import Playwright, sync_playwright
 
 from components.constants import PROJECT
-from sandbox import kubectl, tools
+from sandbox import kubectl, needs, tools
+from sandbox.errors import SandboxError
 from sandbox.home import Home
 from sandbox.node import devices
 from sandbox.node.devices import Device
@@ -15,8 +18,26 @@ from tests.support.e2e_world import ALICE, MALLORY, PEOPLE, Figures, Gateway, jo
 from tests.support.engine_world import Cluster, Stack
 from tests.support.worlds import administrator, pulumi_of, session_world
 
+# Of tests that open the gateway's page.
+_BROWSER: Final = "playwright"
 _Rows = list[tuple[str, str, str]]
 _figures = pytest.StashKey[_Rows]()
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """The browser's package, installed before the first test where one that is about to run opens the page."""
+    if any(isinstance(item, pytest.Function) and _BROWSER in item.fixturenames for item in session.items):
+        try:
+            needs.install(print, "page tests")
+        except SandboxError as error:
+            pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)
+
+
+@pytest.fixture(scope="module")
+def playwright() -> Generator[Playwright]:
+    """Drives browsers. Ends with its module: its event loop runs in this thread meanwhile, where others start their own."""
+    with sync_playwright() as playwright:
+        yield playwright
 
 
 @pytest.fixture(scope="session")
