@@ -1,10 +1,8 @@
 """The owner's device opens their gateway through the tailnet: page, API, and a session of the real client."""
 
-from components.constants import SIDECAR_CONTAINER
-from components.sidecar import SERVE_KEY, SERVE_PATH
 from sandbox.node.devices import Device
 from sandbox.world import World
-from tests.support.e2e_world import HOME, LAB, Figures, Gateway, as_json, wait_answer, with_
+from tests.support.e2e_world import HOME, LAB, Figures, Gateway, wait_answer, with_
 from tests.support.engine_world import Stack
 from tests.support.openclaw_client import Client
 
@@ -95,28 +93,3 @@ def test_reach_tcp_lets_a_backend_client_in_without_pairing(
     assert '"eventLoop"' in details
     client.pair(home, url, token)
     assert client.call(url, "status", token)["ok"]
-
-
-def test_reach_https_is_as_declared_up_to_the_handshake_i1(
-    home: Gateway, owner: Device, stack: Stack, figures: Figures
-) -> None:
-    """headscale issues no certificates: all but the handshake's end is shown here."""
-    stack.up(with_(HOME, tailscale={"reach": "https"}), LAB)
-    home.wait_ready()
-    said = home.logs(SIDECAR_CONTAINER)
-    assert "not able to issue TLS certs" in said, said[-2000:]
-    assert as_json(home.tailscale("serve", "status", "--json")) == {}
-    for port in (80, 443, 18789):
-        assert owner.curl(f"http://{home.hostname}:{port}/healthz", seconds=3).returncode in (7, 28)
-
-    # The declared configuration is one that tailscaled takes, and puts in force: the port answers, with TLS, and no page.
-    socket = ("--unix-socket", "/var/run/tailscale/tailscaled.sock")
-    put = ("curl", "-fsS", "--data-binary", f"@{SERVE_PATH}/{SERVE_KEY}", *socket)
-    home.exec(*put, "http://local-tailscaled.sock/localapi/v0/serve-config", container=SIDECAR_CONTAINER)
-    served = as_json(home.tailscale("serve", "status", "--json"))
-    assert served["TCP"] == {"443": {"HTTPS": True}}
-    assert served["Web"] == {f"{home.hostname}:443": {"Handlers": {"/": {"Proxy": "http://127.0.0.1:18789"}}}}
-    assert not any(served.get("AllowFunnel", {}).values())
-    refused = owner.curl("--insecure", f"https://{home.hostname}/healthz", seconds=20)
-    assert refused.returncode == 35, refused.stderr
-    figures("reach https without certificates", refused.stderr.strip()[:90])
