@@ -22,7 +22,7 @@ down: .venv/ready
 status: .venv/ready
 	@$(VENV)/python -m sandbox status
 
-## demo: the owner's device reaches its gateway through the tailnet, a stranger's does not
+## demo: an agent answers its owner through the tailnet and works on her machine; a stranger gets nothing
 demo: .venv/ready
 	@$(VENV)/python -m sandbox demo
 

@@ -17,7 +17,13 @@ from typing import IO, Final
 REPO: Final = Path(__file__).resolve().parent.parent
 E2E: Final = Path("tests/e2e")
 # Each half finds its gateways as its last test left them: no file is in both, and one that is in neither would be lost.
-FAULTS: Final = ("test_faults.py", "test_port_forward.py", "test_restarts.py", "test_troubleshooting.py")
+FAULTS: Final = (
+    "test_config.py",
+    "test_faults.py",
+    "test_port_forward.py",
+    "test_restarts.py",
+    "test_troubleshooting.py",
+)
 # It takes all processors.
 LAST: Final = "test_load.py"
 # As `timeout` has it.

@@ -201,9 +201,12 @@ class Turn:
         """The first command that waits for an approval: `command`, `host`, `nodeId`."""
         return self._approval(seconds)["request"]
 
+    def approval_id(self, seconds: float = 60) -> str:
+        return str(self._approval(seconds)["id"])
+
     def resolve(self, decision: str) -> None:
         """`allow-once`, `allow-always` or `deny`."""
-        self.session.call("exec.approval.resolve", id=self._approval(60)["id"], decision=decision)
+        self.session.call("exec.approval.resolve", id=self.approval_id(), decision=decision)
 
     def _approval(self, seconds: float) -> dict[str, Any]:
         def ours(name: str, payload: dict[str, Any]) -> bool:

@@ -78,7 +78,7 @@ def test_the_types_in_the_repository_are_those_of_the_image(home: Gateway) -> No
     assert printed == (Path(extract.__file__).with_name(f"schema-{version}.json")).read_text()
 
 
-def test_what_only_openclaw_can_judge_ends_in_its_own_sentence_and_the_old_file_is_the_way_back(
+def test_openclaw_refuses_in_its_own_words_and_the_old_file_brings_it_back(
     home: Gateway, stack: Stack, figures: Figures
 ) -> None:
     home.exec("sh", "-c", "echo kept > /home/node/.openclaw/workspace/kept.txt")

@@ -18,6 +18,7 @@ from sandbox.node.devices import Device
 from sandbox.node.linux_machine import Running
 from sandbox.tailnet import headscale
 from sandbox.world import World
+from tests.support.e2e_agent import connected
 from tests.support.e2e_nodes import machine_of, with_nodes
 from tests.support.e2e_world import ALICE, BOB, HOME, LAB, Gateway, answers, as_json, join, wait_answer, with_
 from tests.support.engine_world import Stack
@@ -53,7 +54,7 @@ def test_1_transport(page: Page, world: World) -> None:
     page.shows("transport: the network is well")
     relay = layout.of(world.home).address
     page.shows("transport: the relay answers", RELAY=relay)
-    assert steps(seen_by(page.laptop, page.gateway)) == {5, 6, 7}
+    assert steps(seen_by(page.laptop, page.gateway)) == {5, 6, 7, 8}
     with tailscaled_ended(world, page.laptop):
         page.shows("transport: tailscaled does not run")
         assert 1 in steps(seen_by(page.laptop, page.gateway))
@@ -175,13 +176,14 @@ def test_5_and_6_gateway_auth_and_pairing(page: Page, world: World) -> None:
     page.shows("pairing: well")
 
 
-def test_7_node_approval(page: Page, world: World, stack: Stack) -> None:
-    gateway = page.gateway
+def test_7_and_8_node_approval_and_the_commands_of_the_agent(page: Page, world: World, stack: Stack) -> None:
+    gateway, token = page.gateway, page.gateway.token()
     ours = with_nodes(stack, {"id": "bench", "kind": "linux", "gateway": "home"})
     # Whoever comes next applies what they want.
     stack.applied = None
     ours.up(HOME, LAB)
     machine = machine_of(world, ours, "bench")
+    assert steps(page.shows("agent: no node is paired", TOKEN=token)) == {8}
     started: list[Running] = []
     try:
         joined = machine.join()
@@ -200,10 +202,26 @@ def test_7_node_approval(page: Page, world: World, stack: Stack) -> None:
         status = page.shows("node: its commands are not approved")
         assert steps(status) == {7}
         assert steps(page.shows("node: refused")) == {7}
+        assert steps(page.shows("agent: the node is not eligible", TOKEN=token)) == {8}
         page.shows("node: pending")
         page.shows("node: approved", seconds=0, REQUEST=offered["requestId"])
         page.shows("node: well")
         page.shows("node: executes")
+
+        assert steps(page.shows("agent: nobody could be asked", TOKEN=token)) == {8}
+        with connected(Client.named(world, page.laptop, "asking-laptop"), gateway) as session:
+            turn = session.ask("run on bench: uname -n")
+            request = turn.approval_id()
+            page.shows("agent: a command waits")
+            page.shows("agent: the command is approved", seconds=0, APPROVAL=request)
+            assert turn.answer().split()[-1] == machine.device.name
+            turn = session.ask("run on bench: uname -n")
+            turn.resolve("deny")
+            assert steps(turn.answer()) == {8}
+
+        host.stop()
+        page.shows("agent: the node is offline")
+        assert steps(page.shows("agent: the node is not eligible", TOKEN=token)) == {8}
     finally:
         for running in started:
             running.stop()

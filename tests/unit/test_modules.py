@@ -117,13 +117,14 @@ TESTED_BY: dict[str, tuple[str, ...]] = {
         "sandbox/tailnet/settings",
     ),
     "tests/unit/sandbox/tailnet/test_adapter_policy.py": ("sandbox/tailnet/acl", "sandbox/tailnet/policy"),
+    "tests/e2e/test_demo.py": (
+        *("sandbox/demo", "sandbox/node/containers", "sandbox/node/linux_machine", "sandbox/node/openclaw_client"),
+    ),
     "tests/engine/test_tailnet_adapter.py": (
         *("sandbox/tailnet/client", "sandbox/tailnet/headscale", "sandbox/tailnet/messages"),
     ),
 }
-# Run by people alone (`make demo`): tests/e2e does the same with the same devices, but not by this module.
-UNTESTED = ("sandbox/demo",)
-NAMED = [*UNTESTED, *(module for modules in TESTED_BY.values() for module in modules)]
+NAMED = [module for modules in TESTED_BY.values() for module in modules]
 
 
 def without_its_own() -> set[str]:
