@@ -163,10 +163,11 @@ class Session:
             since = len(self.events)
             self._take(deadline - time.monotonic(), "the event that was waited for did not come")
 
-    def ask(self, text: str, conversation: str = "main") -> "Turn":
-        """Says something to the agent, as the chat of the Control UI does."""
+    def ask(self, text: str, conversation: str = "main", **options: Any) -> "Turn":
+        """Says something to the agent, as the chat of the Control UI does; `options` are further ones of `chat.send`."""
         since = len(self.events)
-        started = self.call("chat.send", sessionKey=conversation, message=text, idempotencyKey=uuid.uuid4().hex)
+        said = {"sessionKey": conversation, "message": text, "idempotencyKey": uuid.uuid4().hex, **options}
+        started = self.call("chat.send", **said)
         return Turn(self, started["runId"], since)
 
     def _take(self, seconds: float, lacking: str) -> None:

@@ -106,7 +106,7 @@ def test_seeded_is_the_pages_and_the_clis_but_for_our_keys(home: Gateway, stack:
     assert refused.returncode != 0, "managed, and changed all the same"
     stack.up(with_(HOME, gateway={"ownership": "seeded"}), LAB)
     home.wait_ready()
-    assert _written(home)["agents"]["defaults"]["timeoutSeconds"] == 30
+    assert "timeoutSeconds" not in _written(home)["agents"]["defaults"]
 
     home.openclaw("config", "set", "agents.defaults.timeoutSeconds", "31")
     home.exec("sh", "-c", f'sed -i \'s/"bind": "loopback"/"bind": "lan"/\' {FILE}; grep -q \'"lan"\' {FILE}')
@@ -124,7 +124,8 @@ def test_seeded_is_the_pages_and_the_clis_but_for_our_keys(home: Gateway, stack:
 
     stack.up(HOME, LAB)
     home.wait_ready()
-    assert home.openclaw("config", "get", "agents.defaults.timeoutSeconds").split()[-1] == "30"
+    refused = home.attempt("openclaw", "config", "set", "agents.defaults.timeoutSeconds", "32")
+    assert refused.returncode != 0, "managed again, and changed all the same"
     # What was written there stays there, unused.
     assert _written(home)["agents"]["defaults"]["timeoutSeconds"] == 31
     figures("seeded and back", "ours win at each start, theirs survive")

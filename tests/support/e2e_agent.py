@@ -47,6 +47,8 @@ def connected(client: Client, gateway: Gateway) -> Generator[Session]:
         with client.session(url, token):
             pass
     except Refused as refused:
+        if refused.code != "PAIRING_REQUIRED":
+            raise
         approve(gateway, refused.said)
     with client.session(url, token) as session:
         yield session

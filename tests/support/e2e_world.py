@@ -31,8 +31,6 @@ DOMAIN: Final = "sandbox.internal"
 PEOPLE: Final = People(DOMAIN, ("admin@example.com", ALICE, BOB, MALLORY))
 # The sandbox's model, at the first sandbox's bridge: a world puts its own there, and adds the key (`Stack.engine`).
 _MODEL: Final = ModelServer(f"{layout.FIRST_ADDRESS}:{layout.MODEL_PORT}", "")
-# Seconds after which a turn is given up: OpenClaw asks a model that fails again and again, for minutes.
-TURN_SECONDS: Final = 30
 # The two instances of the session's stack, as every test finds them. Nothing of the tests' is kept. Alice's has an agent
 # that answers; its HTTP API is on, and each command is asked about.
 HOME: Final = instance(
@@ -40,13 +38,7 @@ HOME: Final = instance(
     people=[ALICE],
     storage={"retain": False},
     gateway={
-        "config": merged(
-            _MODEL.config,
-            {
-                "agents": {"defaults": {"timeoutSeconds": TURN_SECONDS}},
-                "gateway": {"http": {"endpoints": {"chatCompletions": {"enabled": True}}}},
-            },
-        )
+        "config": _MODEL.config | {"gateway": {"http": {"endpoints": {"chatCompletions": {"enabled": True}}}}},
     },
     extraEgress=[_MODEL.egress],
 )

@@ -111,14 +111,19 @@ def pod_reasons(client: Client, deployment: Props) -> list[str]:
 def _container(status: Props, sidecar_ok: bool) -> str:
     state = get_map(status, "state")
     if waiting := get_map(state, "waiting"):
-        text = ": ".join(filter(None, (waiting.get("reason"), waiting.get("message"))))
-        last = get(status, "lastState", "terminated")
-        return text + (f" (exited before with {last.get('exitCode')})" if last else "")
+        return ": ".join(filter(None, (waiting.get("reason"), waiting.get("message")))) + _before(status)
     if terminated := get_map(state, "terminated"):
         done = sidecar_ok and terminated.get("exitCode") == 0
         message = terminated.get("message")
         return "" if done else f"exited with {terminated.get('exitCode')}" + (f": {message}" if message else "")
-    return "" if status.get("ready") or not state else "running, but not ready"
+    return "" if status.get("ready") or not state else "running, but not ready" + _before(status)
+
+
+def _before(status: Props) -> str:
+    """How the attempt before this one ended: between two attempts, and while one starts, that is the reason."""
+    last = get_map(status, "lastState", "terminated")
+    message = str(last.get("message") or "").strip()
+    return f" (exited before with {last.get('exitCode')}{f': {message}' if message else ''})" if last else ""
 
 
 def deletion_reasons(live: Props) -> list[str]:

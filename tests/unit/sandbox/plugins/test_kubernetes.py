@@ -223,3 +223,32 @@ def test_when_a_deployment_is_ready(status: Props, ready: bool) -> None:
 def no_client() -> Any:
     """Deployments are judged by themselves, without asking the server again."""
     return None
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        ({"waiting": {"reason": "CrashLoopBackOff"}}, "CrashLoopBackOff (exited before with 78: no such key)"),
+        ({"running": {}}, "running, but not ready (exited before with 78: no such key)"),
+        ({"terminated": {"exitCode": 78, "message": "no such key"}}, "exited with 78: no such key"),
+    ],
+)
+def test_a_container_that_fails_is_told_with_its_last_words(state: Props, said: str) -> None:
+    last = {"terminated": {"exitCode": 78, "message": "no such key\n"}}
+    pod = manifest(
+        "Pod", status={"containerStatuses": [{"name": "gateway", "ready": False, "state": state, "lastState": last}]}
+    )
+    owned = [{"uid": "1"}]
+    pod["metadata"] |= {"ownerReferences": owned}
+
+    class Answers:
+        """A cluster with one ReplicaSet and its pod."""
+
+        def kind(self, _: str, kind: str) -> str:
+            return kind
+
+        def matching(self, kind: str, *_: object) -> list[Props]:
+            return [pod] if kind == "Pod" else [manifest("ReplicaSet") | {"metadata": {"uid": "1"}}]
+
+    client: Any = Answers()
+    assert waiting.pod_reasons(client, deployment()) == [f"pod n: container gateway: {said}"]
