@@ -94,7 +94,7 @@ class Demo:
         yield _fetched(owner, "asks its agent without the token", "401", *ask, url)
         self.doing(f"{owner.name} asks its agent")
         begin = time.monotonic()
-        answer = owner.curl(*ask, *_bearer(self.token), url, seconds=60)
+        answer = owner.curl(*ask, *_bearer(self.token), url, seconds=50)
         said = _content(answer.stdout) or f"{answer.stdout}{answer.stderr}"
         yield Step(owner.name, "asks its agent", said, time.monotonic() - begin, f"say: {said}" == _QUESTION)
 

@@ -28,7 +28,7 @@ def completions(text: str, token: str, *, stream: bool = False) -> list[str]:
     return ["--json", json.dumps(body), *(("--header", f"Authorization: Bearer {token}") if token else ())]
 
 
-def ask_by_http(device: Device, gateway: Gateway, text: str, token: str, seconds: int = 90) -> Answer:
+def ask_by_http(device: Device, gateway: Gateway, text: str, token: str, seconds: int = 50) -> Answer:
     """One question of a device to the agent, in a conversation of its own."""
     begin = time.monotonic()
     done = device.curl(*completions(text, token), "--write-out", "\n%{http_code}", gateway.chat, seconds=seconds)
