@@ -4,7 +4,6 @@ import json
 import re
 import subprocess
 import time
-from typing import Any
 
 import pytest
 
@@ -19,7 +18,7 @@ from tests.support.openclaw_client import Client
 # Nobody answers: no such name, refused, no answer in time.
 NOTHING = (6, 7, 28)
 # Seconds that a turn with a deadline of its own may take.
-DEADLINE = 15
+DEADLINE = 10
 
 
 def test_by_http_it_answers_whoever_has_the_token(
@@ -76,13 +75,17 @@ def test_when_its_model_fails_the_person_is_told(world: World, home: Gateway, ow
         assert "LLM request failed" in end["errorMessage"], end
         figures("a model that answers 400, in a chat", end["errorMessage"])
 
-        # What may pass is asked again for more than a minute, but for a turn with a deadline of its own. Both at once.
+        # What may pass is asked again for more than a minute: unless the turn has a deadline of its own, or its person stops it.
         begin = time.monotonic()
-        turns = {cue: session.ask(cue, f"told {cue}", timeoutMs=DEADLINE * 1000) for cue in ("hang: 120", "nonsense")}
-        for cue, turn in turns.items():
-            end = turn.end(DEADLINE + 25)
-            figures(f"a model with {cue}", f"{end['state']}: {_words(end)[:100]}, {time.monotonic() - begin:.0f} s")
-            assert end["state"] in ("error", "aborted") or "⚠️" in _words(end), end
+        end = session.ask("hang: 120", "told by nobody", timeoutMs=DEADLINE * 1000).end(DEADLINE + 30)
+        assert (end["state"], end["errorKind"]) == ("error", "timeout"), end
+        assert "Request timed out before a response was generated" in end["errorMessage"], end
+        figures("a model that is silent, in a chat", f"{end['errorMessage']} {time.monotonic() - begin:.0f} s")
+        begin = time.monotonic()
+        turn = session.ask("nonsense", "told nonsense")
+        session.call("chat.abort", sessionKey="told nonsense", runId=turn.run)
+        assert turn.end(20)["state"] == "aborted"
+        figures("a model that answers nonsense, stopped", f"{time.monotonic() - begin:.1f} s")
         # The next question is answered as ever.
         assert session.ask("say: well again", "told").answer() == "well again"
 
@@ -114,12 +117,6 @@ def test_a_command_runs_once_a_person_approved_it_and_not_before(
     assert ended[:3] == ["failed", "failed", "succeeded"], ended
 
 
-def _words(end: dict[str, Any]) -> str:
-    """What the person reads at the end of a turn."""
-    parts = end.get("message", {}).get("content", [])
-    return str(end.get("errorMessage") or "".join(part.get("text", "") for part in parts))
-
-
 def _there(home: Gateway, name: str) -> bool:
     return home.attempt("test", "-e", f"/home/node/.openclaw/workspace/{name}").returncode == 0
 
@@ -141,7 +138,7 @@ def test_sessions_and_answers_outlive_the_pod(
     assert stranger.curl(*completions("say: hello", ""), home.chat, seconds=3).returncode in NOTHING
     denied = ask_by_http(owner, home, "run: touch read-only.txt", "").text
     figures("a command with read-only", denied[:200])
-    assert "denied" in denied, denied
+    assert "exec denied: host=gateway security=deny" in denied, denied
     assert _there(home, "read-only.txt") is False
 
     figures("openclaw audit", home.openclaw("audit", "--kind", "tool_action", "--limit", "4"))
