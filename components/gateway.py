@@ -101,7 +101,7 @@ def container(
     seeded = instance.gateway.ownership == "seeded"
     values = {
         "HOME": HOME,
-        "OPENCLAWSTATE_DIR": STATE,
+        "OPENCLAW_STATE_DIR": STATE,
         "OPENCLAW_CONFIG_PATH": f"{STATE if seeded else CONFIG_PATH}/{CONFIG_KEY}",
         **({} if seeded else {"OPENCLAW_CONFIG_READONLY": "1"}),
         # Without a writable cache the gateway ends with exit 78 on a read-only root.

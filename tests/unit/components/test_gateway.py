@@ -1,15 +1,18 @@
-"""The gateway's probes, run by a shell against a server that answers well, badly or not at all."""
+"""The gateway's container: its probes, run by a shell against a server that answers or does not, and its variables."""
 
 import subprocess
 from collections.abc import Generator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
+from typing import Any
 
 import pytest
 
 from components.constants import GATEWAY_PORT
-from components.gateway import probe
+from components.gateway import container, probe
+from components.settings.load import parse
+from tests.support.configs import smallest
 
 
 @contextmanager
@@ -58,3 +61,14 @@ def test_a_probe_of_a_gateway_that_does_not_listen_fails() -> None:
     with answering(200, "{}") as port:
         pass
     assert run(port) != 0
+
+
+def test_every_variable_is_one_that_its_reader_knows() -> None:
+    """A misspelled one would be read by nobody, and its default would count."""
+    (instance,) = parse(smallest()).instances
+    made: Any = container(instance, "example.com/openclaw:1.2.3", "token", [])
+    assert {entry["name"] for entry in made["env"]} == {
+        *("HOME", "OPENCLAW_STATE_DIR", "OPENCLAW_CONFIG_PATH", "OPENCLAW_CONFIG_READONLY", "XDG_CACHE_HOME"),
+        *("OPENCLAW_SUPERVISOR_MODE", "OPENCLAW_NO_AUTO_UPDATE", "OPENCLAW_DISABLE_BONJOUR", "DO_NOT_TRACK"),
+        *("NODE_OPTIONS", "OPENCLAW_GATEWAY_TOKEN"),
+    }
