@@ -81,7 +81,7 @@ def test_the_types_in_the_repository_are_those_of_the_image(home: Gateway) -> No
 def test_openclaw_refuses_in_its_own_words_and_the_old_file_brings_it_back(
     home: Gateway, stack: Stack, figures: Figures
 ) -> None:
-    home.exec("sh", "-c", "echo kept > /home/node/.openclaw/workspace/kept.txt")
+    home.exec("sh", "-c", "echo kept > /home/node/kept.txt")
     before = home.identity()
     hasty = dataclasses.replace(stack, program=HASTY, config=merged(stack.config, {"hasty:seconds": PATIENCE}))
     stack.applied = None
@@ -98,7 +98,7 @@ def test_openclaw_refuses_in_its_own_words_and_the_old_file_brings_it_back(
     home.wait_ready()
     figures("the old file brings it back", f"after {time.monotonic() - begin:.0f} s")
     assert home.identity() == before
-    assert home.exec("cat", "/home/node/.openclaw/workspace/kept.txt") == "kept\n"
+    assert home.exec("cat", "/home/node/kept.txt") == "kept\n"
 
 
 def test_seeded_is_the_pages_and_the_clis_but_for_our_keys(home: Gateway, stack: Stack, figures: Figures) -> None:
