@@ -10,6 +10,8 @@ from tests.support.e2e_world import Figures, Gateway, wait_answer
 from tests.support.openclaw_client import Client
 
 CLIENTS, RATE, SECONDS, COMPARED_SECONDS = 50, 200, 30, 15
+# Of a sidecar that has carried something: 35 were seen at rest.
+WARM_MEBIBYTES = 35
 
 
 def memory(gateway: Gateway, container: str) -> int:
@@ -38,8 +40,6 @@ def test_fifty_clients_and_two_hundred_requests_a_second(
         return seen
 
     loopback = load(Client.inside(home, "inside"), "ws://127.0.0.1:18789", COMPARED_SECONDS)
-    # The sidecar is not warm by that: it has carried nothing yet, and a fresh one holds a third of what it needs.
-    load(Client.named(world, owner, "warm"), f"ws://{home.hostname}", COMPARED_SECONDS)
     before = {name: memory(home, name) for name in (GATEWAY_CONTAINER, SIDECAR_CONTAINER)}
     tunnel = load(Client.named(world, owner, "load"), f"ws://{home.hostname}", SECONDS)
     after = {name: memory(home, name) for name in (GATEWAY_CONTAINER, SIDECAR_CONTAINER)}
@@ -51,6 +51,7 @@ def test_fifty_clients_and_two_hundred_requests_a_second(
     for name in before:
         figures(f"memory of {name}, before and after the load", f"{before[name]} and {after[name]} MiB")
     assert home.restarts() == restarts
-    # Both are warm: what grows by more than a tenth and 64 MiB in so short a time is a leak.
+    # The gateway is warm by the load inside; a sidecar that has carried nothing yet holds half of what it needs. What grows by
+    # more than a tenth and 64 MiB in so short a time is a leak.
     for name, had in before.items():
-        assert after[name] < had * 1.1 + 64, name
+        assert after[name] < max(had, WARM_MEBIBYTES) * 1.1 + 64, name
