@@ -60,6 +60,7 @@ class Schema:
         return Schema(json.loads(path.read_text())) if version and path.is_file() else None
 
     @staticmethod
+    @functools.cache
     def newest() -> "Schema":
         """The types of the newest version that is here."""
         files = Path(__file__).parent.glob(_FILE.format("*"))
@@ -184,18 +185,22 @@ def _property(schema: Mapping[str, Any], key: str) -> Mapping[str, Any] | None:
     return cast(Mapping[str, Any], other) if isinstance(other, dict) else None
 
 
-def _untyped(location: Location, value: object) -> Iterator[Text]:
+def children(location: Location, value: object) -> Iterator[tuple[Location, Any]]:
+    """The items of an object or a list, each with its place; none of any other value."""
     match value:
-        case str():
-            yield Text(location, value)
         case dict():
-            for key, item in cast(dict[str, Any], value).items():
-                yield from _untyped((*location, key), item)
+            yield from (((*location, key), item) for key, item in cast(dict[str, Any], value).items())
         case list():
-            for index, item in enumerate(cast(list[Any], value)):
-                yield from _untyped((*location, index), item)
+            yield from (((*location, index), item) for index, item in enumerate(cast(list[Any], value)))
         case _:
             pass
+
+
+def _untyped(location: Location, value: object) -> Iterator[Text]:
+    if isinstance(value, str):
+        yield Text(location, value)
+    for place, item in children(location, value):
+        yield from _untyped(place, item)
 
 
 def _words(value: object) -> Iterator[str]:

@@ -2,10 +2,10 @@
 
 import re
 import urllib.parse
-from collections.abc import Iterator, Mapping
-from typing import Any, Final, cast
+from collections.abc import Iterator
+from typing import Final
 
-from components.openclaw.schema import Location, Text
+from components.openclaw.schema import Location, Text, children
 
 # `$${NAME}` is the text `${NAME}`.
 _REFERENCE: Final = re.compile(r"(?<!\$)\$\{([A-Z_][A-Z0-9_]*)\}")
@@ -95,11 +95,6 @@ def _variables(location: Location, value: object) -> Iterator[tuple[Location, st
                 yield location, name
         case {"source": "env", "id": str() as name}:
             yield location, name
-        case dict():
-            for key, item in cast(Mapping[str, Any], value).items():
-                yield from _variables((*location, key), item)
-        case list():
-            for index, item in enumerate(cast(list[Any], value)):
-                yield from _variables((*location, index), item)
         case _:
-            pass
+            for place, item in children(location, value):
+                yield from _variables(place, item)

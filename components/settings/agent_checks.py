@@ -3,10 +3,10 @@
 import json
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from components.openclaw.reserved import INCLUDE, reserved
-from components.openclaw.schema import Location, Schema, Text
+from components.openclaw.schema import Location, Schema, Text, children
 from components.openclaw.secrets import is_plain_secret, variables
 from components.settings.errors import Problem, counted, unknown_key
 from components.settings.gateway import Gateway
@@ -32,7 +32,7 @@ def config(path: str, gateway: Gateway, image: str) -> Iterator[Problem]:
         return
     schema = Schema.of(openclaw_version(image))
     words = schema.words if schema else Schema.newest().words
-    places = [(where, row) for where, row in reserved(given)]
+    places = list(reserved(given))
     for where, row in places:
         yield Problem(_path(path, where, words), f"cannot be set here: {row.why}. Remove it.")
     ours = {where for where, _ in places}
@@ -63,14 +63,7 @@ def _unusable(given: Mapping[str, Any]) -> str | None:
 def _depth(value: object, above: int = 0) -> int:
     if above > _DEEPEST:
         return above
-    match value:
-        case dict():
-            items = list(cast(dict[str, Any], value).values())
-        case list():
-            items = cast(list[Any], value)
-        case _:
-            return above
-    return max((_depth(item, above + 1) for item in items), default=above)
+    return max((_depth(item, above + 1) for _, item in children((), value)), default=above)
 
 
 def _texts(given: Mapping[str, Any], schema: Schema | None) -> Iterator[Text]:
