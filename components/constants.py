@@ -52,7 +52,13 @@ SIDECAR_HEALTH_PORT: Final = 9002
 SERVED_PORTS: Final = {"https": 443, "http": 80, "tcp": GATEWAY_PORT}
 # Loopback ports of the pod that a portal would open to people by mistake: the gateway's own, and those of its parts.
 PORTAL_LOWEST: Final = 1024
-PORTALS_NEVER: Final = (range(1055, 1056), range(5900, 5901), range(8788, 8789), range(9002, 9003), range(18789, 18900))
+PORTALS_NEVER: Final = (
+    range(1055, 1056),  # the sidecar as a proxy
+    range(5900, 5901),  # OpenClaw's desktop
+    range(8788, 8789),  # its hook for mail
+    range(SIDECAR_HEALTH_PORT, SIDECAR_HEALTH_PORT + 1),
+    range(GATEWAY_PORT, 18900),  # with browser control and its relay
+)
 # Ports that must never answer on a tailnet address of ours, but for those that are served or opened there.
 CLOSED_PORTS: Final = tuple(sorted({22, SIDECAR_HEALTH_PORT, GATEWAY_PORT, *SERVED_PORTS.values()}))
 

@@ -49,7 +49,7 @@ class GatewayInstance(pulumi.ComponentResource):
         instance, settings, scope, names = args.instance, args.settings, args.scope, args.scope.names
         inputs = {"namespace": names.namespace, "hostname": names.hostname, "people": list(instance.people)}
         super().__init__("openclaw:tailnet:Instance", name, inputs, opts)
-        fqdn = f"{names.hostname}.{settings.tailnet.name}"
+        fqdn = settings.tailnet.fqdn(names.hostname)
         # A disabled instance is reached by `kubectl port-forward`: browsers then open localhost, which is allowed anyway.
         self.address = sidecar.address(instance.tailscale, fqdn) if instance.tailscale.enabled else None
 

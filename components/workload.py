@@ -48,7 +48,7 @@ def pod(names: Names, instance: Instance, tailnet: Tailnet, images: Images, sour
     portals: list[str] = []
     volumes = gateway.volumes(sources.config, names.home_claim)
     if instance.tailscale.enabled:
-        portals = sidecar.portals(instance.tailscale, f"{names.hostname}.{tailnet.name}")
+        portals = sidecar.portals(instance.tailscale, tailnet.fqdn(names.hostname))
         sidecar_image = instance.tailscale.image or images.tailscale
         volumes += sidecar.volumes(instance.tailscale, sources.serve, names.tailnet_claim)
         client_id = None

@@ -12,7 +12,7 @@ ENROL_SCRIPT: Final = Path(__file__).with_name("enrol.mjs").read_text()
 
 def gateway_name(instance: Instance, settings: Settings) -> str:
     """The full name of the gateway in the tailnet."""
-    return f"{instance.names.hostname}.{settings.tailnet.name}"
+    return settings.tailnet.fqdn(instance.names.hostname)
 
 
 def arguments(node: Node, instance: Instance, settings: Settings) -> list[str]:

@@ -60,6 +60,10 @@ class Tailnet(Model):
     )
     protect: Switch = Field(default=True, description="Refuse to delete the tailnet policy, even on destroy.")
 
+    def fqdn(self, hostname: str) -> str:
+        """The full name of a device in the tailnet."""
+        return f"{hostname}.{self.name}"
+
 
 class Cluster(Model):
     """The Kubernetes cluster. Never taken from the environment."""

@@ -39,26 +39,28 @@ def _wrong_type(value: object) -> ValueError:
             return ValueError("is an object or a list. Write a single string")
 
 
-def _text(value: object) -> str:
+def _short(value: object) -> str:
     if not isinstance(value, str):
         raise _wrong_type(value)
     if len(value) > LONGEST:
         raise ValueError(f"is too long. Use at most {LONGEST} characters")
-    if invisible(value):
-        raise ValueError("contains a space or an invisible character. Type it again")
     return value
+
+
+def _text(value: object) -> str:
+    text = _short(value)
+    if invisible(text):
+        raise ValueError("contains a space or an invisible character. Type it again")
+    return text
 
 
 def _line(value: object) -> str:
-    if not isinstance(value, str):
-        raise _wrong_type(value)
-    if len(value) > LONGEST:
-        raise ValueError(f"is too long. Use at most {LONGEST} characters")
-    if not value.strip():
+    line = _short(value)
+    if not line.strip():
         raise ValueError("is empty. Set it, or remove the key")
-    if value.strip() != value or invisible(value.replace(" ", "")):
+    if line.strip() != line or invisible(line.replace(" ", "")):
         raise ValueError("starts or ends with a space, or contains an invisible character. Write it in one line")
-    return value
+    return line
 
 
 def _document(value: object) -> str:

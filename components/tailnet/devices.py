@@ -167,7 +167,7 @@ def _holder(instance: Instance, settings: Settings, devices: Sequence[TailnetDev
 
 
 def _name(instance: Instance, settings: Settings, suffix: str = "") -> str:
-    return f"{instance.names.hostname}{suffix}.{settings.tailnet.name}"
+    return settings.tailnet.fqdn(f"{instance.names.hostname}{suffix}")
 
 
 def _hint(settings: Settings, instance: Instance, holder: TailnetDevice) -> str:
