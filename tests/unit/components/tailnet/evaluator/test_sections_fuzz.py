@@ -2,7 +2,6 @@
 
 import json
 import sys
-import time
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ from hypothesis import strategies as st
 from components.tailnet.evaluator import Evaluator, Network, Policy, PolicyError, User, check
 from components.tailnet.exposure import exposed
 from tests.support.evaluator_world import ALICE, BOB, CI, GW, NAMES, NETWORK
+from tests.support.processor import seconds
 
 SECTIONS = ("ssh", "sshTests", "nodeAttrs", "autoApprovers")
 KEYS = (
@@ -184,9 +184,7 @@ def test_work_grows_with_the_size_of_the_policy_and_no_faster() -> None:
 
 
 def test_a_large_policy_is_judged_in_seconds() -> None:
-    begun = time.process_time()
-    work(5000)
-    assert time.process_time() - begun < 10
+    assert seconds(lambda: work(5000), 10) < 10
 
 
 LONG: list[dict[str, Any]] = [
@@ -213,9 +211,8 @@ LONG: list[dict[str, Any]] = [
 )
 def test_no_long_entry_takes_long(sections: dict[str, Any]) -> None:
     text = json.dumps({**NAMES, **sections})
-    begun = time.process_time()
     assert judged(text, NETWORK)
-    assert time.process_time() - begun < 5
+    assert seconds(lambda: judged(text, NETWORK), 5) < 5
 
 
 def test_more_rules_and_tests_than_can_be_judged_stay_open() -> None:
@@ -229,8 +226,8 @@ def test_more_rules_and_tests_than_can_be_judged_stay_open() -> None:
             {"src": "group:many", "dst": ["group:many"], "deny": [f"nobody{number}"]} for number in range(200)
         ],
     }
-    begun = time.process_time()
-    undecided = check(Evaluator(Policy.parse(json.dumps(sections)), Network(users=[User(login) for login in many])))
-    assert time.process_time() - begun < 10
+    text, network = json.dumps(sections), Network(users=[User(login) for login in many])
+    undecided = check(Evaluator(Policy.parse(text), network))
+    assert seconds(lambda: check(Evaluator(Policy.parse(text), network)), 10) < 10
     assert 190 < len(undecided) < 200
     assert undecided[-1].undecided == ('dst "group:many": the policy has more SSH rules and tests than can be judged',)
