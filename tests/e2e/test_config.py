@@ -1,6 +1,5 @@
 """The agent's configuration, judged by OpenClaw itself in the gateway's pod; a wrong one and back; and whose it is."""
 
-import dataclasses
 import json
 import signal
 import time
@@ -17,12 +16,11 @@ from components.settings.images import openclaw_version
 from components.settings.load import parse
 from engine.configuration import Values, merged
 from engine.errors import EngineError
-from tests.support.e2e_world import HOME, LAB, Figures, Gateway, apply, as_json, with_
+from tests.support.e2e_world import HOME, LAB, Figures, Gateway, apply, as_json, hasty, with_
 from tests.support.engine_world import Stack, eventually
 from tests.support.faults.breaking import kill
 from tests.support.wishes import WISHES
 
-HASTY: Final = Path(__file__).parents[1] / "engine" / "programs" / "hasty.py"
 # Seconds for which the update waits for a gateway that never comes.
 PATIENCE: Final = 45
 FILE: Final = "/home/node/.openclaw/openclaw.json"
@@ -83,11 +81,9 @@ def test_openclaw_refuses_in_its_own_words_and_the_old_file_brings_it_back(
 ) -> None:
     home.exec("sh", "-c", "echo kept > /home/node/kept.txt")
     before = home.identity()
-    hasty = dataclasses.replace(stack, program=HASTY, config=merged(stack.config, {"hasty:seconds": PATIENCE}))
-    stack.applied = None
     begin = time.monotonic()
     with pytest.raises(EngineError) as failed:
-        hasty.up(with_(HOME, gateway={"config": WRONG}), LAB)
+        hasty(stack, PATIENCE).up(with_(HOME, gateway={"config": WRONG}), LAB)
     seconds = time.monotonic() - begin
     figures("pulumi up of a configuration that OpenClaw refuses", f"failed after {seconds:.0f} s")
     assert SENTENCE in str(failed.value), str(failed.value)

@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import dataclasses
 import json
 import subprocess
 import time
@@ -42,6 +43,7 @@ HOME: Final = instance(
     },
     extraEgress=[_MODEL.egress],
 )
+_HASTY: Final = Path(__file__).parents[1] / "engine" / "programs" / "hasty.py"
 LAB: Final = instance("lab", people=[BOB], storage={"retain": False})
 Figures = Callable[[str, object], None]
 
@@ -262,6 +264,12 @@ def apply(cluster: Cluster, stack: Stack, *instances: Values) -> None:
                     if f"tag:openclaw-{one['id']}" in node.tags:
                         control.delete_node(node.id)
     stack.at(*instances)
+
+
+def hasty(stack: Stack, seconds: int) -> Stack:
+    """The stack with the real program, whose updates wait only so long for a gateway that does not come."""
+    stack.applied = None
+    return dataclasses.replace(stack, program=_HASTY, config=merged(stack.config, {"hasty:seconds": seconds}))
 
 
 def restore(stack: Stack, gateway: Gateway) -> None:

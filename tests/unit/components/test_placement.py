@@ -117,6 +117,13 @@ def test_a_proxy_is_the_gateway_s_and_the_sidecar_s() -> None:
     assert added(NOTHING, PROXY) == {"gateway": IN_BOTH, "tailscale": IN_CAPITALS, "unseal": {}}
 
 
+def test_npm_installs_plugins_through_the_proxy_and_trusts_its_authority() -> None:
+    plugins = {"gateway": {"plugins": {"slack": "@openclaw/slack@2026.9.6"}}}
+    pod = {key: PLACED[key] for key in ("proxy", "caBundle")}
+    before, after = smallest(**plugins), smallest(**plugins, pod=pod, extraEgress=[TO_THE_PROXY])
+    assert added(before, after)["plugins"] == {**IN_BOTH, "NODE_EXTRA_CA_CERTS": "/etc/extra-ca/ca.crt"}
+
+
 def test_a_node_s_commands_keep_the_proxy_into_the_tailnet() -> None:
     proxy = {"pod": {"proxy": PLACED["proxy"]}, "extraEgress": [TO_THE_PROXY]}
     node = {"id": "build", "kind": "kubernetes", "gateway": "home"}

@@ -7,7 +7,7 @@ import pytest
 
 from components import gateway
 from components.openclaw.document import DOCUMENT, document
-from components.openclaw.permissions import MODES, tools
+from components.openclaw.permissions import STEPS, tools
 from components.openclaw.reserved import OPEN, RESERVED, Computed, reserved
 from components.openclaw.schema import Schema
 from components.settings.load import parse
@@ -61,7 +61,7 @@ def test_every_key_of_the_table_is_one_of_openclaw_s() -> None:
 def test_our_own_configuration_is_no_mistake() -> None:
     schema = Schema.of("2026.9.6")
     assert schema
-    for permissions in MODES:
+    for permissions in STEPS:
         assert not [*schema.mistakes(ours(gateway={"permissions": permissions}))]
 
 
@@ -78,4 +78,4 @@ def test_the_page_has_the_table() -> None:
 def test_denied_tools_of_the_owner_s_stay_denied() -> None:
     assert tools("read-only", {"deny": ["browser"]})["deny"] == ["apply_patch", "browser", "edit", "write"]
     assert "deny" not in tools("guarded", {"deny": ["browser"]})
-    assert [tools(step, {})["exec"]["mode"] for step in MODES] == ["deny", "ask", "auto", "full"]
+    assert [tools(step, {})["exec"]["mode"] for step in STEPS] == ["deny", "ask", "auto", "full"]
