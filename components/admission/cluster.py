@@ -1,0 +1,51 @@
+"""What reaches into a stack's namespaces from outside them: roles for their accounts, volumes of a Kubernetes node (I2, I5)."""
+
+from collections.abc import Sequence
+
+from components.admission.cel import NOTHING, any_of, given, items, listed
+from components.admission.rule import Guard, Kinds, Rule
+
+
+def accounts(namespaces: Sequence[str]) -> Guard:
+    """No role anywhere for a service account of these namespaces."""
+    ours = listed(namespaces)
+    subject = any_of(
+        f"s.kind == 'ServiceAccount' && {given('s', 'namespace', NOTHING)} in {ours}",
+        # The same by its name as a user, and all of a namespace as a group.
+        f"s.name.matches('^system:serviceaccounts?:') && s.name.split(':')[2] in {ours}",
+    )
+    return Guard(
+        "accounts",
+        [Kinds("rbac.authorization.k8s.io", ["clusterrolebindings", "rolebindings"])],
+        [
+            Rule(
+                "subjects",
+                "I5",
+                "a gateway's service account has no role, in no namespace:",
+                f"{items('object', 'subjects')}.all(s, !({subject}))",
+                f"{items('object', 'subjects')}.filter(s, {subject}).map(s, s.name).join(', ')",
+            )
+        ],
+        scope="cluster",
+    )
+
+
+def volumes(namespaces: Sequence[str]) -> Guard:
+    """No directory of a Kubernetes node as a volume of these namespaces, but by a program that provisions storage."""
+    ours = listed(namespaces)
+    return Guard(
+        "volumes",
+        [Kinds("", ["persistentvolumes"])],
+        [
+            Rule(
+                "host-path",
+                "I2",
+                "a person's volume for a gateway is no directory of a Kubernetes node",
+                "request.userInfo.?username.orValue('').startsWith('system:serviceaccount:') || "
+                f"!({given('object.spec', 'claimRef.namespace', NOTHING)} in {ours}) || "
+                "!(has(object.spec.hostPath) || has(object.spec.local))",
+            )
+        ],
+        scope="cluster",
+        audience="others",
+    )
