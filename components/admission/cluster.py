@@ -8,11 +8,10 @@ from components.admission.rule import Guard, Kinds, Rule
 
 def accounts(namespaces: Sequence[str]) -> Guard:
     """No role anywhere for a service account of these namespaces."""
-    ours = listed(namespaces)
     subject = any_of(
-        f"s.kind == 'ServiceAccount' && {given('s', 'namespace', NOTHING)} in {ours}",
+        f"s.kind == 'ServiceAccount' && {given('s', 'namespace', NOTHING)} in variables.ours",
         # The same by its name as a user, and all of a namespace as a group.
-        f"s.name.matches('^system:serviceaccounts?:') && s.name.split(':')[2] in {ours}",
+        "s.name.matches('^system:serviceaccounts?:') && s.name.split(':')[2] in variables.ours",
     )
     return Guard(
         "accounts",
@@ -27,12 +26,12 @@ def accounts(namespaces: Sequence[str]) -> Guard:
             )
         ],
         scope="cluster",
+        variables={"ours": listed(namespaces)},
     )
 
 
 def volumes(namespaces: Sequence[str]) -> Guard:
     """No directory of a Kubernetes node as a volume of these namespaces, but by a program that provisions storage."""
-    ours = listed(namespaces)
     return Guard(
         "volumes",
         [Kinds("", ["persistentvolumes"])],
@@ -42,10 +41,11 @@ def volumes(namespaces: Sequence[str]) -> Guard:
                 "I2",
                 "a person's volume for a gateway is no directory of a Kubernetes node",
                 "request.userInfo.?username.orValue('').startsWith('system:serviceaccount:') || "
-                f"!({given('object.spec', 'claimRef.namespace', NOTHING)} in {ours}) || "
+                f"!({given('object.spec', 'claimRef.namespace', NOTHING)} in variables.ours) || "
                 "!(has(object.spec.hostPath) || has(object.spec.local))",
             )
         ],
         scope="cluster",
+        variables={"ours": listed(namespaces)},
         audience="others",
     )

@@ -16,9 +16,9 @@ _HANDLER: Final = f'[{{]"Handlers":[{{]"/":[{{]"Proxy":"http://{_HOME}:[0-9]+"[}
 _ON: Final = '"[0-9]+":[{]"HTTPS?":true[}]'
 _WEB: Final = f'"[-a-z0-9.]+:[0-9]+":{_HANDLER}'
 _FORWARD: Final = f'"[0-9]+":[{{]"TCPForward":"{_HOME}:[0-9]+"[}}]'
-_FILE: Final = f'[{{]"TCP":[{{]({_FORWARD},?)+[}}][}}]|[{{]"TCP":[{{]({_ON},?)+[}}],"Web":[{{]({_WEB},?)+[}}][}}]'
+FILE: Final = f'[{{]"TCP":[{{]({_FORWARD},?)+[}}][}}]|[{{]"TCP":[{{]({_ON},?)+[}}],"Web":[{{]({_WEB},?)+[}}][}}]'
 # From the port at which something is served to its target.
-_PAIR: Final = f'[0-9]+":[{{]("Handlers":[{{]"/":[{{]"Proxy":"http://|"TCPForward":"){_HOME}:[0-9]+'
+PAIR: Final = f'[0-9]+":[{{]("Handlers":[{{]"/":[{{]"Proxy":"http://|"TCPForward":"){_HOME}:[0-9]+'
 _SERVED, _TARGET = "p.split('\"')[0]", "p.split('127.0.0.1:')[1]"
 _OTHERS: Final = any_of(
     *(f"int({_TARGET}) >= {ports.start} && int({_TARGET}) < {ports.stop}" for ports in PORTALS_NEVER)
@@ -50,8 +50,8 @@ CONFIG_MAPS: Final = Guard(
             any_of(
                 f"!({quoted(SERVE_KEY)} in {_DATA})",
                 all_of(
-                    matches("variables.serve", _FILE),
-                    f"variables.serve.findAll({quoted(_PAIR)}).all(p, {_LEADS})",
+                    matches("variables.serve", FILE),
+                    f"variables.serve.findAll({quoted(PAIR)}).all(p, {_LEADS})",
                 ),
             ),
         ),

@@ -1,0 +1,174 @@
+"""Everything that the program declares is admitted, in every form of the settings: made, changed and deleted.
+
+The objects are the program's own, without an engine: as a server-side apply of each, which is what the provider does.
+"""
+
+import json
+from collections.abc import Generator, Iterator
+from typing import Final
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+
+from components.admission import guards
+from sandbox.kube import Object
+from tests.support.configs import IDS, NODE_IDS, SHAPES, STACK_FILES, Raw, configurations, read_stack_file
+from tests.support.engine_world import Cluster, eventually
+from tests.support.graph import Graph
+from tests.support.guard_requests import CONTROLLER, Request, ask
+from tests.support.harness import run_program
+
+STACK: Final = "test"
+CONFIGS: Final[dict[str, Raw]] = {path.name: read_stack_file(path) for path in STACK_FILES} | SHAPES
+ORDER: Final = ("Namespace", "PersistentVolumeClaim", "Secret", "ConfigMap", "NetworkPolicy", "Deployment")
+PATHS: Final = {
+    "Namespace": "/api/v1/namespaces",
+    "PersistentVolumeClaim": "/api/v1/namespaces/{}/persistentvolumeclaims",
+    "Secret": "/api/v1/namespaces/{}/secrets",
+    "ConfigMap": "/api/v1/namespaces/{}/configmaps",
+    "NetworkPolicy": "/apis/networking.k8s.io/v1/namespaces/{}/networkpolicies",
+    "Deployment": "/apis/apps/v1/namespaces/{}/deployments",
+}
+ADMISSION: Final = "/apis/admissionregistration.k8s.io/v1"
+POLICIES, BINDINGS = f"{ADMISSION}/validatingadmissionpolicies", f"{ADMISSION}/validatingadmissionpolicybindings"
+# Wherever an instance or a node of these configurations may be.
+NAMESPACES: Final = sorted(
+    {f"{start}{name}" for name in IDS for start in ("openclaw-", "own-")}
+    | {f"{start}{name}" for name in NODE_IDS for start in ("openclaw-node-", "work-")}
+)
+
+
+def declared(graph: Graph) -> Iterator[Object]:
+    """The objects of the namespaces, in the order in which they are made."""
+    objects = [resource.plain for resource in graph.kubernetes() if resource.kind in ORDER]
+    yield from sorted(objects, key=lambda one: ORDER.index(one["kind"]))
+
+
+def path(one: Object) -> str:
+    """Where it is in the API."""
+    return f"{PATHS[one['kind']].format(one['metadata'].get('namespace'))}/{one['metadata']['name']}"
+
+
+@pytest.fixture(scope="module")
+def enforced(cluster: Cluster) -> Generator[None]:
+    """The guard of the stack, and the classes that its pods name."""
+    made: list[str] = []
+    for guard in guards(NAMESPACES):
+        for collection, manifest in ((POLICIES, guard.policy(STACK)), (BINDINGS, guard.binding(STACK, "deny"))):
+            kind = "ValidatingAdmissionPolicy" + ("Binding" if collection == BINDINGS else "")
+            body = {"apiVersion": "admissionregistration.k8s.io/v1", "kind": kind, **manifest}
+            made.append(f"{collection}/{manifest['metadata']['name']}")
+            cluster.apply(made[-1], body)
+    probe: Object = {"metadata": {"name": "openclaw-probe", "labels": {"openclaw-tailnet/stack": STACK}}}
+    cluster.create("/api/v1/namespaces", probe)
+    service = {"metadata": {"name": "asked"}, "spec": {"type": "NodePort", "ports": [{"port": 80}]}}
+    where = Request("POST", "/api/v1/namespaces/openclaw-probe/services", service)
+    eventually(lambda: ask(cluster, CONTROLLER, where).status and _refused(cluster, where), "the guard to be in force")
+    yield
+    for one in reversed(made):
+        cluster.delete(one)
+    cluster.delete("/api/v1/namespaces/openclaw-probe")
+
+
+def _refused(cluster: Cluster, request: Request) -> bool:
+    return cluster.send(request.method, request.path, request.body, query={"dryRun": "All"}).status_code == 403
+
+
+@pytest.fixture
+def emptied(cluster: Cluster) -> Generator[list[str]]:
+    """Namespaces that a test fills; they are gone when it ends, with all that is in them."""
+    filled: list[str] = []
+    yield filled
+    for name in filled:
+        cluster.delete(f"/api/v1/namespaces/{name}")
+    eventually(
+        lambda: not [name for name in filled if cluster.get(f"/api/v1/namespaces/{name}")],
+        "the namespaces to go: the control plane deletes what is in them",
+    )
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_what_is_declared_comes_changes_and_goes(
+    cluster: Cluster, enforced: None, emptied: list[str], classes: None, name: str
+) -> None:
+    """With the real controllers between the Deployment and its pod."""
+    objects = list(declared(run_program(CONFIGS[name], stack=STACK)))
+    emptied += [one["metadata"]["name"] for one in objects if one["kind"] == "Namespace"]
+    for one in objects:
+        cluster.apply(path(one), one)
+    for workload in (one for one in objects if one["kind"] == "Deployment"):
+        namespace = workload["metadata"]["namespace"]
+        first = came(cluster, namespace)
+        # Another version of the image, as an upgrade has it.
+        workload["spec"]["template"]["spec"]["containers"][0]["image"] += "-next"
+        cluster.apply(path(workload), workload)
+        eventually(lambda where=namespace, before=first: came(cluster, where) != before, f"the next pod of {namespace}")
+    for one in reversed(objects):
+        if one["kind"] != "Namespace":
+            cluster.delete(path(one))
+
+
+def came(cluster: Cluster, namespace: str) -> str:
+    """The uid of the pod that the controllers have made."""
+    pods: list[Object] = []
+
+    def there() -> bool:
+        pods[:] = cluster.items(f"/api/v1/namespaces/{namespace}/pods")
+        return len(pods) == 1
+
+    eventually(there, f"the pod of {namespace}; {events(cluster, namespace)}")
+    return str(pods[0]["metadata"]["uid"])
+
+
+def events(cluster: Cluster, namespace: str) -> str:
+    found = cluster.items(f"/api/v1/namespaces/{namespace}/events")
+    return json.dumps([one.get("message") for one in found])
+
+
+@pytest.fixture(scope="module")
+def everywhere(cluster: Cluster, enforced: None) -> Generator[None]:
+    """Every namespace that hypothesis may find."""
+    labels = {"openclaw-tailnet/stack": STACK}
+    for name in NAMESPACES:
+        cluster.create("/api/v1/namespaces", {"metadata": {"name": name, "labels": labels}})
+    yield
+    for name in NAMESPACES:
+        cluster.delete(f"/api/v1/namespaces/{name}")
+
+
+@given(configurations())
+@settings(max_examples=40, deadline=None, phases=[Phase.generate], derandomize=True)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+def test_whatever_the_settings_say_is_admitted(cluster: Cluster, everywhere: None, classes: None, config: Raw) -> None:
+    for one in declared(run_program(config, stack=STACK)):
+        if one["kind"] != "Deployment":
+            applied(cluster, one, "?dryRun=All")
+            continue
+        # The guard compares a pod with the Deployment that is there; nobody has to run it.
+        one["spec"]["replicas"] = 0
+        applied(cluster, one)
+        template, namespace = one["spec"]["template"], one["metadata"]["namespace"]
+        pod: Object = {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {**template["metadata"], "name": "asked", "namespace": namespace},
+            "spec": template["spec"],
+        }
+        asked = Request("POST", f"/api/v1/namespaces/{namespace}/pods", pod)
+        answers: list[str] = []
+
+        def taken(asked: Request = asked, answers: list[str] = answers) -> bool:
+            answer = ask(cluster, CONTROLLER, asked)
+            answers[:] = [f"{answer.status} {answer.refused}"]
+            return answer.status == 201
+
+        try:
+            # The API server sees the new Deployment a moment later.
+            eventually(taken, "the pod to be admitted", 3)
+        except AssertionError as error:
+            raise AssertionError(answers[0]) from error
+
+
+def applied(cluster: Cluster, one: Object, query: str = "") -> None:
+    """A server-side apply; namespaces keep what they have."""
+    cluster.apply(path(one) + query, one)
