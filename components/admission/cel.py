@@ -63,3 +63,13 @@ def whole(pattern: str) -> str:
 def matches(value: Cel, pattern: str) -> Cel:
     """True when the whole text matches the regular expression."""
     return f"{value}.matches({quoted(whole(pattern))})"
+
+
+def each(values: Cel, holds: Cel, of: str = "c") -> Cel:
+    """True when something holds for each value of a list, which it calls `of`."""
+    return f"{values}.all({of}, {holds})"
+
+
+def breaking(values: Cel, holds: Cel, of: str = "c", name: Cel = "c.name") -> Cel:
+    """The names of those values for which it does not hold, as one text."""
+    return f"{values}.filter({of}, !({holds})).map({of}, {name}).join(', ')"

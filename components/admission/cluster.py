@@ -1,9 +1,12 @@
 """What reaches into a stack's namespaces from outside them: roles for their accounts, volumes of a Kubernetes node (I2, I5)."""
 
 from collections.abc import Sequence
+from typing import Final
 
-from components.admission.cel import NOTHING, any_of, given, items, listed
+from components.admission.cel import NOTHING, any_of, breaking, each, given, items, listed
 from components.admission.rule import Guard, Kinds, Rule
+
+_SUBJECTS: Final = items("object", "subjects")
 
 
 def accounts(namespaces: Sequence[str]) -> Guard:
@@ -21,8 +24,8 @@ def accounts(namespaces: Sequence[str]) -> Guard:
                 "subjects",
                 "I5",
                 "a gateway's service account has no role, in no namespace:",
-                f"{items('object', 'subjects')}.all(s, !({subject}))",
-                f"{items('object', 'subjects')}.filter(s, {subject}).map(s, s.name).join(', ')",
+                each(_SUBJECTS, f"!({subject})", "s"),
+                breaking(_SUBJECTS, f"!({subject})", "s", "s.name"),
             )
         ],
         scope="cluster",

@@ -7,7 +7,7 @@ with what the stack declares now, and nothing of one instance is written into th
 from collections.abc import Sequence
 from typing import Final
 
-from components.admission.cel import Cel, all_of, given, items, optional, quoted
+from components.admission.cel import Cel, all_of, breaking, each, given, items, optional, quoted
 from components.admission.rule import Guard, Kinds, Rule
 from components.constants import LABEL_SIDECAR, PROJECT
 
@@ -28,8 +28,8 @@ def _containers(name: str, invariant: str, message: str, fields: Sequence[str]) 
         name,
         invariant,
         message,
-        f"{_RUNNING}.all(c, {holds})",
-        f"{_RUNNING}.filter(c, !({holds})).map(c, c.name).join(', ')",
+        each(_RUNNING, holds),
+        breaking(_RUNNING, holds),
     )
 
 

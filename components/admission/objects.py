@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from components.admission.cel import NOTHING, Cel, all_of, among, any_of, given, items
+from components.admission.cel import NOTHING, Cel, all_of, among, any_of, breaking, each, given, items
 from components.admission.rule import Guard, Kinds, Rule
 from components.names import Names
 
@@ -49,6 +49,7 @@ CLAIMS: Final = Guard(
     ],
 )
 
+_SUBJECTS: Final = items("object", "subjects")
 _ACCOUNT: Final = any_of("s.kind == 'ServiceAccount'", "s.name.startsWith('system:')")
 BINDINGS: Final = Guard(
     "bindings",
@@ -58,8 +59,8 @@ BINDINGS: Final = Guard(
             "subjects",
             "I5",
             "roles here are for people and their groups, and for no service account:",
-            f"{items('object', 'subjects')}.all(s, !({_ACCOUNT}))",
-            f"{items('object', 'subjects')}.filter(s, {_ACCOUNT}).map(s, s.name).join(', ')",
+            each(_SUBJECTS, f"!({_ACCOUNT})", "s"),
+            breaking(_SUBJECTS, f"!({_ACCOUNT})", "s", "s.name"),
         )
     ],
 )

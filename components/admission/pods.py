@@ -2,16 +2,29 @@
 
 from typing import Final
 
-from components import credential, sidecar
-from components.admission.cel import Cel, all_of, among, any_of, given, items, listed, matches, quoted, table
+from components.admission.cel import (
+    NOTHING,
+    Cel,
+    all_of,
+    among,
+    any_of,
+    breaking,
+    each,
+    given,
+    items,
+    listed,
+    matches,
+    quoted,
+    table,
+)
 from components.admission.rule import Guard, Kinds, Rule
+from components.admission.tailnet_side import TAILNET_RULES
 from components.constants import (
     ENROL_CONTAINER,
     GATEWAY_CONTAINER,
     NODE_CONTAINER,
     PLUGINS_CONTAINER,
     SIDECAR_CONTAINER,
-    SIDECAR_HEALTH_PORT,
     TAILNET_VOLUME_PREFIX,
     TOKEN_AUDIENCE_PREFIX,
     TUN_DEVICE,
@@ -70,7 +83,7 @@ def _secret(part: str) -> Cel:
 
 
 def _field(base: Cel, fields: str) -> Cel:
-    return given(base, fields, "''")
+    return given(base, fields, NOTHING)
 
 
 def _flag(base: Cel, fields: str) -> Cel:
@@ -96,43 +109,6 @@ SOURCES: Final[dict[str, Cel]] = {
     VOLUME_TUN: "has(v.hostPath)",
 }
 
-# The sidecar's environment: each variable with the values that it may have (RE2).
-SIDECAR_ENV: Final[dict[str, str]] = {
-    "TS_USERSPACE": "true|false",
-    "TS_KUBE_SECRET": "",
-    "TS_STATE_DIR": sidecar.STATE_PATH,
-    "TS_AUTH_ONCE": "true",
-    "TS_AUTHKEY": f"file:{credential.AUTH_KEY_FILE}",
-    "TS_CLIENT_SECRET": f"file:{credential.AUTH_KEY_FILE}",
-    "TS_CLIENT_ID": rf"[^?&]+\?{credential.ATTRIBUTES}",
-    "TS_ID_TOKEN": f"file:{credential.TOKEN_FILE}",
-    "TS_HOSTNAME": "[-a-z0-9]+",
-    "TS_ACCEPT_DNS": "false",
-    "TS_TAILSCALED_EXTRA_ARGS": "--encrypt-state=false",
-    "TS_OUTBOUND_HTTP_PROXY_LISTEN": r"127\.0\.0\.1:[0-9]+",
-    "TS_SERVE_CONFIG": f"{sidecar.SERVE_PATH}/{sidecar.SERVE_KEY}",
-    "TS_ENABLE_HEALTH_CHECK": "true",
-    "TS_ENABLE_METRICS": "true|false",
-    "TS_LOCAL_ADDR_PORT": rf"(127\.0\.0\.1|\$\(POD_IP\)):{SIDECAR_HEALTH_PORT}",
-    "TS_NO_LOGS_NO_SUPPORT": "true",
-    "TS_LOGS_DIR": "/tmp",
-    "TS_DISABLE_PORTMAPPER": "1",
-    "TS_USE_CACHED_NETMAP": "false",
-    "TS_DEBUG_FIREWALL_MODE": "auto",
-    "TS_EXTRA_ARGS": r"--reset( --login-server=https?://[^ ]+)?( --advertise-tags=tag:openclaw-[-a-z0-9]+)?",
-    # Of a placement. Not in the list: lower case, which the probe's own client would read.
-    "HTTPS_PROXY": "https?://[^ ]+",
-    "HTTP_PROXY": "https?://[^ ]+",
-    "NO_PROXY": "[^ ]+",
-    "SSL_CERT_DIR": "[^ ]+",
-}
-_VARIABLE: Final = any_of(
-    matches(f"e.name + '=' + {_field('e', 'value')}", "|".join(f"{name}=({at})" for name, at in SIDECAR_ENV.items())),
-    all_of("e.name == 'POD_IP'", f"{_field('e', 'valueFrom.fieldRef.fieldPath')} == 'status.podIP'"),
-)
-# The script itself is compared with the Deployment's (declared.py): pods of the version before this one still start.
-_UNSEAL_START: Final = ("node", "--input-type=module", "--eval")
-
 # Dynamic types: the lists of the three kinds of containers could not be joined otherwise.
 _VARIABLES: Final[dict[str, Cel]] = {
     "init": f"dyn({items('object.spec', 'initContainers')})",
@@ -149,18 +125,9 @@ _ALL: Final = "variables.all"
 _POD: Final = "object.spec"
 
 
-def _each(containers: Cel, holds: Cel) -> Cel:
-    return f"{containers}.all(c, {holds})"
-
-
-def _names(containers: Cel, broken: Cel, name: Cel = "c.name", of: str = "c") -> Cel:
-    """The names of those that break a rule, for its message."""
-    return f"{containers}.filter({of}, {broken}).map({of}, {name}).join(', ')"
-
-
 def _rule(name: str, invariant: str, message: str, containers: Cel, holds: Cel) -> Rule:
     """A rule about each of these containers, whose message names those that break it."""
-    return Rule(name, invariant, message, _each(containers, holds), _names(containers, f"!({holds})"))
+    return Rule(name, invariant, message, each(containers, holds), breaking(containers, holds))
 
 
 def _own(fields: str, otherwise: Cel) -> Cel:
@@ -174,8 +141,7 @@ def _mounts(volume: Cel) -> Cel:
 
 
 _ADDED: Final = items("c", "securityContext.capabilities.add")
-_PROBES: Final = ("startupProbe", "readinessProbe", "livenessProbe")
-_PROBE: Final = listed(sidecar.PROBE_COMMAND)
+_DROPPED: Final = f"'ALL' in {items('c', 'securityContext.capabilities.drop')}"
 _SOURCE: Final = any_of(*(all_of(f"v.name == {quoted(name)}", source) for name, source in SOURCES.items()))
 _MOUNTED: Final = f"m.name in {table(MOUNTS)}[?c.name].orValue({listed(_EPHEMERAL_MOUNTS)})"
 _TOKEN: Final = all_of(
@@ -204,7 +170,7 @@ RULES: Final = (
         "hostNetwork and hostPort open ports on the node",
         all_of(
             f"!{_flag(_POD, 'hostNetwork')}",
-            _each(_ALL, f"{items('c', 'ports')}.all(p, {given('p', 'hostPort', '0')} == 0)"),
+            each(_ALL, f"{items('c', 'ports')}.all(p, {given('p', 'hostPort', '0')} == 0)"),
         ),
     ),
     _rule(
@@ -230,15 +196,11 @@ RULES: Final = (
         f"every container drops ALL capabilities; NET_ADMIN is for the container {SIDECAR_CONTAINER} only, and no other "
         "capability is for anyone:",
         all_of(
-            _each(_ALL, f"'ALL' in {items('c', 'securityContext.capabilities.drop')}"),
-            _each("variables.sidecar", f"{_ADDED}.all(a, a == 'NET_ADMIN')"),
-            _each("variables.others", f"{_ADDED}.size() == 0"),
+            each(_ALL, _DROPPED),
+            each("variables.sidecar", f"{_ADDED}.all(a, a == 'NET_ADMIN')"),
+            each("variables.others", f"{_ADDED}.size() == 0"),
         ),
-        _names(
-            _ALL,
-            f"!('ALL' in {items('c', 'securityContext.capabilities.drop')}) || "
-            f"{_ADDED}.exists(a, a != 'NET_ADMIN' || c.name != '{SIDECAR_CONTAINER}')",
-        ),
+        breaking(_ALL, all_of(_DROPPED, f"{_ADDED}.all(a, a == 'NET_ADMIN' && c.name == '{SIDECAR_CONTAINER}')")),
     ),
     _rule(
         "user",
@@ -253,10 +215,10 @@ RULES: Final = (
         "seccomp is RuntimeDefault or Localhost, AppArmor is not off, and SELinux and sysctls are the runtime's:",
         _ALL,
         all_of(
-            f"{_own('seccompProfile.type', quoted(''))} in ['RuntimeDefault', 'Localhost']",
-            f"{_own('appArmorProfile.type', quoted(''))} != 'Unconfined'",
-            f"{_own('seLinuxOptions.type', quoted(''))} in ['', 'container_t', 'container_init_t', 'container_kvm_t']",
-            f"{_own('seLinuxOptions.user', quoted(''))} + {_own('seLinuxOptions.role', quoted(''))} == ''",
+            f"{_own('seccompProfile.type', NOTHING)} in ['RuntimeDefault', 'Localhost']",
+            f"{_own('appArmorProfile.type', NOTHING)} != 'Unconfined'",
+            f"{_own('seLinuxOptions.type', NOTHING)} in ['', 'container_t', 'container_init_t', 'container_kvm_t']",
+            f"{_own('seLinuxOptions.user', NOTHING)} + {_own('seLinuxOptions.role', NOTHING)} == ''",
             f"!{_own('windowsOptions.hostProcess', 'false')}",
             f"{items(_POD, 'securityContext.sysctls')}.size() == 0",
         ),
@@ -267,7 +229,7 @@ RULES: Final = (
         "no pod claims devices, and no container has a block device",
         all_of(
             f"{items(_POD, 'resourceClaims')}.size() == 0",
-            _each(_ALL, f"{items('c', 'volumeDevices')}.size() == 0 && {items('c', 'resources.claims')}.size() == 0"),
+            each(_ALL, f"{items('c', 'volumeDevices')}.size() == 0 && {items('c', 'resources.claims')}.size() == 0"),
         ),
     ),
     Rule(
@@ -278,7 +240,7 @@ RULES: Final = (
             "variables.volumes.all(v, !has(v.hostPath) || "
             f"(v.name == '{VOLUME_TUN}' && v.hostPath.path == '{TUN_DEVICE}' "
             f"&& {_field('v', 'hostPath.type')} == 'CharDevice'))",
-            _each("variables.others", _mounts(f"m.name == '{VOLUME_TUN}'")),
+            each("variables.others", _mounts(f"m.name == '{VOLUME_TUN}'")),
         ),
     ),
     _rule(
@@ -311,18 +273,18 @@ RULES: Final = (
         f"containers of a gateway's or node's pod are {', '.join((*_MAIN, *_INIT))}, each in its place; another one would "
         "share their loopback:",
         all_of(
-            _each(_POD + ".containers", among("c.name", _MAIN)),
-            _each("variables.init", among("c.name", _INIT)),
-            _each("variables.ephemeral", f"!({among('c.name', (*_MAIN, *_INIT))})"),
+            each(_POD + ".containers", among("c.name", _MAIN)),
+            each("variables.init", among("c.name", _INIT)),
+            each("variables.ephemeral", f"!({among('c.name', (*_MAIN, *_INIT))})"),
         ),
-        _names(_ALL, f"!({among('c.name', (*_MAIN, *_INIT))})"),
+        f"{_ALL}.map(c, c.name).join(', ')",
     ),
     Rule(
         "volumes",
         "I3",
         "a volume is one of those that the stack declares, made of what the stack declares for it:",
-        f"variables.volumes.all(v, {_SOURCE})",
-        _names("variables.volumes", f"!({_SOURCE})", "v.name", "v"),
+        each("variables.volumes", _SOURCE, "v"),
+        breaking("variables.volumes", _SOURCE, "v", "v.name"),
     ),
     _rule(
         "mounts",
@@ -348,39 +310,7 @@ RULES: Final = (
         "variables.ephemeral",
         f"!({among(_field('c', 'targetContainerName'), _TAILNET)})",
     ),
-    Rule(
-        "sidecar-command",
-        "I1",
-        f"the container {SIDECAR_CONTAINER} runs its image as it is, and its probes ask for its health only",
-        _each(
-            "variables.sidecar",
-            all_of(
-                "!has(c.command) && !has(c.args) && !has(c.lifecycle)",
-                *(f"{given('c', f'{probe}.exec.command', _PROBE)} == {_PROBE}" for probe in _PROBES),
-            ),
-        ),
-    ),
-    Rule(
-        "sidecar-environment",
-        "I1",
-        f"the container {SIDECAR_CONTAINER} has no variables but those that the stack declares (routes, SSH, exit nodes and "
-        "proxies would be some):",
-        _each("variables.sidecar", f"!has(c.envFrom) && {items('c', 'env')}.all(e, {_VARIABLE})"),
-        f"variables.sidecar.map(c, {items('c', 'env')}.filter(e, !({_VARIABLE})).map(e, e.name).join(', ')).join(', ')",
-    ),
-    Rule(
-        "unseal-command",
-        "I3",
-        f"the container {UNSEAL_CONTAINER} opens the sealed key, and runs nothing else",
-        _each(
-            "variables.unseal",
-            all_of(
-                "!has(c.command) && !has(c.env) && !has(c.envFrom) && !has(c.lifecycle)",
-                f"{items('c', 'args')}.size() > 5",
-                *(f"{items('c', 'args')}[{place}] == {quoted(word)}" for place, word in enumerate(_UNSEAL_START)),
-            ),
-        ),
-    ),
+    *TAILNET_RULES,
     Rule(
         "image",
         "I8",

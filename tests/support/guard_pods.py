@@ -213,6 +213,9 @@ CHANGES: Final[dict[str, dict[str, Change]]] = {
         "a proxy on all addresses": variable("tailscale", name="TS_SOCKS5_SERVER", value="0.0.0.0:1055"),
         "state in a Secret": variable("tailscale", name="TS_KUBE_SECRET", value="tailscale"),
         "a Secret": secret_variable("tailscale"),
+        "a Secret where nothing may be": variable(
+            "tailscale", name="TS_KUBE_SECRET", valueFrom={"secretKeyRef": {"name": "mine", "key": "name"}}
+        ),
         "a ConfigMap of them": field("tailscale", envFrom=[{"configMapRef": {"name": "mine"}}]),
     },
     "pods/unseal-command": {

@@ -27,7 +27,7 @@ TESTED_BY: dict[str, tuple[str, ...]] = {
     "tests/engine/test_admission_guard.py": (
         *("components/admission/cluster", "components/admission/declared", "components/admission/kinds"),
         *("components/admission/network", "components/admission/objects", "components/admission/ownership"),
-        *("components/admission/pods", "components/admission/publishing"),
+        *("components/admission/pods", "components/admission/publishing", "components/admission/tailnet_side"),
     ),
     "tests/unit/components/tailnet/test_credentials.py": ("components/credential",),
     "tests/unit/sandbox/test_no_traceback.py": ("components/unexpected", "sandbox/cli"),
