@@ -3,10 +3,15 @@
 from collections.abc import Sequence
 from typing import Final
 
-from components.admission.cel import NOTHING, any_of, breaking, each, given, items, listed
+from components.admission.cel import NOTHING, Cel, any_of, breaking, each, given, items, quoted
 from components.admission.rule import Guard, Kinds, Rule
 
 _SUBJECTS: Final = items("object", "subjects")
+
+
+def _known(namespaces: Sequence[str]) -> Cel:
+    """A map, in which a name is found at once: the rules judge every binding of the cluster."""
+    return "{" + ", ".join(f"{quoted(name)}: 1" for name in namespaces) + "}"
 
 
 def accounts(namespaces: Sequence[str]) -> Guard:
@@ -29,7 +34,7 @@ def accounts(namespaces: Sequence[str]) -> Guard:
             )
         ],
         scope="cluster",
-        variables={"ours": listed(namespaces)},
+        variables={"ours": _known(namespaces)},
     )
 
 
@@ -49,6 +54,6 @@ def volumes(namespaces: Sequence[str]) -> Guard:
             )
         ],
         scope="cluster",
-        variables={"ours": listed(namespaces)},
+        variables={"ours": _known(namespaces)},
         audience="others",
     )

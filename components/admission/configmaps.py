@@ -28,6 +28,8 @@ _LEADS: Final = any_of(
     all_of(f"{_TARGET} == {_SERVED}", f"int({_TARGET}) >= {PORTAL_LOWEST}", f"!({_OTHERS})"),
 )
 
+# Characters. A gateway with all its portals has a third of it.
+_LONGEST: Final = 8192
 _FUNNEL: Final = r'"AllowFunnel"\s*:\s*[{]\s*[^}\s]'
 _CONFIG: Final = f"{_DATA}[{quoted(_CONFIG_KEY)}]"
 _LOOPBACK: Final = r'"bind"\s*:\s*"loopback"'
@@ -41,7 +43,8 @@ CONFIG_MAPS: Final = Guard(
             "funnel",
             "I1",
             "Funnel serves to the whole internet",
-            f"{_DATA}.all(k, !{_DATA}[k].matches({quoted(_FUNNEL)}))",
+            # A pattern costs more than a word, and a ConfigMap may have a megabyte.
+            f"{_DATA}.all(k, !{_DATA}[k].contains('AllowFunnel') || !{_DATA}[k].matches({quoted(_FUNNEL)}))",
         ),
         Rule(
             "serve",
@@ -50,6 +53,7 @@ CONFIG_MAPS: Final = Guard(
             any_of(
                 f"!({quoted(SERVE_KEY)} in {_DATA})",
                 all_of(
+                    f"{_DATA}[{quoted(SERVE_KEY)}].size() < {_LONGEST}",
                     matches("variables.serve", FILE),
                     f"variables.serve.findAll({quoted(PAIR)}).all(p, {_LEADS})",
                 ),
@@ -58,14 +62,14 @@ CONFIG_MAPS: Final = Guard(
         Rule(
             "bind",
             "I1",
-            f"the gateway binds loopback, and its own Tailscale is off: {_CONFIG_KEY} says so",
-            any_of(
-                f"!({quoted(_CONFIG_KEY)} in {_DATA})",
-                all_of(
-                    f"{_CONFIG}.matches({quoted(_LOOPBACK)})",
-                    f"!{_CONFIG}.matches({quoted(_OWN_FUNNEL)})",
-                ),
-            ),
+            f"the gateway binds loopback, and {_CONFIG_KEY} says so",
+            f"!({quoted(_CONFIG_KEY)} in {_DATA}) || {_CONFIG}.matches({quoted(_LOOPBACK)})",
+        ),
+        Rule(
+            "own-funnel",
+            "I1",
+            "OpenClaw's own Funnel is off",
+            f"!({quoted(_CONFIG_KEY)} in {_DATA}) || !{_CONFIG}.matches({quoted(_OWN_FUNNEL)})",
         ),
         Rule(
             "binary",

@@ -33,9 +33,14 @@ def _containers(name: str, invariant: str, message: str, fields: Sequence[str]) 
     )
 
 
+_USERS: Final = ("runAsUser", "runAsGroup", "runAsNonRoot", "seccompProfile", "appArmorProfile")
+# Without SELinux labels: OpenShift gives each namespace its own. pods.py judges them.
+_POD_SECURITY: Final = (*_USERS, "fsGroup", "fsGroupChangePolicy", "supplementalGroups", "supplementalGroupsPolicy")
+_SECURITY: Final = (
+    *(*_USERS, "privileged", "allowPrivilegeEscalation", "capabilities", "readOnlyRootFilesystem", "procMount"),
+)
 _POD_FIELDS: Final = (
-    *("securityContext", "hostAliases", "dnsPolicy", "dnsConfig", "hostname", "subdomain", "runtimeClassName"),
-    *("schedulerName", "enableServiceLinks", "setHostnameAsFQDN", "os"),
+    *("hostAliases", "dnsPolicy", "dnsConfig", "hostname", "subdomain", "runtimeClassName", "enableServiceLinks"),
 )
 _OURS: Final = f"k.startsWith({quoted(f'{PROJECT}/')})"
 _LABELS: Final = f"dyn({given('object.metadata', 'labels', '{}')})"
@@ -70,7 +75,12 @@ RULES: Final = (
         "a container has the ports and probes of its Deployment:",
         ["ports", "startupProbe", "readinessProbe", "livenessProbe"],
     ),
-    _containers("security", "I2", "a container has the security context of its Deployment:", ["securityContext"]),
+    _containers(
+        "security",
+        "I2",
+        "a container has the security context of its Deployment:",
+        [f"securityContext.{one}" for one in _SECURITY],
+    ),
     Rule(
         "volumes",
         "I3",
@@ -81,11 +91,11 @@ RULES: Final = (
     Rule(
         "pod",
         "I2",
-        f"a pod has these fields of its Deployment: {', '.join(_POD_FIELDS)}",
+        f"a pod has these fields of its Deployment: {', '.join(_POD_FIELDS)}; and its security context",
         all_of(
             *(
                 f"dyn({optional('object.spec', field)}) == dyn({optional(f'{_TEMPLATE}.spec', field)})"
-                for field in _POD_FIELDS
+                for field in (*_POD_FIELDS, *(f"securityContext.{one}" for one in _POD_SECURITY))
             )
         ),
     ),

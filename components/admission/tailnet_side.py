@@ -41,7 +41,7 @@ _VARIABLE: Final = any_of(
     all_of(
         "!has(e.valueFrom)",
         matches(
-            f"e.name + '=' + {given('e', 'value', NOTHING)}",
+            f"(e.name + '=' + {given('e', 'value', NOTHING)})",
             "|".join(f"{key}=({at})" for key, at in SIDECAR_ENV.items()),
         ),
     ),

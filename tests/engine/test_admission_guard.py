@@ -52,6 +52,7 @@ def people(cluster: Cluster, guarded: Stack, warned: Stack) -> Generator[None]:
     """The rights of those who attack: the role `edit` in both namespaces, a program's in all, and a few cluster-wide."""
     rights = {
         "agent": [{"apiGroups": EVERYTHING, "resources": ["*"], "verbs": ["*"]}],
+        "debuggers": [{"apiGroups": [""], "resources": ["pods/ephemeralcontainers"], "verbs": ["*"]}],
         "landlords": [{"apiGroups": [""], "resources": ["namespaces"], "verbs": ["*"]}],
         "storage-admins": [{"apiGroups": [""], "resources": ["persistentvolumes"], "verbs": ["*"]}],
     }
@@ -65,7 +66,9 @@ def people(cluster: Cluster, guarded: Stack, warned: Stack) -> Generator[None]:
     for namespace in ("openclaw-guarded", "openclaw-warned"):
         eve: Object = {"kind": "User", "apiGroup": RBAC, "name": EDITOR.user}
         # Also the proof that roles for people may be given.
-        assert cluster.create(f"/apis/{RBAC}/v1/namespaces/{namespace}/rolebindings", bound("eve", "edit", eve))
+        for role in ("edit", "test-debuggers"):
+            path = f"/apis/{RBAC}/v1/namespaces/{namespace}/rolebindings"
+            assert cluster.create(path, bound(f"eve-{role}", role, eve))
     yield
     for name in rights:
         for kind in ("clusterrolebindings", "clusterroles"):
@@ -158,6 +161,37 @@ ALLOWED: dict[str, tuple[Who, Ask]] = {
     "a word about Funnel": (
         EDITOR,
         made("configmaps", "ConfigMap", data={"a.md": 'AllowFunnel: {} and "AllowFunnel" too'}),
+    ),
+    "as much as a ConfigMap can be": (
+        PROGRAM,
+        made("configmaps", "ConfigMap", data={f"{part}.crt": 'AllowFunnel ' + "x " * 130_000 for part in range(3)}),
+    ),
+    "the longest configuration": (
+        ADMINISTRATOR,
+        made("configmaps", "ConfigMap", data={"openclaw.json": '{"bind": "loopback", "mode": "' + "x " * 400_000}),
+    ),
+    "a policy for a hundred addresses": (
+        ADMINISTRATOR,
+        made(
+            "networkpolicies",
+            "NetworkPolicy",
+            "networking.k8s.io/v1",
+            spec={"podSelector": {}, **egress(*(block(f"10.0.{number}.0/24") for number in range(100)))},
+        ),
+    ),
+    "a role for a thousand people": (
+        ADMINISTRATOR,
+        lambda scene: Request(
+            "POST",
+            f"/apis/{RBAC}/v1/clusterrolebindings",
+            {
+                **bound("asked", "view", {}),
+                "subjects": [
+                    {"kind": "ServiceAccount", "name": "default", "namespace": f"team-{number}"}
+                    for number in range(1000)
+                ],
+            },
+        ),
     ),
     "a Serve file as ours": (EDITOR, made("configmaps", "ConfigMap", data={"serve.json": SERVED})),
     "a role": (ADMINISTRATOR, made("roles", "Role", f"{RBAC}/v1", rules=[])),

@@ -3,7 +3,7 @@
 import base64
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -187,12 +187,11 @@ class Cluster(Api):
         path: str,
         body: Object | None,
         headers: Sequence[tuple[str, str]] = (),
-        query: Mapping[str, str] | None = None,
     ) -> httpx.Response:
         """The answer to any request, also one that is refused."""
         content = None if body is None else json.dumps(body)
         kind = [] if content is None or any(key == "content-type" for key, _ in headers) else [_JSON]
-        return self._http.request(method, path, content=content, headers=[*headers, *kind], params=query)
+        return self._http.request(method, path, content=content, headers=[*headers, *kind])
 
     def token(self, namespace: str, account: str, audience: str | None, seconds: int) -> str:
         """A token of a service account, as the kubelet asks for it; without an audience it is the API server's own."""

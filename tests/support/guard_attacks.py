@@ -149,7 +149,7 @@ WORKLOADS: Final = (
         "a Service without a type",
         made("services", "Service", spec=_CLUSTER_IP),
     ),
-    Attack("kinds/kind", "the quota deleted", deleted("resourcequotas", "quota"), PROGRAM),
+    Attack("kinds/kind", "a quota", made("resourcequotas", "ResourceQuota", spec={"hard": {"pods": "0"}}), PROGRAM),
     Attack("kinds/kind", "a claim deleted", deleted("persistentvolumeclaims", "tailnet-state")),
     Attack(
         "kinds/kind",
@@ -323,6 +323,7 @@ SERVES: Final[dict[str, str]] = {
     "the gateway at an odd port": '{"TCP": {"8443": {"TCPForward": "127.0.0.1:18789"}}}',
     "files": _WEB % ('"Path": "/"', ""),
     "a key that is not known": _WEB % (_HERE, ', "Services": {}'),
+    "more than can be read": _WEB % (_HERE, " " * 9000),
     "no JSON": "{TCP: {443: {HTTPS: true}}}",
     "the browser's control": '{"TCP": {"18791": {"TCPForward": "127.0.0.1:18791"}}}',
 }
@@ -354,8 +355,8 @@ FILES: Final = (
         ADMINISTRATOR,
     ),
     Attack(
-        "configmaps/bind",
-        "OpenClaw's own Funnel",
+        "configmaps/own-funnel",
+        "served by the gateway itself",
         made(
             "configmaps",
             "ConfigMap",
