@@ -29,14 +29,14 @@ class Kinds:
     resources: Sequence[str]
     operations: Sequence[str] = WRITES
 
-    def manifest(self) -> Manifest:
-        """As a policy has it."""
+    def manifest(self, scope: str) -> Manifest:
+        """As a policy has it; `scope` is that of the resources."""
         return {
             "apiGroups": [self.group],
             "apiVersions": ["*"],
             "operations": list(self.operations),
             "resources": list(self.resources),
-            "scope": "*",
+            "scope": scope,
         }
 
 
@@ -90,9 +90,14 @@ class Guard:
             conditions.append({"name": "when", "expression": self.when})
         if self.audience == "others":
             conditions.append({"name": "others", "expression": f"!({_CONTROL_PLANE} || {may_change_guard(stack)})"})
+        # A selector of namespaces never keeps a policy from what is in none: nodes, volumes, classes of everybody.
+        resources = "Namespaced" if self.scope == "namespaces" else "*"
         spec: Manifest = {
             "failurePolicy": "Fail",
-            "matchConstraints": {**self._where(stack), "resourceRules": [kinds.manifest() for kinds in self.kinds]},
+            "matchConstraints": {
+                **self._where(stack),
+                "resourceRules": [kinds.manifest(resources) for kinds in self.kinds],
+            },
             "validations": [rule.manifest() for rule in self.rules],
         }
         if self.deployment:

@@ -51,7 +51,10 @@ def warned(stack: MakeStack) -> Stack:
 def people(cluster: Cluster, guarded: Stack, warned: Stack) -> Generator[None]:
     """The rights of those who attack: the role `edit` in both namespaces, a program's in all, and a few cluster-wide."""
     rights = {
-        "agent": [{"apiGroups": EVERYTHING, "resources": ["*"], "verbs": ["*"]}],
+        "agent": [
+            {"apiGroups": EVERYTHING, "resources": ["*"], "verbs": ["*"]},
+            {"apiGroups": [RBAC], "resources": ["*"], "verbs": ["bind", "create"]},
+        ],
         "debuggers": [{"apiGroups": [""], "resources": ["pods/ephemeralcontainers"], "verbs": ["*"]}],
         "landlords": [{"apiGroups": [""], "resources": ["namespaces"], "verbs": ["*"]}],
         "storage-admins": [{"apiGroups": [""], "resources": ["persistentvolumes"], "verbs": ["*"]}],
@@ -61,7 +64,7 @@ def people(cluster: Cluster, guarded: Stack, warned: Stack) -> Generator[None]:
         cluster.create(f"/apis/{RBAC}/v1/clusterroles", role)
         subject: Object = {"kind": "Group", "apiGroup": RBAC, "name": name}
         if name == "agent":
-            subject = {"kind": "ServiceAccount", "name": "agent", "namespace": "tools"}
+            subject = AGENT
         cluster.create(f"/apis/{RBAC}/v1/clusterrolebindings", bound(f"test-{name}", f"test-{name}", subject))
     for namespace in ("openclaw-guarded", "openclaw-warned"):
         eve: Object = {"kind": "User", "apiGroup": RBAC, "name": EDITOR.user}
@@ -164,7 +167,7 @@ ALLOWED: dict[str, tuple[Who, Ask]] = {
     ),
     "as much as a ConfigMap can be": (
         PROGRAM,
-        made("configmaps", "ConfigMap", data={f"{part}.crt": 'AllowFunnel ' + "x " * 130_000 for part in range(3)}),
+        made("configmaps", "ConfigMap", data={f"{part}.crt": "AllowFunnel " + "x " * 130_000 for part in range(3)}),
     ),
     "the longest configuration": (
         ADMINISTRATOR,
@@ -236,27 +239,63 @@ def test_it_is_let_through_without_a_warning(scene: Scene, trial: Scene, what: s
 
 
 CUSTOM = ("example.com", "reports"), ("gateway.networking.k8s.io", "httproutes")
+CLASSES = ("gateway.networking.k8s.io", "gatewayclasses")
+AGENT: Object = {"kind": "ServiceAccount", "name": "agent", "namespace": "tools"}
+
+
+def _kind(version: str, kind: str) -> Object:
+    return {"apiVersion": version, "kind": kind}
+
+
+# Nothing of a gateway, and of no namespace: a selector of namespaces does not leave such kinds out.
+ELSEWHERE: dict[str, tuple[str, Object]] = {
+    "a volume": (
+        "/api/v1/persistentvolumes",
+        {"spec": {"capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce"], "hostPath": {"path": "/data"}}},
+    ),
+    "a storage class": (
+        "/apis/storage.k8s.io/v1/storageclasses",
+        {**_kind("storage.k8s.io/v1", "StorageClass"), "provisioner": "example.com/disks"},
+    ),
+    "a namespace": ("/api/v1/namespaces", {}),
+    "a role": (f"/apis/{RBAC}/v1/clusterrolebindings", bound("asked", "view", {**AGENT, "name": "other"})),
+    "a port": ("/api/v1/namespaces/default/services", {"spec": {"type": "NodePort", "ports": [{"port": 80}]}}),
+    "a kind that publishes": (
+        f"/apis/{CLASSES[0]}/v1/{CLASSES[1]}",
+        _kind(f"{CLASSES[0]}/v1", "GatewayClass"),
+    ),
+}
+
+
+@pytest.mark.parametrize("what", ELSEWHERE)
+def test_the_rest_of_the_cluster_is_not_affected(scene: Scene, trial: Scene, custom: None, what: str) -> None:
+    path, body = ELSEWHERE[what]
+    for who in (ADMINISTRATOR, PROGRAM):
+        request = Request("POST", path, {**body, "metadata": {"name": "asked"}})
+        answer = ask(scene.cluster, who, request)
+        assert (answer.refused, answer.warnings, answer.status) == ("", "", 201), answer
 
 
 @pytest.fixture(scope="module")
 def custom(cluster: Cluster) -> None:
     """Kinds that the API server does not bring along."""
-    for group, plural in CUSTOM:
+    for group, plural in (*CUSTOM, CLASSES):
         schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
         approved = {"api-approved.kubernetes.io": "unapproved, only for a test"} if group.endswith(".k8s.io") else {}
-        kind = plural.removesuffix("s").capitalize()
+        kind = "GatewayClass" if plural == "gatewayclasses" else plural.removesuffix("s").capitalize()
         body: Object = {
             "metadata": {"name": f"{plural}.{group}", "annotations": approved},
             "spec": {
                 "group": group,
-                "scope": "Namespaced",
+                "scope": "Cluster" if plural == "gatewayclasses" else "Namespaced",
                 "names": {"plural": plural, "singular": plural.removesuffix("s"), "kind": kind},
                 "versions": [{"name": "v1", "served": True, "storage": True, "schema": schema}],
             },
         }
         cluster.create("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", body)
-        path = f"/apis/{group}/v1/namespaces/default/{plural}"
-        eventually(lambda path=path: cluster.get(path) is not None, "the new kind to be served")
+        inside = "" if plural == "gatewayclasses" else "namespaces/default/"
+        path = f"/apis/{group}/v1/{inside}{plural}"
+        eventually(lambda path=path: cluster.send("GET", path, None).status_code == 200, "the new kind to be served")
 
 
 CUSTOM_CASES: dict[str, tuple[Who, tuple[str, str], bool]] = {
