@@ -16,7 +16,6 @@ def _closed(block: str) -> Cel:
     never = f"cidr({quoted(block)})"
     # One of the two contains the other, or they do not meet. A part of it is no exception of the whole.
     return any_of(
-        f"cidr(b.cidr).ip().family() != {never}.ip().family()",
         f"!cidr(b.cidr).containsCIDR({never}) && !{never}.containsCIDR(cidr(b.cidr))",
         f"{items('b', 'except')}.exists(e, cidr(e).containsCIDR({never}))",
     )
@@ -39,8 +38,9 @@ _INGRESS: Final = items("object.spec", "ingress")
 _TO: Final = items("r", "to")
 
 
-def _addresses(blocks: tuple[str, ...]) -> Cel:
-    return f"{_EGRESS}.all(r, {_TO}.filter(t, has(t.ipBlock)).map(t, t.ipBlock).all(b, {_blocks(blocks)}))"
+def _addresses(blocks: tuple[str, ...], unless: Cel = "false") -> Cel:
+    reached = f"{_TO}.filter(t, has(t.ipBlock)).map(t, t.ipBlock)"
+    return f"{_EGRESS}.all(r, {any_of(unless, f'{reached}.all(b, {_blocks(blocks)})')})"
 
 
 RULES: Final = (
@@ -65,7 +65,12 @@ RULES: Final = (
         f"{_EGRESS}.all(r, {_TO}.size() > 0 && {items('r', 'ports')}.size() > 0)",
     ),
     Rule("tailnet", "I6", "no egress reaches the tailnet past the sidecar", _addresses(TAILNET_CIDRS)),
-    Rule("metadata", "I6", "no egress reaches a metadata service", _addresses(METADATA_CIDRS)),
+    Rule(
+        "metadata",
+        "I6",
+        f"no egress reaches a metadata service, but for DNS at port {_DNS_PORT}: some clouds answer that there",
+        _addresses(METADATA_CIDRS, unless=_ports("r", _DNS_PORT)),
+    ),
     Rule(
         "never",
         "I6",

@@ -21,6 +21,7 @@ ALL: tuple[Attack, ...] = (*ATTACKS, *POD_ATTACKS)
 RBAC = "rbac.authorization.k8s.io"
 EVERYTHING = [
     "",
+    "storage.k8s.io",
     "apps",
     "batch",
     "networking.k8s.io",
@@ -172,6 +173,15 @@ ALLOWED: dict[str, tuple[Who, Ask]] = {
     "the longest configuration": (
         ADMINISTRATOR,
         made("configmaps", "ConfigMap", data={"openclaw.json": '{"bind": "loopback", "mode": "' + "x " * 400_000}),
+    ),
+    "DNS on the node": (
+        ADMINISTRATOR,
+        made(
+            "networkpolicies",
+            "NetworkPolicy",
+            "networking.k8s.io/v1",
+            spec={"podSelector": {}, **egress(block("169.254.20.10/32"), port=53)},
+        ),
     ),
     "a policy for a hundred addresses": (
         ADMINISTRATOR,

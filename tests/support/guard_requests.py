@@ -1,7 +1,8 @@
 """Requests to the API server by somebody else than the administrator, and what the admission guard says to them."""
 
+import contextlib
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -82,6 +83,26 @@ def ask(cluster: Cluster, who: Who, request: Request) -> Answer:
 def guard_warnings(response: httpx.Response) -> list[str]:
     """Warnings of the guard; Pod Security warns of every sidecar in mode tun."""
     return [text for text in response.headers.get_list("warning") if "ValidatingAdmissionPolicy" in text]
+
+
+@contextlib.contextmanager
+def guard_audits(cluster: Cluster, namespace: str) -> Generator[None]:
+    """While the block runs, the guard of a namespace lets everything through, as with `cluster.admission: audit`. API servers
+    notice within a second.
+    """
+    stack = cluster.one("Namespace", "", namespace)["metadata"].get("labels", {}).get(LABEL_STACK)
+    bindings = [one for kind, one in cluster.of_stack(stack) if kind == "GuardBinding"] if stack else []
+
+    def actions(of: Callable[[Object], list[str]]) -> None:
+        for one in bindings:
+            path = f"{cluster.LISTS['GuardBinding']}/{one['metadata']['name']}"
+            cluster.merge(path, {"spec": {"validationActions": of(one)}})
+
+    actions(lambda one: ["Audit"])
+    try:
+        yield
+    finally:
+        actions(lambda one: one["spec"]["validationActions"])
 
 
 @dataclass(frozen=True)
