@@ -6,7 +6,7 @@ program of the cluster. Whatever is the same for anyone has rules of its own.
 
 from typing import Final
 
-from components.admission.cel import Cel, all_of, among, any_of, given, optional, quoted
+from components.admission.cel import Cel, all_of, among, any_of, given, matches, optional, quoted
 from components.admission.rule import Guard, Kinds, Rule
 from components.constants import (
     ANNOTATION_HAND_OVER,
@@ -61,6 +61,9 @@ def _if(condition: Cel, then: Cel) -> Cel:
     return f"!({condition}) || ({then})"
 
 
+_NAME: Final = "object.?metadata.?name.orValue('')"
+# As manifest.content_name makes them: one that is there already would stop the next update, or be taken for it.
+_OUR_NAMES: Final = ".*-(tailnet-kek|tailnet-authkey|gateway-token|agent-secrets|config|serve|ca-bundle)-[0-9a-f]{10}"
 _CONTENT: Final = ("data", "binaryData", "type", "immutable", "spec", "metadata.labels", "metadata.ownerReferences")
 _RESTARTED: Final = "kubectl.kubernetes.io/restartedAt"
 _ANNOTATIONS: Final = "spec.template.metadata.annotations"
@@ -121,6 +124,7 @@ RULES: Final = (
                     *(f"spec.{field}" for field in ("selector", "strategy", "paused", "template.spec")),
                     *("spec.template.metadata.labels", "metadata.labels", "metadata.ownerReferences"),
                 ),
+                f"{_hand_over('object')} == {_hand_over('oldObject')}",
                 "object.?spec.?replicas.orValue(1) <= 1",
                 *(
                     f"{_annotated(one)}.all(k, k == '{_RESTARTED}' || {_annotated(other)}[?k] == {_annotated(one)}[?k])"
@@ -144,12 +148,15 @@ RULES: Final = (
     Rule(
         "stack",
         "I12",
-        "what carries the stack's label is the stack's: nobody else makes, changes or deletes it:",
+        "what carries the stack's label, or a name of its objects, is the stack's: nobody else makes, changes or deletes it:",
         any_of(
             f"{_KIND}.startsWith('/pods') || {_KIND}.startsWith('apps/') || {_KIND}.startsWith('events') || "
             "request.operation == 'CONNECT'",
             all_of(
-                _if(_CREATED, "object == null || variables.label == ''"),
+                _if(
+                    _CREATED,
+                    any_of("object == null", all_of("variables.label == ''", f"!{matches(_NAME, _OUR_NAMES)}")),
+                ),
                 _if(_DELETED, "oldObject == null || variables.label_before == ''"),
                 _if(
                     _UPDATED,

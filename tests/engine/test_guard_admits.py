@@ -15,7 +15,7 @@ from sandbox.kube import Object
 from tests.support.configs import IDS, NODE_IDS, SHAPES, STACK_FILES, Raw, configurations, read_stack_file
 from tests.support.engine_world import Cluster, eventually
 from tests.support.graph import Graph
-from tests.support.guard_requests import ADMINISTRATOR, CONTROLLER, Request, ask
+from tests.support.guard_requests import ADMINISTRATOR, CONTROLLER, PIPELINE, Request, ask
 from tests.support.harness import run_program
 
 STACK: Final = "test"
@@ -64,10 +64,47 @@ def enforced(cluster: Cluster) -> Generator[None]:
     service = {"metadata": {"name": "asked"}, "spec": {"type": "NodePort", "ports": [{"port": 80}]}}
     where = Request("POST", "/api/v1/namespaces/openclaw-probe/services", service)
     eventually(lambda: ask(cluster, ADMINISTRATOR, where).refused, "the guard to be in force")
+    made += pipeline_rights(cluster)
     yield
     for one in reversed(made):
         cluster.delete(one)
     cluster.delete("/api/v1/namespaces/openclaw-probe")
+
+
+def pipeline_rights(cluster: Cluster) -> list[str]:
+    """Paths of a role for the pipeline, and its binding: what the program declares, and the guard of this stack alone."""
+    verbs = ["create", "get", "list", "watch", "patch", "update", "delete"]
+    ours = [guard.name(STACK) for guard in guards([])]
+    allowed: list[Object] = [
+        {
+            "apiGroups": [""],
+            "resources": ["namespaces", "persistentvolumeclaims", "secrets", "configmaps"],
+            "verbs": verbs,
+        },
+        {"apiGroups": ["apps"], "resources": ["deployments"], "verbs": verbs},
+        {"apiGroups": ["networking.k8s.io"], "resources": ["networkpolicies"], "verbs": verbs},
+        {
+            "apiGroups": ["admissionregistration.k8s.io"],
+            "resources": ["validatingadmissionpolicies", "validatingadmissionpolicybindings"],
+            "resourceNames": ours,
+            "verbs": verbs,
+        },
+    ]
+    group = "rbac.authorization.k8s.io"
+    cluster.create(f"/apis/{group}/v1/clusterroles", {"metadata": {"name": "test-pipeline"}, "rules": allowed})
+    bound: Object = {
+        "metadata": {"name": "test-pipeline"},
+        "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": "test-pipeline"},
+        "subjects": [{"apiGroup": group, "kind": "User", "name": PIPELINE.user}],
+    }
+    cluster.create(f"/apis/{group}/v1/clusterrolebindings", bound)
+    return [f"/apis/{group}/v1/{kind}/test-pipeline" for kind in ("clusterroles", "clusterrolebindings")]
+
+
+def applied(one: Object) -> Request:
+    """The server-side apply of the provider."""
+    where = f"{path(one)}?fieldManager=program&force=true"
+    return Request("PATCH", where, one, "application/apply-patch+yaml")
 
 
 @pytest.fixture(scope="module")
@@ -88,18 +125,25 @@ def test_what_is_declared_comes_changes_and_goes(cluster: Cluster, homes: set[st
     objects = list(declared(run_program(CONFIGS[name], stack=STACK)))
     homes |= {one["metadata"]["name"] for one in objects if one["kind"] == "Namespace"}
     for one in objects:
-        cluster.apply(path(one), one)
+        declare(cluster, one)
     for workload in (one for one in objects if one["kind"] == "Deployment"):
         namespace = workload["metadata"]["namespace"]
         first = came(cluster, namespace)
         # Another version of the image, as an upgrade has it.
         workload["spec"]["template"]["spec"]["containers"][0]["image"] += "-next"
-        cluster.apply(path(workload), workload)
+        declare(cluster, workload)
         eventually(lambda where=namespace, before=first: came(cluster, where) != before, f"the next pod of {namespace}")
     inside = [one for one in objects if one["kind"] != "Namespace"]
     for one in reversed(inside):
-        cluster.delete(path(one))
+        answer = ask(cluster, PIPELINE, Request("DELETE", path(one)), dry=False)
+        assert answer.status == 200, answer
     eventually(lambda: not [one for one in inside if cluster.get(path(one))], "all of it to go")
+
+
+def declare(cluster: Cluster, one: Object) -> None:
+    """Makes or changes it, as the pipeline."""
+    answer = ask(cluster, PIPELINE, applied(one), dry=False)
+    assert answer.status < 400, answer
 
 
 def came(cluster: Cluster, namespace: str) -> str:
@@ -141,13 +185,12 @@ def everywhere(cluster: Cluster, enforced: None) -> Generator[None]:
 def test_whatever_the_settings_say_is_admitted(cluster: Cluster, everywhere: None, classes: None, config: Raw) -> None:
     for one in declared(run_program(config, stack=STACK)):
         if one["kind"] != "Deployment":
-            made = Request("PATCH", f"{path(one)}?fieldManager=program&force=true", one, "application/apply-patch+yaml")
-            answer = ask(cluster, ADMINISTRATOR, made)
+            answer = ask(cluster, PIPELINE, applied(one))
             assert answer.status < 400, answer
             continue
         # The guard compares a pod with the Deployment that is there; nobody has to run it.
         one["spec"]["replicas"] = 0
-        cluster.apply(path(one), one)
+        declare(cluster, one)
         template, namespace = one["spec"]["template"], one["metadata"]["namespace"]
         pod: Object = {
             "apiVersion": "v1",

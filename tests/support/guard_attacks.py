@@ -182,6 +182,11 @@ WORKLOADS: Final = (
             "apps/v1",
         ),
     ),
+    Attack(
+        "kinds/deployment",
+        "handed over",
+        changed("deployments", "openclaw", {"metadata": {"annotations": {ANNOTATION_HAND_OVER: "evil"}}}, "apps/v1"),
+    ),
     Attack("kinds/deployment", "two of it", changed("deployments", "openclaw", {"spec": {"replicas": 2}}, "apps/v1")),
     Attack("kinds/deployment", "deleted", deleted("deployments", "openclaw", "apps/v1"), PROGRAM),
     Attack(
@@ -366,6 +371,11 @@ FILES: Final = (
     Attack("kinds/stack", "a file deleted", deleted("configmaps", _named("ConfigMap", "serve"))),
     Attack("kinds/stack", "a Secret deleted", deleted("secrets", _named("Secret", "tailnet-kek")), PROGRAM),
     Attack("kinds/stack", "all Secrets deleted", deleted("secrets", "")),
+    Attack(
+        "kinds/stack",
+        "a file with a name of ours",
+        made("configmaps", "ConfigMap", metadata={"name": "guarded-config-0123456789"}, data={}),
+    ),
     Attack("kinds/stack", "a Secret that looks like ours", labelled("secrets", "Secret", "x-tailnet-kek-0123456789")),
     Attack(
         "kinds/stack",

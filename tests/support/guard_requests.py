@@ -36,6 +36,8 @@ CONTROLLER: Final = Who(
     "system:serviceaccount:kube-system:replicaset-controller",
     ["system:serviceaccounts", "system:serviceaccounts:kube-system", "system:authenticated"],
 )
+# A pipeline that runs the stack's program with the rights that it needs, and no more.
+PIPELINE: Final = Who("ci@example.com", ["system:authenticated"])
 ADMINISTRATOR: Final = Who("")
 
 
@@ -65,14 +67,16 @@ class Answer:
     status: int
 
 
-def ask(cluster: Cluster, who: Who, request: Request) -> Answer:
-    """Sends a request as somebody."""
+def ask(cluster: Cluster, who: Who, request: Request, dry: bool = True) -> Answer:
+    """Sends a request as somebody; a dry run, where there is one and nothing else is said."""
     headers = {"impersonate-user": who.user} if who.user else {}
     pairs = [*headers.items(), *(("impersonate-group", group) for group in who.groups)]
     if request.method == "PATCH":
         pairs.append(("content-type", request.patch))
-    dry = "" if request.connects else f"{'&' if '?' in request.path else '?'}dryRun=All"
-    response = cluster.send(request.method, request.path + dry, request.body, pairs)
+    path = request.path
+    if dry and not request.connects:
+        path += f"{'&' if '?' in path else '?'}dryRun=All"
+    response = cluster.send(request.method, path, request.body, pairs)
     said = (
         response.json().get("message", "") if response.is_error and "json" in response.headers["content-type"] else ""
     )
