@@ -9,6 +9,8 @@ LABEL_STACK: Final = "openclaw-tailnet/stack"
 LABEL_INSTANCE: Final = "openclaw-tailnet/instance"
 # On a pod: a digest of which objects it was started with.
 ANNOTATION_OBJECTS: Final = "openclaw-tailnet/objects"
+# On a pod, before the name of a container: its image as the stack declares it.
+ANNOTATION_IMAGE: Final = "openclaw-tailnet/image-"
 # On an object of another owner: the stack that may take it over.
 ANNOTATION_HAND_OVER: Final = "openclaw-tailnet/hand-over"
 # On the pod only while the sidecar is in it: the NetworkPolicy that opens UDP selects by this (I6).

@@ -12,7 +12,6 @@ import pulumi_kubernetes as k8s
 
 from components.admission.cluster import accounts, volumes
 from components.admission.configmaps import CONFIG_MAPS
-from components.admission.declared import DECLARED, FORWARD
 from components.admission.kinds import KINDS
 from components.admission.network import NETWORK
 from components.admission.objects import BINDINGS, CLAIMS, SECRETS
@@ -30,10 +29,8 @@ def guards(namespaces: Sequence[str]) -> list[Guard]:
     return [
         *(
             PODS,
-            DECLARED,
             WORKLOADS,
             KINDS,
-            FORWARD,
             SERVICES,
             PUBLISHING,
             NETWORK,

@@ -23,7 +23,6 @@ _CORE: Final = (
     "pods",
     "pods/exec",
     "pods/attach",
-    "pods/portforward",
     "pods/eviction",
 )
 ALLOWED: Final = (
@@ -111,6 +110,12 @@ RULES: Final = (
             among(_KIND, ("/pods/exec", "/pods/attach")),
             among("object.?container.orValue('')", ("", GATEWAY_CONTAINER, NODE_CONTAINER)),
         ),
+    ),
+    Rule(
+        "forward",
+        "I1",
+        "port-forward leads past the tailnet, and past the login by it: it is for those who may change the guard",
+        f"{_KIND} != '/pods/portforward'",
     ),
     Rule(
         "deployment",

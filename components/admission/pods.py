@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from components import credential, gateway, placement, sealed_key, sidecar
 from components.admission.cel import (
     NOTHING,
     Cel,
@@ -20,8 +21,11 @@ from components.admission.cel import (
 from components.admission.rule import Guard, Kinds, Rule
 from components.admission.tailnet_side import TAILNET_RULES
 from components.constants import (
+    ANNOTATION_IMAGE,
     ENROL_CONTAINER,
     GATEWAY_CONTAINER,
+    LABEL_INSTANCE,
+    LABEL_SIDECAR,
     NODE_CONTAINER,
     PLUGINS_CONTAINER,
     SIDECAR_CONTAINER,
@@ -44,6 +48,7 @@ from components.constants import (
     VOLUME_TUN,
 )
 from components.names import Names
+from components.pods import HOME
 
 _MAIN: Final = (GATEWAY_CONTAINER, NODE_CONTAINER)
 _INIT: Final = (UNSEAL_CONTAINER, SIDECAR_CONTAINER, PLUGINS_CONTAINER, ENROL_CONTAINER)
@@ -61,6 +66,22 @@ MOUNTS: Final[dict[str, tuple[str, ...]]] = {
         *(VOLUME_TAILNET_STATE, VOLUME_AUTH_KEY, VOLUME_TOKEN, VOLUME_SERVE, VOLUME_TAILNET_RUN, VOLUME_TAILNET_TMP),
         *(VOLUME_TUN, VOLUME_CA),
     ),
+}
+# One place for each volume, in every container.
+PATHS: Final[dict[str, str]] = {
+    VOLUME_HOME: HOME,
+    VOLUME_CONFIG: gateway.CONFIG_PATH,
+    VOLUME_TMP: "/tmp",
+    VOLUME_CA: placement.CA_PATH,
+    VOLUME_TAILNET_STATE: sidecar.STATE_PATH,
+    VOLUME_AUTH_KEY: credential.AUTH_KEY_PATH,
+    VOLUME_TOKEN: credential.TOKEN_PATH,
+    VOLUME_SERVE: sidecar.SERVE_PATH,
+    VOLUME_TAILNET_RUN: "/var/run/tailscale",
+    VOLUME_TAILNET_TMP: "/tmp",
+    VOLUME_TUN: TUN_DEVICE,
+    VOLUME_KEK: sealed_key.KEK_PATH,
+    VOLUME_SEALED_KEY: sealed_key.SEALED_PATH,
 }
 # An ephemeral container sees what the gateway sees, and no more.
 _EPHEMERAL_MOUNTS: Final = MOUNTS[GATEWAY_CONTAINER]
@@ -119,6 +140,9 @@ _VARIABLES: Final[dict[str, Cel]] = {
     "unseal": f"variables.init.filter(c, c.name == '{UNSEAL_CONTAINER}')",
     "others": f"variables.all.filter(c, c.name != '{SIDECAR_CONTAINER}') "
     f"+ (dyn(object.spec.containers) + variables.ephemeral).filter(c, c.name == '{SIDECAR_CONTAINER}')",
+    # names.seal_subject
+    "subject": "request.namespace + '/' "
+    f"+ {given('object.metadata', 'labels', '{}')}[?{quoted(LABEL_INSTANCE)}].orValue('')",
     "volumes": f"dyn({items('object.spec', 'volumes')})",
 }
 _ALL: Final = "variables.all"
@@ -144,6 +168,15 @@ _ADDED: Final = items("c", "securityContext.capabilities.add")
 _DROPPED: Final = f"'ALL' in {items('c', 'securityContext.capabilities.drop')}"
 _SOURCE: Final = any_of(*(all_of(f"v.name == {quoted(name)}", source) for name, source in SOURCES.items()))
 _MOUNTED: Final = f"m.name in {table(MOUNTS)}[?c.name].orValue({listed(_EPHEMERAL_MOUNTS)})"
+_PLACES: Final = "{" + ", ".join(f"{quoted(name)}: {quoted(path)}" for name, path in PATHS.items()) + "}"
+_IN_PLACE: Final = all_of(
+    f"{_PLACES}[?m.name].orValue('') == m.mountPath",
+    f"{_field('m', 'subPath')} + {_field('m', 'subPathExpr')} + {_field('m', 'mountPropagation')} in ['', 'None']",
+)
+_DECLARED: Final = "(dyn(object.spec.containers) + variables.init)"
+_ANNOTATIONS: Final = given("object.metadata", "annotations", "{}")
+_LABELS: Final = given("object.metadata", "labels", "{}")
+_INSTANCE: Final = f"[?{quoted(LABEL_INSTANCE)}]"
 _TOKEN: Final = all_of(
     f"v.name == {quoted(VOLUME_TOKEN)}",
     f"{items('v', 'projected.sources')}.all(s, {_field('s', 'serviceAccountToken.audience')}"
@@ -292,6 +325,36 @@ RULES: Final = (
         "a container mounts only its own volumes:",
         _ALL,
         _mounts(f"!({_MOUNTED})"),
+    ),
+    _rule("places", "I3", "a volume is mounted whole, and in its own place:", _ALL, _mounts(f"!({_IN_PLACE})")),
+    _rule(
+        "commands",
+        "I3",
+        "a container keeps its image's entrypoint, and has no hooks:",
+        _DECLARED,
+        "!has(c.command) && !has(c.lifecycle)",
+    ),
+    _rule(
+        "declared-image",
+        "I8",
+        f"a container has the image that the stack declares for it, in the annotation {ANNOTATION_IMAGE}<container>:",
+        _DECLARED,
+        f"{_ANNOTATIONS}[?{quoted(ANNOTATION_IMAGE)} + c.name].orValue('') == c.image",
+    ),
+    Rule(
+        "host-aliases",
+        "I6",
+        "names of other hosts are the DNS's to say",
+        f"{items(_POD, 'hostAliases')}.size() == 0",
+    ),
+    Rule(
+        "labels",
+        "I6",
+        "NetworkPolicies select pods by the stack's labels: that of the namespace's instance, and that of a sidecar",
+        all_of(
+            f"{_LABELS}{_INSTANCE} == {given('namespaceObject.metadata', 'labels', '{}')}{_INSTANCE}",
+            f"{_LABELS}[?{quoted(LABEL_SIDECAR)}].orValue('') == (variables.sidecar.size() > 0 ? 'true' : '')",
+        ),
     ),
     _rule(
         "environment",

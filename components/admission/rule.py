@@ -69,8 +69,7 @@ class Guard:
 
     `scope` is where: in the stack's namespaces, for objects with the stack's label, or in the whole cluster. `audience`
     is who is judged: anyone, or others than the control plane and those who may change the guard, who could as well
-    remove it. `deployment`: the rules see the Deployment of the request's namespace as `params`, and without one nothing
-    is admitted. `always`: in force in every mode.
+    remove it. `always`: in force in every mode.
     """
 
     part: str
@@ -80,7 +79,6 @@ class Guard:
     audience: Literal["anyone", "others"] = "anyone"
     when: Cel | None = None
     variables: Mapping[str, Cel] = field(default_factory=dict[str, Cel])
-    deployment: bool = False
     always: bool = False
 
     def policy(self, stack: str) -> Manifest:
@@ -100,8 +98,6 @@ class Guard:
             },
             "validations": [rule.manifest() for rule in self.rules],
         }
-        if self.deployment:
-            spec["paramKind"] = {"apiVersion": "apps/v1", "kind": "Deployment"}
         if conditions:
             spec["matchConditions"] = conditions
         if self.variables:
@@ -115,9 +111,6 @@ class Guard:
             "validationActions": ACTIONS["deny" if self.always else mode],
             "matchResources": self._where(stack),
         }
-        if self.deployment:
-            # Without a namespace of its own, it is looked for in the request's.
-            spec["paramRef"] = {"name": names.Names.deployment, "parameterNotFoundAction": "Deny"}
         return {"metadata": self._metadata(stack), "spec": spec}
 
     def name(self, stack: str) -> str:

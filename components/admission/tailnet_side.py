@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from components import credential, sidecar
-from components.admission.cel import NOTHING, all_of, any_of, each, given, items, listed, matches, quoted
+from components import credential, sealed_key, sidecar
+from components.admission.cel import NOTHING, all_of, any_of, each, given, items, listed, matches
 from components.admission.rule import Rule
 from components.constants import SIDECAR_CONTAINER, SIDECAR_HEALTH_PORT, UNSEAL_CONTAINER
 
@@ -47,13 +47,13 @@ _VARIABLE: Final = any_of(
     ),
     all_of("e.name == 'POD_IP'", f"{given('e', 'valueFrom.fieldRef.fieldPath', NOTHING)} == 'status.podIP'"),
 )
-# The script itself is compared with the Deployment's (declared.py): pods of the version before this one still start.
-_UNSEAL_START: Final = ("node", "--input-type=module", "--eval")
+_UNSEAL: Final = ("node", "--input-type=module", "--eval", sealed_key.UNSEAL_SCRIPT, "--")
 
 _PROBES: Final = ("startupProbe", "readinessProbe", "livenessProbe")
 _PROBE: Final = listed(sidecar.PROBE_COMMAND)
 
-# About `variables.sidecar` and `variables.unseal`, the containers of these names in their place.
+# About `variables.sidecar` and `variables.unseal`, the containers of these names in their place, and `variables.subject`,
+# for which the key is sealed.
 TAILNET_RULES: Final = (
     Rule(
         "sidecar-command",
@@ -62,7 +62,7 @@ TAILNET_RULES: Final = (
         each(
             "variables.sidecar",
             all_of(
-                "!has(c.command) && !has(c.args) && !has(c.lifecycle)",
+                "!has(c.args)",
                 *(f"{given('c', f'{probe}.exec.command', _PROBE)} == {_PROBE}" for probe in _PROBES),
             ),
         ),
@@ -82,9 +82,8 @@ TAILNET_RULES: Final = (
         each(
             "variables.unseal",
             all_of(
-                "!has(c.command) && !has(c.env) && !has(c.envFrom) && !has(c.lifecycle)",
-                f"{items('c', 'args')}.size() > 5",
-                *(f"{items('c', 'args')}[{place}] == {quoted(word)}" for place, word in enumerate(_UNSEAL_START)),
+                "!has(c.env) && !has(c.envFrom)",
+                f"{items('c', 'args')} == {listed(_UNSEAL)} + [variables.subject] + {listed(sealed_key.FILES)}",
             ),
         ),
     ),

@@ -213,7 +213,7 @@ CONNECTIONS: Final = (
     Attack("kinds/exec", "into the sidecar", connected("exec", "container=tailscale&command=id&stdout=1")),
     Attack("kinds/exec", "into the unsealer", connected("exec", "container=unseal&command=id&stdout=1"), PROGRAM),
     Attack("kinds/exec", "attached to the sidecar", connected("attach", "container=tailscale&stdin=1")),
-    Attack("forward/sidecar", "to loopback, past the tailnet", connected("portforward", "ports=18789")),
+    Attack("kinds/forward", "to loopback, past the tailnet", connected("portforward", "ports=18789")),
     Attack(
         "kinds/debug",
         "an ephemeral container",

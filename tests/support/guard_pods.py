@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from components.constants import LABEL_INSTANCE, LABEL_SIDECAR
 from sandbox.kube import Object
 from tests.support.guard_attacks import Attack
 from tests.support.guard_requests import ADMINISTRATOR, CONTROLLER, Ask, Change, Request, Scene
@@ -27,6 +28,17 @@ def instead(name: str, **source: Any) -> Change:
 def mount(container: str, name: str) -> Change:
     """One more mount."""
     return lambda spec, of: of[container]["volumeMounts"].append({"name": name, "mountPath": "/extra"})
+
+
+def mounted(container: str, name: str, **fields: Any) -> Change:
+    """Fields of a container's mount of a volume."""
+
+    def change(spec: Object, of: dict[str, Object]) -> None:
+        for one in of[container]["volumeMounts"]:
+            if one["name"] == name:
+                one.update(fields)
+
+    return change
 
 
 def security(container: str, **context: Any) -> Change:
@@ -93,6 +105,14 @@ def _without_probe(spec: Object, of: dict[str, Object]) -> None:
 
 def _unseal(spec: Object, of: dict[str, Object]) -> None:
     of["unseal"]["args"][2] = "--import"
+
+
+def _instead_of_unsealing(spec: Object, of: dict[str, Object]) -> None:
+    of["unseal"]["args"][3] = "console.log(1)"
+
+
+def _for_another(spec: Object, of: dict[str, Object]) -> None:
+    of["unseal"]["args"][5] = "openclaw-other/other"
 
 
 CHANGES: Final[dict[str, dict[str, Change]]] = {
@@ -195,6 +215,23 @@ CHANGES: Final[dict[str, dict[str, Change]]] = {
         "the Serve file in the gateway": mount("gateway", "tailnet-serve"),
         "the gateway's data in the sidecar": mount("tailscale", "gateway-home"),
     },
+    "pods/places": {
+        "a library from the volume": mounted("gateway", "gateway-home", mountPath="/app"),
+        "a part of the volume": mounted("gateway", "gateway-home", mountPath="/home/node", subPath="x"),
+    },
+    "pods/commands": {
+        "another program": field("gateway", command=["sh", "-c", "socat TCP-LISTEN:80,fork TCP:127.0.0.1:18789"]),
+        "a shell in the sidecar": field("tailscale", command=["sh", "-c", "tailscaled & sleep 1; tailscale up --ssh"]),
+        "a hook": field("tailscale", lifecycle={"postStart": {"exec": {"command": ["tailscale", "set", "--ssh"]}}}),
+        "another program for the unsealer": field("unseal", command=["sh"]),
+    },
+    "pods/declared-image": {
+        "of the gateway": field("gateway", image="example.com/gateway:1"),
+        "of the sidecar": field("tailscale", image="example.com/tailscale:1"),
+    },
+    "pods/host-aliases": {
+        "a model's address": pod(hostAliases=[{"ip": "10.0.0.1", "hostnames": ["api.openai.com"]}]),
+    },
     "pods/environment": {
         "the key in the gateway": secret_variable("gateway"),
         "all of its Secret": lambda spec, of: (
@@ -202,9 +239,7 @@ CHANGES: Final[dict[str, dict[str, Change]]] = {
         ),
     },
     "pods/sidecar-command": {
-        "a shell": field("tailscale", command=["sh", "-c", "tailscaled & sleep 1; tailscale up --ssh"]),
         "another argument": field("tailscale", args=["--debug"]),
-        "a hook": field("tailscale", lifecycle={"postStart": {"exec": {"command": ["tailscale", "set", "--ssh"]}}}),
         "a probe": _without_probe,
     },
     "pods/sidecar-environment": {
@@ -221,35 +256,10 @@ CHANGES: Final[dict[str, dict[str, Change]]] = {
     "pods/unseal-command": {
         "another module": _unseal,
         "a variable": variable("unseal", name="NODE_OPTIONS", value="--import=/tmp/x.mjs"),
-        "another program": field("unseal", command=["sh"]),
+        "another script": _instead_of_unsealing,
+        "another key": argument("unseal", "/tmp/out"),
+        "the key of another instance": _for_another,
     },
-}
-
-# The pod is harmless by itself, and not the one that was declared.
-BESIDE: Final[dict[str, dict[str, Change]]] = {
-    "declared/containers": {"without the sidecar": lambda spec, of: spec["initContainers"].pop()},
-    "declared/image": {
-        "of the gateway": field("gateway", image="example.com/gateway:1"),
-        "of the sidecar": field("tailscale", image="example.com/tailscale:1"),
-    },
-    "declared/command": {
-        "another program": field("gateway", command=["sh", "-c", "socat TCP-LISTEN:80,fork TCP:127.0.0.1:18789"]),
-        "another argument": argument("gateway", "--bind", "lan"),
-        "another script": argument("unseal", "/tmp/out"),
-    },
-    "declared/environment": {
-        "another configuration": variable("gateway", name="OPENCLAW_CONFIG_PATH", value="/tmp/x.json"),
-        "another name": variable("tailscale", name="TS_HOSTNAME", value="openclaw-other"),
-    },
-    "declared/mounts": {
-        "a library from the volume": lambda spec, of: of["gateway"]["volumeMounts"].append(
-            {"name": "gateway-home", "mountPath": "/app"}
-        )
-    },
-    "declared/probes": {"a port": field("gateway", ports=[{"containerPort": 8080}])},
-    "declared/security": {"a root that can be written": security("gateway", readOnlyRootFilesystem=False)},
-    "declared/volumes": {"another configuration": instead("gateway-config", configMap={"name": "x-config-0123456789"})},
-    "declared/pod": {"another name for a host": pod(hostAliases=[{"ip": "10.0.0.1", "hostnames": ["api.openai.com"]}])},
 }
 
 
@@ -257,10 +267,13 @@ def _asked(change: Change) -> Ask:
     return lambda scene: Request("POST", scene.path("pods"), scene.pod(change))
 
 
-def _relabelled(scene: Scene) -> Request:
-    body = scene.pod()
-    body["metadata"]["labels"]["openclaw-tailnet/more"] = "true"
-    return Request("POST", scene.path("pods"), body)
+def _relabelled(labels: dict[str, str]) -> Ask:
+    def request(scene: Scene) -> Request:
+        body = scene.pod()
+        body["metadata"]["labels"] |= labels
+        return Request("POST", scene.path("pods"), body)
+
+    return request
 
 
 def debugged(**container: Any) -> Ask:
@@ -308,10 +321,11 @@ EPHEMERAL: Final = (
 POD_ATTACKS: Final = (
     *(
         Attack(rule, what, _asked(change), CONTROLLER)
-        for rule, changes in (CHANGES | BESIDE).items()
+        for rule, changes in CHANGES.items()
         for what, change in changes.items()
     ),
-    Attack("declared/labels", "one more", _relabelled, CONTROLLER),
+    Attack("pods/labels", "of another instance", _relabelled({LABEL_INSTANCE: "other"}), CONTROLLER),
+    Attack("pods/labels", "of no sidecar", _relabelled({LABEL_SIDECAR: "false"}), CONTROLLER),
     Attack(
         "pods/image",
         "of a running container",

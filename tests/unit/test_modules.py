@@ -25,7 +25,7 @@ TESTED_BY: dict[str, tuple[str, ...]] = {
         *("components/nodes/pod", "components/tailnet/node_policy", "components/tailnet/tailnet"),
     ),
     "tests/engine/test_admission_guard.py": (
-        *("components/admission/cluster", "components/admission/declared", "components/admission/kinds"),
+        *("components/admission/cluster", "components/admission/kinds"),
         *("components/admission/network", "components/admission/objects", "components/admission/ownership"),
         *("components/admission/pods", "components/admission/publishing", "components/admission/tailnet_side"),
     ),
