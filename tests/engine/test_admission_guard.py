@@ -70,9 +70,9 @@ def people(cluster: Cluster, guarded: Stack, warned: Stack) -> Generator[None]:
     for namespace in ("openclaw-guarded", "openclaw-warned"):
         eve: Object = {"kind": "User", "apiGroup": RBAC, "name": EDITOR.user}
         # Also the proof that roles for people may be given.
-        for role in ("edit", "test-debuggers"):
+        for given in ("edit", "test-debuggers"):
             path = f"/apis/{RBAC}/v1/namespaces/{namespace}/rolebindings"
-            assert cluster.create(path, bound(f"eve-{role}", role, eve))
+            assert cluster.create(path, bound(f"eve-{given}", given, eve))
     yield
     for name in rights:
         for kind in ("clusterrolebindings", "clusterroles"):

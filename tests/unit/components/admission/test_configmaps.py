@@ -33,7 +33,8 @@ def test_each_file_of_ours_is_one(reach: str, portals: list[int]) -> None:
     assert set(pairs(text)) == {(settings.served_port, 18789), *((port, port) for port in portals)}
 
 
-@pytest.mark.parametrize("what", SERVES)
+# Refused for its length alone.
+@pytest.mark.parametrize("what", sorted(SERVES.keys() - {"more than can be read"}))
 def test_another_file_is_none_or_leads_elsewhere(what: str) -> None:
     text = plain(SERVES[what])
     leads = [target == 18789 and served in (80, 443, 18789) for served, target in pairs(text)]
