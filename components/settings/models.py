@@ -79,6 +79,11 @@ class Cluster(Model):
         default=None,
         description="Public URL of the cluster's token issuer; only for `credential: workloadIdentity`.",
     )
+    admission: Literal["deny", "warn", "audit"] = Field(
+        default="deny",
+        description="What the API server does with a request that the admission guard refuses. `warn` lets it through with "
+        "a warning and a line in the audit log, `audit` with that line alone. Who owns a namespace is held in each.",
+    )
     dns_namespace: DnsLabel = Field(default="kube-system", description="Namespace of the cluster's DNS pods.")
     dns_labels: dict[LabelKey, LabelValue] = Field(
         default={"k8s-app": "kube-dns"}, min_length=1, description="Labels of the cluster's DNS pods."

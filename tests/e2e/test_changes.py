@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from components.constants import GATEWAY_CONTAINER, SIDECAR_CONTAINER
+from components.constants import ANNOTATION_IMAGE, GATEWAY_CONTAINER, SIDECAR_CONTAINER
 from components.settings import Images
 from sandbox.errors import SandboxError
 from sandbox.kube import Object
@@ -99,7 +99,9 @@ def test_an_upgrade_keeps_data_and_a_refused_downgrade_loses_none_i10(
         # By hand: `up` would wait for a pod that never becomes ready.
         workload = f"/apis/apps/v1/namespaces/{aged.namespace}/deployments/openclaw"
         change = {"name": GATEWAY_CONTAINER, "image": image}
-        cluster.strategic(workload, {"spec": {"template": {"spec": {"containers": [change]}}}})
+        # In both places: the guard holds a pod to what its annotation says.
+        said = {"annotations": {f"{ANNOTATION_IMAGE}{GATEWAY_CONTAINER}": image}}
+        cluster.strategic(workload, {"spec": {"template": {"metadata": said, "spec": {"containers": [change]}}}})
 
     def exit_code() -> object:
         status: Object = aged.statuses().get(GATEWAY_CONTAINER, {})

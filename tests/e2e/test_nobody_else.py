@@ -14,6 +14,7 @@ from sandbox.node.devices import Device
 from sandbox.world import World
 from tests.support.e2e_world import Figures, Gateway, wait_answer
 from tests.support.engine_world import Cluster, eventually
+from tests.support.guard_requests import guard_audits
 from tests.support.port_scan import PORTS, SCAN, listed, own_ports, scan
 
 # The same from a pod, over all that is given as `host:port`.
@@ -128,13 +129,19 @@ def visitor(cluster: Cluster, namespace: str) -> Generator[str]:
             ],
         },
     }
-    assert cluster.create(path, body)
+    # Nobody else gets one into a gateway's namespace.
+    with guard_audits(cluster, namespace):
+        eventually(lambda: admitted(cluster, path, body), f"the guard of {namespace} to let the visitor in", 10)
     try:
         eventually(lambda: phase(cluster, f"{path}/{name}") == "Running", f"the visitor in {namespace} to run", 30)
         yield name
     finally:
         cluster.delete(f"{path}/{name}")
         eventually(lambda: cluster.get(f"{path}/{name}") is None, f"the visitor in {namespace} to go", 30)
+
+
+def admitted(cluster: Cluster, path: str, body: Object) -> bool:
+    return cluster.send("POST", path, body).is_success
 
 
 def phase(cluster: Cluster, path: str) -> str:

@@ -24,7 +24,11 @@ TESTED_BY: dict[str, tuple[str, ...]] = {
         *("components/nodes/kind", "components/nodes/kubernetes", "components/nodes/machine", "components/nodes/node"),
         *("components/nodes/pod", "components/tailnet/node_policy", "components/tailnet/tailnet"),
     ),
-    "tests/engine/test_admission_guard.py": ("components/admission",),
+    "tests/engine/test_admission_guard.py": (
+        *("components/admission/cluster", "components/admission/kinds"),
+        *("components/admission/network", "components/admission/objects", "components/admission/ownership"),
+        *("components/admission/pods", "components/admission/publishing", "components/admission/tailnet_side"),
+    ),
     "tests/unit/components/tailnet/test_credentials.py": ("components/credential",),
     "tests/unit/sandbox/test_no_traceback.py": ("components/unexpected", "sandbox/cli"),
     "tests/unit/components/nodes/test_scripts.py": (
