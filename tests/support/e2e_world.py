@@ -31,6 +31,15 @@ DOMAIN: Final = "sandbox.internal"
 PEOPLE: Final = People(DOMAIN, ("admin@example.com", ALICE, BOB, MALLORY))
 # The sandbox's model, at the first sandbox's bridge: a world puts its own there, and adds the key (`Stack.engine`).
 _MODEL: Final = ModelServer(f"{layout.FIRST_ADDRESS}:{layout.MODEL_PORT}", "")
+# Control server and relay, at private addresses here.
+EGRESS: Final = {
+    "cidr": f"{layout.FIRST_ADDRESS}/32",
+    "ports": [
+        {"port": layout.LOGIN_PORT},
+        {"port": layout.DERP_PORT},
+        {"port": layout.STUN_PORT, "protocol": "UDP"},
+    ],
+}
 # The two instances of the session's stack, as every test finds them. Nothing of the tests' is kept. Alice's has an agent
 # that answers; its HTTP API is on, and each command is asked about.
 HOME: Final = instance(
@@ -40,9 +49,9 @@ HOME: Final = instance(
     gateway={
         "config": _MODEL.config | {"gateway": {"http": {"endpoints": {"chatCompletions": {"enabled": True}}}}},
     },
-    extraEgress=[_MODEL.egress],
+    extraEgress=[EGRESS, _MODEL.egress],
 )
-LAB: Final = instance("lab", people=[BOB], storage={"retain": False})
+LAB: Final = instance("lab", people=[BOB], storage={"retain": False}, extraEgress=[EGRESS])
 Figures = Callable[[str, object], None]
 
 

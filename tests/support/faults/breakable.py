@@ -14,11 +14,11 @@ from typing import Final
 from components.constants import SIDECAR_CONTAINER
 from sandbox.kube import Object
 from sandbox.node import layout, machine, network
-from tests.support.e2e_world import ALICE, Gateway
+from tests.support.e2e_world import ALICE, EGRESS, Gateway
 from tests.support.engine_world import instance
 from tests.support.faults.breaking import kill, until
 
-SPARE: Final = instance("spare", people=[ALICE], storage={"retain": False})
+SPARE: Final = instance("spare", people=[ALICE], storage={"retain": False}, extraEgress=[EGRESS])
 REAL_GATEWAY: Final = ["node", "openclaw.mjs", "gateway", "run"]
 # Answers the probes, and starts in a tenth of a second where the real gateway takes half a minute of CPU. For faults of the
 # tailnet's side, which is real and as declared: nothing but these arguments differs.

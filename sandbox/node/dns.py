@@ -1,0 +1,54 @@
+"""The cluster's DNS: a pod with the labels that policies name, as in any cluster; it asks the machine's dnsmasq."""
+
+from typing import Any, Final
+
+from sandbox.kube import Api
+from sandbox.node.images import DNS
+from sandbox.node.layout import Layout
+
+NAMESPACE: Final = "kube-system"
+NAME: Final = "dns"
+LABELS: Final = {"k8s-app": "kube-dns"}
+# Nothing here gives a Service an address, and pods must find it where the kubelet says: CNI gives it the same one each time.
+FIXED_ADDRESS: Final = (
+    f'case "$CNI_ARGS" in *"K8S_POD_NAMESPACE={NAMESPACE};K8S_POD_NAME={NAME}-"*) CNI_ARGS="$CNI_ARGS;IP={{}}" ;; esac\n'
+)
+
+
+def deployment(layout: Layout) -> dict[str, Any]:
+    """The Deployment of one pod. A second one would want the same address."""
+    command = ["--keep-in-foreground", "--no-hosts", "--no-resolv", f"--server={layout.address}"]
+    container = {
+        "name": NAME,
+        "image": DNS,
+        "imagePullPolicy": "Never",
+        # It drops no privileges: it has none to speak of.
+        "args": [*command, "--user=root", "--group=root", "--pid-file=", "--log-facility=-"],
+        "securityContext": {"capabilities": {"drop": ["ALL"], "add": ["NET_BIND_SERVICE"]}},
+    }
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": NAME, "namespace": NAMESPACE, "labels": LABELS},
+        "spec": {
+            "selector": {"matchLabels": LABELS},
+            "strategy": {"type": "Recreate"},
+            "template": {
+                "metadata": {"labels": LABELS},
+                "spec": {
+                    "automountServiceAccountToken": False,
+                    "enableServiceLinks": False,
+                    "dnsPolicy": "Default",
+                    "terminationGracePeriodSeconds": 0,
+                    "priorityClassName": "system-cluster-critical",
+                    "containers": [container],
+                },
+            },
+        },
+    }
+
+
+def deploy(layout: Layout) -> None:
+    """Has it run. Nobody waits for it: it is there before the first gateway asks for a name."""
+    with Api(layout.home.kubeconfig) as api:
+        api.apply(f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/{NAME}", deployment(layout))
