@@ -50,6 +50,7 @@ FAMILIES: Final = {
     ),
     "headscale": Family("github.com/juanfont/headscale"),
     "kube-router": Family("github.com/cloudnativelabs/kube-router/v2"),
+    "cyclonus": Family("github.com/mattfenwick/cyclonus"),
     "tailscale": Family(
         "tailscale.com", "-X tailscale.com/version.shortStamp={bare} -X tailscale.com/version.longStamp={bare}"
     ),
@@ -73,6 +74,8 @@ TOOLS: Final = {
         Tool("tailscale", "tailscale", "tailscale.com/cmd/tailscale", 15),
         Tool("containerboot", "tailscale", "tailscale.com/cmd/containerboot", 15),
         Tool("derper", "tailscale", "tailscale.com/cmd/derper", 15),
+        # Judges NetworkPolicies, in tests only.
+        Tool("cyclonus", "cyclonus", "github.com/mattfenwick/cyclonus/cmd/cyclonus", 60),
     )
 }
 _COMMON: Final = (

@@ -175,7 +175,7 @@ class World:
         if node:
             runtime.import_all(node, *self._images(progress), progress)
             runtime.wait_ready(self.home)
-            dns.deploy(node)
+        dns.deploy(self.home, node.address if node else "")
         report("tailnet, storage, node" if self.real else "tailnet and storage", done, time.monotonic() - begin)
 
     def _remember_kind(self) -> None:

@@ -1,10 +1,10 @@
 """The cluster's DNS: a pod with the labels that policies name, as in any cluster; it asks the machine's dnsmasq."""
 
-from typing import Any, Final
+from typing import Final
 
-from sandbox.kube import Api
+from sandbox.home import Home
+from sandbox.kube import Api, Object
 from sandbox.node.images import DNS
-from sandbox.node.layout import Layout
 
 NAMESPACE: Final = "kube-system"
 NAME: Final = "dns"
@@ -15,9 +15,9 @@ FIXED_ADDRESS: Final = (
 )
 
 
-def deployment(layout: Layout) -> dict[str, Any]:
+def deployment(upstream: str) -> Object:
     """The Deployment of one pod. A second one would want the same address."""
-    command = ["--keep-in-foreground", "--no-hosts", "--no-resolv", f"--server={layout.address}"]
+    command = ["--keep-in-foreground", "--no-hosts", "--no-resolv", f"--server={upstream}"]
     container = {
         "name": NAME,
         "image": DNS,
@@ -48,7 +48,7 @@ def deployment(layout: Layout) -> dict[str, Any]:
     }
 
 
-def deploy(layout: Layout) -> None:
+def deploy(home: Home, upstream: str) -> None:
     """Has it run. Nobody waits for it: it is there before the first gateway asks for a name."""
-    with Api(layout.home.kubeconfig) as api:
-        api.apply(f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/{NAME}", deployment(layout))
+    with Api(home.kubeconfig) as api:
+        api.apply(f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/{NAME}", deployment(upstream))

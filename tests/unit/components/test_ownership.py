@@ -165,10 +165,11 @@ def api_server(answers: dict[str, tuple[int, object]], directory: Path) -> Gener
 
 
 NAMESPACES, CLAIMS = "/api/v1/namespaces", "/api/v1/persistentvolumeclaims"
+DNS_PODS = "/api/v1/namespaces/kube-system/pods"
 MINE = {"openclaw-tailnet/stack": "prod", "openclaw-tailnet/instance": "home"}
 
 
-def test_the_cluster_is_read_with_two_requests(tmp_path: Path) -> None:
+def test_the_cluster_tells_who_owns_what(tmp_path: Path) -> None:
     namespaces = [
         {"metadata": {"name": "kube-system"}},
         {"metadata": {"name": "openclaw-home", "labels": MINE, "annotations": {"openclaw-tailnet/hand-over": "next"}}},
@@ -180,6 +181,8 @@ def test_the_cluster_is_read_with_two_requests(tmp_path: Path) -> None:
     answers: dict[str, tuple[int, object]] = {
         NAMESPACES: (200, {"items": namespaces}),
         CLAIMS: (200, {"items": claims}),
+        # Of neither kind may there be a doubt: see test_cluster_dns.py.
+        DNS_PODS: (403, {}),
     }
     with api_server(answers, tmp_path) as cluster:
         assert read(cluster, "prod") == LiveCluster(
@@ -201,5 +204,5 @@ ODD: list[tuple[tuple[int, object], str]] = [
 
 @pytest.mark.parametrize(("answer", "reason"), ODD)
 def test_what_an_api_server_answers_is_no_traceback(tmp_path: Path, answer: tuple[int, object], reason: str) -> None:
-    with api_server({NAMESPACES: answer, CLAIMS: answer}, tmp_path) as cluster:
+    with api_server({NAMESPACES: answer, CLAIMS: answer, DNS_PODS: (403, {})}, tmp_path) as cluster:
         assert read(cluster, "prod") == LiveCluster(reason=reason)
