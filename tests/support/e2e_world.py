@@ -132,13 +132,7 @@ class Gateway:
 
     def pid(self, container: str) -> int:
         """First process of a running container, as this machine counts."""
-        wanted = str(self.statuses()[container]["containerID"]).rpartition("/")[2]
-        for entry in Path("/proc").glob("[0-9]*"):
-            with contextlib.suppress(OSError):
-                numbers = next(line for line in (entry / "status").read_text().splitlines() if line.startswith("NSpid"))
-                if wanted in (entry / "cgroup").read_text() and numbers.split()[-1] == "1":
-                    return int(entry.name)
-        raise AssertionError(f"no process of {self.namespace}/{container}")
+        return process_of(self.statuses()[container])
 
     def kubectl(self, *arguments: str, seconds: float = 60, text: str = "") -> subprocess.CompletedProcess[str]:
         """kubectl in its namespace; also returns what failed."""
@@ -200,6 +194,17 @@ class Gateway:
         """All auth keys that the control server knows, by id."""
         with headscale.connected(self.world.home.tailnet) as control:
             return {key.id for key in control.auth_keys()}
+
+
+def process_of(status: Object) -> int:
+    """First process of a running container, by its status, as this machine counts."""
+    wanted = str(status["containerID"]).rpartition("/")[2]
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            numbers = next(line for line in (entry / "status").read_text().splitlines() if line.startswith("NSpid"))
+            if wanted in (entry / "cgroup").read_text() and numbers.split()[-1] == "1":
+                return int(entry.name)
+    raise AssertionError(f"no process of {status['name']}")
 
 
 def join(world: World, name: str, person: str, *, userspace: bool = False) -> Device:
