@@ -93,7 +93,9 @@ def _dns_address(value: str) -> str:
     except ValueError:
         address = None
     if address is None:
-        raise ValueError("is not an IP address. Write the one that pods have in /etc/resolv.conf, such as 169.254.20.10")
+        raise ValueError(
+            "is not an IP address. Write the one that pods have in /etc/resolv.conf, such as 169.254.20.10"
+        )
     alone = ipaddress.ip_network(address)
     if any(overlap(_translated(alone), ipaddress.ip_network(cidr)) for cidr in (*TAILNET_CIDRS, *NEVER_CIDRS)):
         raise ValueError(

@@ -10,9 +10,7 @@ NAMESPACE: Final = "kube-system"
 NAME: Final = "dns"
 LABELS: Final = {"k8s-app": "kube-dns"}
 # Nothing here gives a Service an address, and pods must find it where the kubelet says: CNI gives it the same one each time.
-FIXED_ADDRESS: Final = (
-    f'case "$CNI_ARGS" in *"K8S_POD_NAMESPACE={NAMESPACE};K8S_POD_NAME={NAME}-"*) CNI_ARGS="$CNI_ARGS;IP={{}}" ;; esac\n'
-)
+FIXED_ADDRESS: Final = f'case "$CNI_ARGS" in *"K8S_POD_NAMESPACE={NAMESPACE};K8S_POD_NAME={NAME}-"*) CNI_ARGS="$CNI_ARGS;IP={{}}" ;; esac\n'
 
 
 def deployment(upstream: str) -> Object:

@@ -6,11 +6,12 @@ another sandbox. It speaks to the API server from there, though, which is on loo
 
 import shlex
 import shutil
-from pathlib import Path
+import sys
 from typing import Final
 
 from sandbox.control_plane import API_SERVER
-from sandbox.node import dns
+from sandbox.home import REPO
+from sandbox.node import denied, dns
 from sandbox.node.layout import NODE, Layout
 from sandbox.supervisor import Part
 
@@ -28,7 +29,9 @@ def write(layout: Layout) -> None:
     """The wrappers through which containerd plugs pods into the namespace, and kube-router writes rules there."""
     plugins = layout.packages / "usr" / "lib" / "cni"
     inside = f"exec nsenter --net={shlex.quote(str(layout.namespace))}"
-    scripts = {"cni-bin/bridge": f'{dns.FIXED_ADDRESS.format(layout.dns)}{inside} {shlex.quote(str(plugins / "bridge"))} "$@"\n'}
+    scripts = {
+        "cni-bin/bridge": f'{dns.FIXED_ADDRESS.format(layout.dns)}{inside} {shlex.quote(str(plugins / "bridge"))} "$@"\n'
+    }
     for name in _PROGRAMS:
         scripts[f"netfilter/{name}"] = f'{inside} {shutil.which(name)} "$@"\n'
     for name, script in scripts.items():
@@ -42,8 +45,8 @@ def write(layout: Layout) -> None:
         link.symlink_to(plugins / name)
 
 
-def part(layout: Layout) -> Part:
-    """kube-router, for NetworkPolicies alone: ready when its first rules are in force."""
+def parts(layout: Layout) -> list[Part]:
+    """kube-router, for NetworkPolicies alone, ready when its first rules are in force; and who writes down what it refuses."""
     home, pki = layout.home, layout.pki
     server = f"https://127.0.0.1:{home.port(API_SERVER)}/api/v1/nodes/{NODE}"
     command = [
@@ -53,10 +56,18 @@ def part(layout: Layout) -> Part:
         *("--health-port=0", "--v=1"),
     ]
     credentials = [str(pki / name) for name in ("ca.crt", "node.crt", "node.key")]
-    return Part(
-        "kube-router",
-        ["sh", "-c", _START, "sh", *credentials, server, *command],
-        ready_line="sync iptables took",
-        environment={"PATH": f"{layout.run / 'netfilter'}:/usr/sbin:/usr/bin:/sbin:/bin"},
-        after=("kubelet",),
-    )
+    return [
+        Part(
+            "kube-router",
+            ["sh", "-c", _START, "sh", *credentials, server, *command],
+            ready_line="sync iptables took",
+            environment={"PATH": f"{layout.run / 'netfilter'}:/usr/sbin:/usr/bin:/sbin:/bin"},
+            after=("kubelet",),
+        ),
+        Part(
+            "denied",
+            ["nsenter", f"--net={layout.namespace}", "--", sys.executable, "-P", "-u", "-m", "sandbox.node.denied"],
+            ready_line=denied.READY,
+            environment={"PYTHONPATH": str(REPO)},
+        ),
+    ]

@@ -109,7 +109,7 @@ def parts(node: Layout) -> list[Part]:
             health_url=f"{health}:{node.home.port('kubelet-health')}/healthz",
             after=("containerd", API_SERVER),
         ),
-        enforcement.part(node),
+        *enforcement.parts(node),
     ]
 
 

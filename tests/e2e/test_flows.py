@@ -92,10 +92,7 @@ def places(world: World, cluster: Cluster, stack: Stack) -> Generator[Places]:
 def tried(places: dict[str, Place], rows: list[Flow], source: str = "") -> list[tuple[Flow, str, str, str]]:
     """The rows with each of their services and addresses, and what came of it; all of them from one source if it is given."""
     questions = [
-        (row, service, address)
-        for row in rows
-        for service in row.services
-        for address in places[row.target].addresses
+        (row, service, address) for row in rows for service in row.services for address in places[row.target].addresses
     ]
     outcomes: list[tuple[Flow, str, str, str]] = []
     for name in dict.fromkeys(source or row.source for row in rows):
@@ -121,9 +118,7 @@ def test_every_flow_of_the_table_i6(places: Places, form: str, figures: Figures)
 def test_without_a_policy_the_same_flows_arrive(places: Places, figures: Figures) -> None:
     """What was refused above is there: a pod that no policy closes is answered everywhere."""
     rows = [row for row in FLOWS if row.source == flows.GATEWAY and row.target not in (flows.OTHER, flows.NEIGHBOUR)]
-    outcomes = [
-        outcome for outcome in tried(places["tun"], rows, flows.STRANGER) if outcome[1] not in CLOSED
-    ]
+    outcomes = [outcome for outcome in tried(places["tun"], rows, flows.STRANGER) if outcome[1] not in CLOSED]
     assert [outcome for outcome in outcomes if outcome[-1] != "answers"] == []
     figures("the same from a pod without policies", f"{len(outcomes)} answers")
 

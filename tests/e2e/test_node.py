@@ -18,7 +18,12 @@ from tests.support.e2e_world import ALICE, EGRESS, HOME, LAB, Figures, Gateway, 
 from tests.support.engine_world import Cluster, Stack, eventually
 
 MACHINE: Final[Values] = {"id": "machine", "kind": "linux", "gateway": "home"}
-POD: Final[Values] = {"id": "pod", "kind": "kubernetes", "gateway": "home", "kubernetes": {"storage": SMALL, "extraEgress": [EGRESS]}}
+POD: Final[Values] = {
+    "id": "pod",
+    "kind": "kubernetes",
+    "gateway": "home",
+    "kubernetes": {"storage": SMALL, "extraEgress": [EGRESS]},
+}
 TAG: Final = "tag:openclaw-node-machine"
 
 

@@ -49,7 +49,9 @@ class Judge:
     def __init__(self, config: dict[str, Any], directory: Path) -> None:
         graph = run_program(config)
         self.directory = directory
-        self.labels: dict[str, str] = graph.one("Deployment", "home-gateway").plain["spec"]["template"]["metadata"]["labels"]
+        self.labels: dict[str, str] = graph.one("Deployment", "home-gateway").plain["spec"]["template"]["metadata"][
+            "labels"
+        ]
         policies = [policy.plain for policy in graph.of("NetworkPolicy")]
         (directory / "policies.json").write_text(
             json.dumps({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicyList", "items": policies})
@@ -155,5 +157,7 @@ def test_a_policy_that_opens_something_more_is_seen(tmp_path: Path) -> None:
     """The judge can say otherwise."""
     wider: dict[str, Any] = {"cidr": "10.0.0.0/8", "ports": [{"port": 443}]}
     judge = Judge(smallest(extraEgress=[wider]), tmp_path)
-    asked = [traffic(judge.gateway("10.244.0.10"), beyond(address), "tcp 443") for address in ("10.1.2.3", "172.16.0.1")]
+    asked = [
+        traffic(judge.gateway("10.244.0.10"), beyond(address), "tcp 443") for address in ("10.1.2.3", "172.16.0.1")
+    ]
     assert judge.allows(asked) == [True, False]

@@ -6,11 +6,10 @@ import pytest
 
 from components.ownership import read
 from components.settings import Cluster
+from tests.support.cluster_api import CLAIMS, DNS_PODS, NAMESPACES, api_server
 from tests.support.configs import smallest
 from tests.support.harness import run_program
-from tests.unit.components.test_ownership import CLAIMS, NAMESPACES, api_server
 
-KUBE_SYSTEM = "/api/v1/namespaces/kube-system/pods"
 OWN = "/api/v1/namespaces/dns/pods"
 SOME = {"items": [{"metadata": {"name": "one"}}]}
 NONE = {"items": None}
@@ -30,28 +29,28 @@ NO_PODS = "cluster.dnsLabels: no pod of the namespace "
 def test_what_the_cluster_shows_is_what_is_said(
     tmp_path: Path, pods: object, cache: object, warnings: list[str]
 ) -> None:
-    answers = {NAMESPACES: (200, NONE), CLAIMS: (200, NONE), OWN: (200, pods), KUBE_SYSTEM: (200, cache)}
+    answers = {NAMESPACES: (200, NONE), CLAIMS: (200, NONE), OWN: (200, pods), DNS_PODS: (200, cache)}
     with api_server(answers, tmp_path) as cluster:
-        given = Cluster(kubeconfig=cluster.kubeconfig, dnsNamespace="dns", dnsLabels={"app": "dns", "tier": "one"})
+        given = Cluster(kubeconfig=cluster.kubeconfig, dns_namespace="dns", dns_labels={"app": "dns", "tier": "one"})
         said = read(given, "prod").warnings
     assert [line.startswith(start) for line, start in zip(said, warnings, strict=True)] == [True] * len(warnings)
 
 
 def test_set_addresses_are_believed_and_nothing_is_asked(tmp_path: Path) -> None:
     with api_server({NAMESPACES: (200, NONE), CLAIMS: (200, NONE)}, tmp_path) as cluster:
-        given = Cluster(kubeconfig=cluster.kubeconfig, dnsAddresses=("169.254.20.10",))
+        given = Cluster(kubeconfig=cluster.kubeconfig, dns_addresses=("169.254.20.10",))
         assert read(given, "prod").reason == ""
 
 
 def test_who_may_not_list_pods_hears_nothing(tmp_path: Path) -> None:
-    answers = {NAMESPACES: (200, NONE), CLAIMS: (200, NONE), KUBE_SYSTEM: (403, {})}
+    answers = {NAMESPACES: (200, NONE), CLAIMS: (200, NONE), DNS_PODS: (403, {})}
     with api_server(answers, tmp_path) as cluster:
         live = read(cluster, "prod")
     assert (live.reason, live.warnings) == ("", ())
 
 
 def test_the_preview_warns_and_goes_on(tmp_path: Path) -> None:
-    answers = {NAMESPACES: (200, NONE), CLAIMS: (200, NONE), KUBE_SYSTEM: (200, NONE)}
+    answers = {NAMESPACES: (200, NONE), CLAIMS: (200, NONE), DNS_PODS: (200, NONE)}
     with api_server(answers, tmp_path) as cluster:
         live = read(cluster, "prod")
     graph = run_program(smallest(), stack="prod", preview=True, cluster=live)

@@ -290,9 +290,15 @@ def test_dns_may_be_at_any_address_that_a_pod_can_ask(address: str) -> None:
 @pytest.mark.parametrize(
     ("address", "reason"),
     [
-        *((one, "is of the tailnet, loopback") for one in ("100.100.100.100", "127.0.0.53", "::1", "224.0.0.251", "0.0.0.0")),
+        *(
+            (one, "is of the tailnet, loopback")
+            for one in ("100.100.100.100", "127.0.0.53", "::1", "224.0.0.251", "0.0.0.0")
+        ),
         *((one, "is of the tailnet, loopback") for one in ("fd7a:115c:a1e0::53", "fe80::1", "64:ff9b::6464:6464")),
-        *((one, "is not an IP address") for one in ("169.254.20.10/32", "dns.example.com", "", "10.0.0.02", "fe80::1%eth0")),
+        *(
+            (one, "is not an IP address")
+            for one in ("169.254.20.10/32", "dns.example.com", "", "10.0.0.02", "fe80::1%eth0")
+        ),
     ],
 )
 def test_what_is_no_dns_is_refused(address: str, reason: str) -> None:

@@ -43,7 +43,7 @@ def test_pods_and_rules_are_in_the_namespace(node: Layout, tmp_path: Path) -> No
         assert words[1] == f"--net={node.namespace}"
         assert words[2].endswith(f"/{name}")
     # kube-router finds no other ones first.
-    assert enforcement.part(node).environment["PATH"].startswith(f"{node.run}/netfilter:")
+    assert enforcement.parts(node)[0].environment["PATH"].startswith(f"{node.run}/netfilter:")
 
 
 @pytest.mark.parametrize(
