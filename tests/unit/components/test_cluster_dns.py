@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from components.ownership import read
-from components.settings import Cluster
 from tests.support.cluster_api import CLAIMS, DNS_PODS, NAMESPACES, api_server
 from tests.support.configs import smallest
 from tests.support.harness import run_program
@@ -31,14 +30,14 @@ def test_what_the_cluster_shows_is_what_is_said(
 ) -> None:
     answers = {NAMESPACES: (200, NONE), CLAIMS: (200, NONE), OWN: (200, pods), DNS_PODS: (200, cache)}
     with api_server(answers, tmp_path) as cluster:
-        given = Cluster(kubeconfig=cluster.kubeconfig, dns_namespace="dns", dns_labels={"app": "dns", "tier": "one"})
+        given = cluster.model_copy(update={"dns_namespace": "dns", "dns_labels": {"app": "dns", "tier": "one"}})
         said = read(given, "prod").warnings
     assert [line.startswith(start) for line, start in zip(said, warnings, strict=True)] == [True] * len(warnings)
 
 
 def test_set_addresses_are_believed_and_nothing_is_asked(tmp_path: Path) -> None:
     with api_server({NAMESPACES: (200, NONE), CLAIMS: (200, NONE)}, tmp_path) as cluster:
-        given = Cluster(kubeconfig=cluster.kubeconfig, dns_addresses=("169.254.20.10",))
+        given = cluster.model_copy(update={"dns_addresses": ("169.254.20.10",)})
         assert read(given, "prod").reason == ""
 
 
