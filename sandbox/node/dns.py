@@ -10,7 +10,12 @@ NAMESPACE: Final = "kube-system"
 NAME: Final = "dns"
 LABELS: Final = {"k8s-app": "kube-dns"}
 # Nothing here gives a Service an address, and pods must find it where the kubelet says: CNI gives it the same one each time.
-FIXED_ADDRESS: Final = f'case "$CNI_ARGS" in *"K8S_POD_NAMESPACE={NAMESPACE};K8S_POD_NAME={NAME}-"*) CNI_ARGS="$CNI_ARGS;IP={{}}" ;; esac\n'
+# The arguments come in any order.
+FIXED_ADDRESS: Final = f"""\
+case ";$CNI_ARGS;" in
+  *";K8S_POD_NAMESPACE={NAMESPACE};"*) case ";$CNI_ARGS" in *";K8S_POD_NAME={NAME}-"*) CNI_ARGS="$CNI_ARGS;IP={{}}" ;; esac ;;
+esac
+"""
 
 
 def deployment(upstream: str) -> Object:
@@ -20,10 +25,11 @@ def deployment(upstream: str) -> Object:
         "name": NAME,
         "image": DNS,
         "imagePullPolicy": "Never",
-        # It drops no privileges: it has none to speak of.
-        "args": [*command, "--user=root", "--group=root", "--pid-file=", "--log-facility=-"],
-        "securityContext": {"capabilities": {"drop": ["ALL"], "add": ["NET_BIND_SERVICE"]}},
+        "args": [*command, "--pid-file=", "--log-facility=-"],
+        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
     }
+    # Whoever is not root may have port 53 as well, so it has no privileges to drop.
+    ports = {"name": "net.ipv4.ip_unprivileged_port_start", "value": "53"}
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
@@ -39,6 +45,12 @@ def deployment(upstream: str) -> Object:
                     "dnsPolicy": "Default",
                     "terminationGracePeriodSeconds": 0,
                     "priorityClassName": "system-cluster-critical",
+                    "securityContext": {
+                        "runAsNonRoot": True,
+                        "runAsUser": 65534,
+                        "runAsGroup": 65534,
+                        "sysctls": [ports],
+                    },
                     "containers": [container],
                 },
             },

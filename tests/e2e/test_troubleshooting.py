@@ -242,8 +242,7 @@ def pending(gateway: Gateway, *command: str) -> list[Any]:
 def test_9_network(page: Page, world: World, stack: Stack) -> None:
     node = layout.of(world.home)
     page.shows("network: open", URL=f"http://{world.model.address}/health")
-    # Nobody listed the port where the machine's own DNS listens.
-    assert steps(page.shows("network: refused", URL=f"http://{node.address}:53/")) == {9}
+    assert steps(page.shows("network: refused", URL=f"http://{node.address}:8080/")) == {9}
     page.shows("network: written down")
     page.shows("network: DNS answers")
     # As where no pod is the cluster's DNS.

@@ -50,6 +50,9 @@ def test_pods_and_rules_are_in_the_namespace(node: Layout, tmp_path: Path) -> No
     ("pod", "fixed"),
     [
         ("K8S_POD_NAMESPACE=kube-system;K8S_POD_NAME=dns-5c-x", True),
+        # In any order: that of a map of Go.
+        ("K8S_POD_NAME=dns-5c-x;K8S_POD_INFRA_CONTAINER_ID=a;K8S_POD_NAMESPACE=kube-system", True),
+        ("K8S_POD_NAME=dns-5c-x;K8S_POD_NAMESPACE=kube-system-2", False),
         ("K8S_POD_NAMESPACE=kube-system;K8S_POD_NAME=other", False),
         ("K8S_POD_NAMESPACE=default;K8S_POD_NAME=dns-5c-x", False),
     ],
