@@ -13,7 +13,7 @@ from sandbox.node.layout import PODS, Layout
 # In the Kubernetes node's namespace. The node's address is the machine's end of the cable; it is one of the namespace's own,
 # too, so that the node counts as local to its pods, which no NetworkPolicy closes to it. Nobody hears of that one there.
 # What kube-router has not judged is dropped: a pod that it does not know yet has no network, which is no NetworkPolicy at all
-# in a cluster that judges late.
+# in a cluster that judges late. And each refusal is said, not one a second.
 _SETUP: Final = """
 set -e
 cd /proc/sys/net
@@ -21,6 +21,7 @@ echo 1 > bridge/bridge-nf-call-iptables
 echo 1 > bridge/bridge-nf-call-ip6tables
 echo 1 > ipv4/conf/all/arp_ignore
 echo 2 > ipv4/conf/all/arp_announce
+echo 0 > ipv4/icmp_ratemask
 ip link set lo up
 ip address replace "$1.1/32" dev lo
 ip link show "$2" > /dev/null 2>&1 || ip link add "$2" type bridge
@@ -53,7 +54,7 @@ def up(layout: Layout, egress: bool) -> None:
 
 def _node_namespace(layout: Layout) -> None:
     """The namespace, held by its mount, and the cable to the pod bridge."""
-    if layout.namespace not in machine.mounts(layout.namespace):
+    if not machine.mounts(layout.namespace.resolve()):
         layout.namespace.touch()
         run(["unshare", f"--net={layout.namespace}", "true"])
     if not exists(layout.uplink):
