@@ -42,7 +42,7 @@ def test_set_addresses_are_believed_and_nothing_is_asked(tmp_path: Path) -> None
 
 
 def test_who_may_not_list_pods_hears_nothing(tmp_path: Path) -> None:
-    answers = {NAMESPACES: (200, NONE), CLAIMS: (200, NONE), DNS_PODS: (403, {})}
+    answers: dict[str, tuple[int, object]] = {NAMESPACES: (200, NONE), CLAIMS: (200, NONE), DNS_PODS: (403, {})}
     with api_server(answers, tmp_path) as cluster:
         live = read(cluster, "prod")
     assert (live.reason, live.warnings) == ("", ())
