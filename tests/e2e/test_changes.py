@@ -11,7 +11,7 @@ from sandbox.kube import Object
 from sandbox.node import images, layout, runtime
 from sandbox.node.devices import Device
 from sandbox.world import World
-from tests.support.e2e_world import HOME, LAB, Figures, Gateway, as_json, wait_answer, watched, with_
+from tests.support.e2e_world import EGRESS, HOME, LAB, Figures, Gateway, as_json, wait_answer, watched, with_
 from tests.support.engine_world import Cluster, Stack, Values, eventually, instance, unsealed
 from tests.support.openclaw_client import Client
 
@@ -74,7 +74,7 @@ def test_an_upgrade_keeps_data_and_a_refused_downgrade_loses_none_i10(
 ) -> None:
     """2026.9.5 to 2026.9.6, back (which the gateway refuses, because of its database's version), and forward again."""
     aged = Gateway(world, cluster, "aged")
-    declared = instance("aged", storage={"retain": False})
+    declared = instance("aged", storage={"retain": False}, extraEgress=[EGRESS])
     stack.up(HOME, LAB, with_(declared, gateway={"image": earlier}))
     aged.wait_ready()
     wait_answer(owner, f"{aged.url}/healthz")

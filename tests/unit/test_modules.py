@@ -35,6 +35,7 @@ TESTED_BY: dict[str, tuple[str, ...]] = {
         *("components/nodes/host", "components/nodes/linux", "components/nodes/mac"),
     ),
     "tests/unit/components/nodes/test_quoting.py": ("components/nodes/mobile",),
+    "tests/unit/sandbox/node/test_enforcement.py": ("sandbox/node/dns",),
     "tests/unit/test_documentation.py": ("components/settings/document",),
     "tests/unit/components/settings/test_checks.py": (
         *("components/settings/gateway", "components/settings/load", "components/settings/model"),
