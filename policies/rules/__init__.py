@@ -13,6 +13,7 @@ from policies.rules import (
     i5_tokens,
 )
 from policies.rules.rule import Invariant
+from policies.rules.stack import StackRule
 
 INVARIANTS: Final = (
     Invariant(
@@ -37,6 +38,7 @@ INVARIANTS: Final = (
         "i2-least-privilege",
         "NET_ADMIN and the tun device are in the sidecar alone; nothing has more.",
         (i2_privilege.capabilities, i2_privilege.privileges, i2_privilege.host_paths),
+        excepted=True,
     ),
     Invariant(
         "I3",
@@ -68,3 +70,5 @@ ADVICE: Final = (
         advisory=True,
     ),
 )
+
+STACK_RULES: Final[tuple[StackRule, ...]] = ()

@@ -12,7 +12,7 @@ _CONFIG_FILE = "openclaw.json"
 
 def full_access(resource: Resource) -> Iterator[Finding]:
     """The agent runs every command without asking, by tools.exec in openclaw.json; unset, OpenClaw means the same."""
-    for name, path, content in files(resource):
+    for name, path, content in ((one.name, one.path, one.text) for one in files(resource)):
         if name != _CONFIG_FILE:
             continue
         try:

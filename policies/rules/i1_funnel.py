@@ -15,7 +15,7 @@ _ACL: Final = "tailscale:index/acl:Acl"
 
 def serve_config(resource: Resource) -> Iterator[Finding]:
     """No file of a ConfigMap or Secret holds a Serve config with AllowFunnel on."""
-    for name, path, content in files(resource):
+    for name, path, content in ((one.name, one.path, one.text) for one in files(resource)):
         if name != "serve.json" and "allowfunnel" not in content.lower() and "\\u" not in content:
             continue
         try:
@@ -68,7 +68,7 @@ def policy_attribute(resource: Resource) -> Iterator[Finding]:
 
 def command(resource: Resource) -> Iterator[Finding]:
     """No container runs `tailscale funnel`."""
-    for pod in resource.pods():
+    for pod in resource.pods:
         for container in pod.containers:
             if any(present(argument := text(word)) and _WORD.search(argument or "") for word in words(container)):
                 yield Finding(

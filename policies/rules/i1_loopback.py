@@ -22,7 +22,7 @@ _VARIABLES: Final = frozenset({"OPENCLAW_GATEWAY_BIND", "OPENCLAW_BIND"})
 
 def config_file(resource: Resource) -> Iterator[Finding]:
     """openclaw.json says loopback: an absent bind is 0.0.0.0 wherever OpenClaw notices that it is in a container."""
-    for name, path, content in files(resource):
+    for name, path, content in ((one.name, one.path, one.text) for one in files(resource)):
         named = name == _CONFIG_FILE
         if not named and '"gateway"' not in content:
             continue
@@ -54,7 +54,7 @@ def _gateway(document: Value, gateway: Value, path: str) -> Iterator[Finding]:
 
 def flags(resource: Resource) -> Iterator[Finding]:
     """No flag or variable of the gateway container widens what openclaw.json says: flags win over the file."""
-    for pod in resource.pods():
+    for pod in resource.pods:
         for container in pod.containers:
             line = " ".join(word if isinstance(word, str) else "\0" for word in words(container))
             if container.name != GATEWAY_CONTAINER and "openclaw" not in line:

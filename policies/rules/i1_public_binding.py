@@ -90,7 +90,7 @@ def publishing_annotations(resource: Resource) -> Iterator[Finding]:
 
 def host_ports(resource: Resource) -> Iterator[Finding]:
     """No pod listens on an address of its node."""
-    for pod in resource.pods():
+    for pod in resource.pods:
         if pod.spec.get("hostNetwork") is True:
             yield Finding(
                 "shares the node's network: each of its ports is a port of the node", f"{pod.path}.hostNetwork", _REMOVE

@@ -14,7 +14,7 @@ _NO_OTHER: Final = f"Remove it. The container `{SIDECAR_CONTAINER}` may add NET_
 
 def capabilities(resource: Resource) -> Iterator[Finding]:
     """NET_ADMIN is the only capability ever added, and only to the sidecar."""
-    for pod in resource.pods():
+    for pod in resource.pods:
         for container in pod.containers:
             keys = ("securityContext", "capabilities", "add")
             for path, capability in items(get(container.spec, *keys), ".".join((container.path, *keys))):
@@ -27,7 +27,7 @@ def capabilities(resource: Resource) -> Iterator[Finding]:
 
 def privileges(resource: Resource) -> Iterator[Finding]:
     """Nothing is privileged, gains privileges, or looks into the node."""
-    for pod in resource.pods():
+    for pod in resource.pods:
         for key in ("hostPID", "hostIPC"):
             if pod.spec.get(key) is True:
                 yield Finding("shares the processes or memory of the node", f"{pod.path}.{key}", "Remove it.")
@@ -59,7 +59,7 @@ def host_paths(resource: Resource) -> Iterator[Finding]:
     volume_path = get(resource.props, "spec", "hostPath")
     if resource.is_kubernetes and resource.kind == "PersistentVolume" and volume_path is not None:
         yield Finding("makes a directory of the node a volume", resource.at("spec", "hostPath"), "Use a storage class.")
-    for pod in resource.pods():
+    for pod in resource.pods:
         held: set[str] = set()
         for path, volume in pod.volumes():
             if "hostPath" not in volume:

@@ -23,7 +23,7 @@ Source = tuple[str, str]  # (kind as in _SOURCES, name of the object)
 
 def volumes(resource: Resource) -> Iterator[Finding]:
     """No other container mounts a tailnet volume, nor the same object under another volume's name."""
-    for pod in resource.pods():
+    for pod in resource.pods:
         forbidden = _tailnet_volumes(pod)
         for container in _others(pod):
             for path, name in mounts(container):
@@ -34,7 +34,7 @@ def volumes(resource: Resource) -> Iterator[Finding]:
 
 def environment(resource: Resource) -> Iterator[Finding]:
     """No other container gets a Tailscale credential as a variable, by name or from a Secret of the tailnet side."""
-    for pod in resource.pods():
+    for pod in resource.pods:
         forbidden = _tailnet_sources(pod)
         for container in _others(pod):
             for path, source in _env_sources(container):
@@ -47,7 +47,7 @@ def environment(resource: Resource) -> Iterator[Finding]:
 
 def processes(resource: Resource) -> Iterator[Finding]:
     """The containers do not share their processes: /proc/PID/root of the sidecar is all that it mounts."""
-    for pod in resource.pods():
+    for pod in resource.pods:
         if pod.spec.get("shareProcessNamespace") is True:
             yield Finding(
                 "lets its containers see each other's processes, and through them each other's files",
