@@ -1,11 +1,11 @@
 """I1: nothing opens a port to the outside: no Service of an open type, no Ingress, no Gateway, no port of the node."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
-from policies.rules.kinds import Resource
+from policies.rules.kinds import Resource, annotation_places
 from policies.rules.rule import Finding
-from policies.rules.values import fields, get, items, present, text
+from policies.rules.values import Object, Unknown, Value, fields, get, items, obj, present, text
 
 _REMOVE: Final = "Remove it; people reach a gateway through the tailnet."
 
@@ -16,36 +16,182 @@ _OPEN_TYPES: Final = {
 
 # Kinds whose purpose is to publish, by API group; None = every kind of the group.
 _PUBLISHING_KINDS: Final[dict[str, frozenset[str] | None]] = {
-    "gateway.networking.k8s.io": None,
-    "gateway.networking.x-k8s.io": None,
     "tailscale.com": None,  # the operator's own kinds: into the tailnet past our grants and our sidecar
-    "networking.istio.io": frozenset({"Gateway", "VirtualService"}),
-    "traefik.io": None,
-    "traefik.containo.us": None,
-    "projectcontour.io": None,
-    "route.openshift.io": None,
-    "serving.knative.dev": None,
-    "k8s.nginx.org": None,
-    "apisix.apache.org": None,
-    "configuration.konghq.com": None,
-    "getambassador.io": None,
-    "elbv2.k8s.aws": None,
+    "networking.istio.io": frozenset({"Gateway", "VirtualService", "ServiceEntry", "WorkloadEntry"}),
+    "submariner.io": frozenset({"Gateway", "Endpoint", "Broker"}),
+    "admin.gloo.solo.io": frozenset({"VirtualGateway", "RouteTable"}),
+    "config.openshift.io": frozenset({"Ingress"}),
+    **dict.fromkeys(
+        ("gateway.networking.k8s.io", "gateway.networking.x-k8s.io", "route.openshift.io", "elbv2.k8s.aws")
+    ),
+    **dict.fromkeys(("traefik.io", "traefik.containo.us", "hub.traefik.io", "projectcontour.io", "contour.heptio.com")),
+    **dict.fromkeys(
+        ("k8s.nginx.org", "k8s.nginx.com", "appprotect.f5.com", "cis.f5.com", "haproxy.org", "ingress.v3.haproxy.org")
+    ),
+    **dict.fromkeys(
+        (
+            "apisix.apache.org",
+            "configuration.konghq.com",
+            "gateway-operator.konghq.com",
+            "getambassador.io",
+            "x.getambassador.io",
+        )
+    ),
+    **dict.fromkeys(
+        (
+            "gateway.solo.io",
+            "gloo.solo.io",
+            "gateway.envoyproxy.io",
+            "gateway.kgateway.dev",
+            "kuma.io",
+            "voyager.appscode.com",
+        )
+    ),
+    **dict.fromkeys(
+        ("ngrok.k8s.ngrok.com", "ingress.k8s.ngrok.com", "bindings.k8s.ngrok.com", "networking.cfargotunnel.com")
+    ),
+    **dict.fromkeys(
+        (
+            "cloudflare-operator.io",
+            "cf-tunnel.io",
+            "skupper.io",
+            "inlets.dev",
+            "operator.inlets.dev",
+            "frp.zufardhiyaulhaq.com",
+        )
+    ),
+    **dict.fromkeys(
+        (
+            "serving.knative.dev",
+            "networking.internal.knative.dev",
+            "multicluster.x-k8s.io",
+            "net.gke.io",
+            "networking.gke.io",
+        )
+    ),
+    **dict.fromkeys(
+        (
+            "cloud.google.com",
+            "networking.linkerd.io",
+            "multicluster.linkerd.io",
+            "externaldns.k8s.io",
+            "external-dns.nginx.org",
+        )
+    ),
+    **dict.fromkeys(
+        (
+            "vpcresources.k8s.aws",
+            "application-networking.k8s.aws",
+            "gateway.k8s.aws",
+            "alb.networking.azure.io",
+            "appgw.ingress.k8s.io",
+        )
+    ),
+    **dict.fromkeys(
+        (
+            "metallb.io",
+            "loxilb.io",
+            "kube-vip.io",
+            "netbird.io",
+            "headscale.net",
+            "pagekite.net",
+            "zrok.io",
+            "ziti.openziti.io",
+        )
+    ),
+    **dict.fromkeys(
+        (
+            "gateway.nginx.org",
+            "ingressgateway.knative.dev",
+            "networking.karmada.io",
+            "mesh.openservicemesh.io",
+            "akuity.io",
+        )
+    ),
 }
+# Kinds of Cilium and others whose groups have kinds that publish nothing.
+_PUBLISHING_NAMES: Final = frozenset(
+    {
+        "CiliumEnvoyConfig",
+        "CiliumClusterwideEnvoyConfig",
+        "CiliumLoadBalancerIPPool",
+        "CiliumBGPPeeringPolicy",
+        "CiliumBGPClusterConfig",
+    }
+    | {
+        "CiliumBGPAdvertisement",
+        "CiliumL2AnnouncementPolicy",
+        "CiliumLocalRedirectPolicy",
+        "ServiceExport",
+        "ServiceImport",
+    }
+    | {"IngressRoute", "HTTPRoute", "TCPRoute", "TLSRoute", "GRPCRoute", "UDPRoute", "ExposedService", "ReferenceGrant"}
+    | {"MultiClusterService", "MultiClusterIngress", "DNSEndpoint", "GlobalAccelerator", "TunnelBinding", "PortForward"}
+)
 
 # Annotations (and their prefixes) by which a controller publishes an object that is harmless by itself.
 _PUBLISHING_ANNOTATIONS: Final = (
     "tailscale.com/expose",  # the Tailscale operator's proxy: into the tailnet, but past our grants and our sidecar
     "tailscale.com/funnel",
+    "tailscale.com/tailnet-ip",
+    "tailscale.com/tailnet-fqdn",
+    "tailscale.com/hostname",
+    "tailscale.com/tags",
+    "tailscale.com/proxy-",
     "kubernetes.io/ingress.",
     "getambassador.io/",
     "konghq.com/",
     "cloud.google.com/neg",
+    "cloud.google.com/load-balancer-type",
+    "networking.gke.io/load-balancer-type",
     "external-dns.alpha.kubernetes.io/",
+    "external-dns.kubernetes.io/",
+    "service.beta.kubernetes.io/",  # how a cloud's balancer is made
+    "metallb.universe.tf/",
+    "metallb.io/",
+    "io.cilium/lb-ipam-ips",
+    "io.cilium/global-service",
+    "io.cilium/shared-service",
+    "lbipam.cilium.io/",
+    "service.cilium.io/global",
+    "service.cilium.io/shared",
+    "multicluster.linkerd.io/",
+    "mirror.linkerd.io/",
+    "multicluster.kubernetes.io/",
+    "skupper.io/",
+    "kube-vip.io/",
+    "k8s.ngrok.com/",
+    "ngrok.com/",
+    "inlets.dev/",
+    "cloudflare-operator.io/",
+    "cfargotunnel.com/",
+    "traefik.ingress.kubernetes.io/",
+    "haproxy.org/",
+    "projectcontour.io/",
+    "networking.istio.io/exportTo",
+    "submariner.io/",
+    "liqo.io/",
+    "openelb.io/",
+    "lb.kubesphere.io/",
+    "svccontroller.k3s.cattle.io/",
+    "purelb.io/",
+    "expose.fabric8.io/",
+    "stakater.com/expose",
+    "fabric8.io/expose",
+    "auth.istio.io/",
+    "hostport.",
 )
 _INGRESS_ANNOTATION: Final = (
     "ingress.kubernetes.io/"  # nginx., alb., traefik., appgw. and others put their name before it
 )
-_OFF: Final = ("false", "0", "")
+_OFF: Final = ("false", "0", "", "none", "disabled", "cluster-local")
+# A port forward of a node, by annotations of network plugins for the pods of a workload.
+_NODE_NETWORKS: Final = (
+    "k8s.v1.cni.cncf.io/networks",
+    "v1.multus-cni.io/",
+    "cni.projectcalico.org/floatingIPs",
+    "k8s.ovn.org/egress",
+)
 
 
 def services(resource: Resource) -> Iterator[Finding]:
@@ -59,6 +205,11 @@ def services(resource: Resource) -> Iterator[Finding]:
         yield Finding(
             "has externalIPs: every node answers on these addresses", resource.at("spec", "externalIPs"), _REMOVE
         )
+    for key in ("loadBalancerIP", "loadBalancerClass", "loadBalancerSourceRanges", "healthCheckNodePort"):
+        if present(get(resource.props, "spec", key)) and kind not in _OPEN_TYPES:
+            yield Finding("asks for an address outside the cluster", resource.at("spec", key), _REMOVE)
+    if kind == "ExternalName" and _is_openclaw(resource):
+        yield Finding("gives the gateway's name to another host", resource.at("spec", "externalName"), _REMOVE)
     for path, port in items(get(resource.props, "spec", "ports"), resource.at("spec", "ports")):
         if present(get(port, "nodePort")):
             yield Finding("asks for a port of every node", f"{path}.nodePort", _REMOVE)
@@ -69,7 +220,8 @@ def publishing_kinds(resource: Resource) -> Iterator[Finding]:
     if not resource.is_kubernetes:
         return
     kinds = _PUBLISHING_KINDS.get(resource.group, frozenset[str]())
-    if resource.kind == "Ingress" or kinds is None or resource.kind in kinds:
+    named = resource.kind in _PUBLISHING_NAMES or resource.kind.endswith("IngressRoute")
+    if resource.kind == "Ingress" or kinds is None or resource.kind in kinds or named:
         yield Finding("publishes what is behind it outside the cluster", resource.path, _REMOVE)
 
 
@@ -77,15 +229,66 @@ def publishing_annotations(resource: Resource) -> Iterator[Finding]:
     """No annotation asks a controller to publish, on the object or on its pods."""
     if not resource.is_kubernetes:
         return
-    places = [(get(resource.props, "metadata", "annotations"), resource.at("metadata", "annotations"))]
-    for template in (("spec", "template"), ("spec", "jobTemplate", "spec", "template"), ("template",)):
-        keys = (*template, "metadata", "annotations")
-        places.append((get(resource.props, *keys), resource.at(*keys)))
-    for annotations, at in places:
-        for key, path, value in fields(annotations, at):
-            publishes = key.startswith(_PUBLISHING_ANNOTATIONS) or _INGRESS_ANNOTATION in key
-            if publishes and isinstance(value, str) and value.lower() not in _OFF:
+    for at, values, _ in annotation_places(resource):
+        for key, path, value in fields(values, at):
+            if value is not None and not isinstance(value, Unknown) and _publishes(key, str(value)):
                 yield Finding("has an annotation that publishes it", path, _REMOVE)
+
+
+def _publishes(key: str, value: str) -> bool:
+    if value.lower() in _OFF:
+        return False
+    return key.startswith((*_PUBLISHING_ANNOTATIONS, *_NODE_NETWORKS)) or _INGRESS_ANNOTATION in key
+
+
+def published_inside(resource: Resource) -> Iterator[Finding]:
+    """No object of an operator asks for a public Service, an Ingress or a route in its own settings."""
+    if not (resource.is_custom or resource.group == "helm.sh") or resource.kind in _OPAQUE_KINDS:
+        return
+    # The spec of a chart is its values.
+    for at, here in _mappings(resource.props, resource.path):
+        for key in ("type", "serviceType", "service_type", "exposeType"):
+            if here.get(key) in ("NodePort", "LoadBalancer") and not _is_object(here):
+                yield Finding("asks for a public Service", f"{at}.{key}".removeprefix("."), _REMOVE)
+        for key in _ASKING:
+            asked = here.get(key)
+            if asked is True or get(asked, "enabled") is True:
+                yield Finding("asks for a way from outside", f"{at}.{key}".removeprefix("."), _REMOVE)
+
+
+_ASKING: Final = (
+    *(
+        "ingress",
+        "enableIngress",
+        "funnel",
+        "httpRoute",
+        "httproute",
+        "route",
+        "gatewayAPI",
+        "gatewayApi",
+        "expose",
+        "externalAccess",
+    ),
+    *("hostNetwork", "nodePort", "loadBalancer", "externalDNS"),
+)
+
+
+def _is_object(value: Object) -> bool:
+    return "kind" in value and "apiVersion" in value
+
+
+def _mappings(value: Object, path: str) -> Iterator[tuple[str, Object]]:
+    stack: list[tuple[str, Value]] = [(path, value)]
+    while stack:
+        at, here = stack.pop()
+        if isinstance(here, Mapping):
+            yield at, obj(here)
+        stack += [(step, element) for _, step, element in fields(here, at)]
+        stack += items(here, at)
+
+
+def _is_openclaw(resource: Resource) -> bool:
+    return "openclaw" in resource.object_name or "openclaw" in (resource.namespace or "")
 
 
 def host_ports(resource: Resource) -> Iterator[Finding]:
@@ -101,15 +304,75 @@ def host_ports(resource: Resource) -> Iterator[Finding]:
                     yield Finding(f"binds a port of the node in {container.title}", f"{path}.hostPort", _REMOVE)
 
 
+# Kinds by which an operator makes objects that no rule can read, by API group; None = every kind.
+_OPAQUE: Final[dict[str, frozenset[str] | None]] = {
+    "helm.toolkit.fluxcd.io": None,
+    "kustomize.toolkit.fluxcd.io": None,
+    "helm.cattle.io": None,
+    "fleet.cattle.io": None,
+    "helm.crossplane.io": None,
+    "apiextensions.crossplane.io": frozenset({"Composition"}),
+    "kappctrl.k14s.io": None,
+    "packaging.carvel.dev": None,
+    "addons.cluster.x-k8s.io": None,
+    "operators.coreos.com": frozenset({"Subscription", "CatalogSource", "ClusterServiceVersion"}),
+    "app.kiegroup.org": None,
+    "kro.run": None,
+    "argoproj.io": frozenset({"Application", "ApplicationSet"}),
+    "config.projectsveltos.io": None,
+    "pulumi.com": frozenset({"Stack", "Program"}),
+    "infra.contrib.fluxcd.io": None,
+    "work.open-cluster-management.io": frozenset({"ManifestWork", "ManifestWorkReplicaSet"}),
+    "apps.open-cluster-management.io": frozenset({"Subscription", "Channel"}),
+    "source.toolkit.fluxcd.io": frozenset(),
+    "openclaw.rocks": None,
+    "k0smotron.io": None,
+    "helm.openshift.io": frozenset({"HelmChart"}),
+    "charts.helm.k8s.io": None,
+    "glasskube.dev": None,
+    "core.oam.dev": frozenset({"Application"}),
+    "gitops.weave.works": None,
+}
+_OPAQUE_KINDS: Final = frozenset({"Release", "HelmRelease", "HelmChart", "Kustomization"})
+# Kinds that change other objects after the rules have read those.
+_CHANGING: Final[dict[str, frozenset[str]]] = {
+    "apps.kruise.io": frozenset({"SidecarSet", "ResourceDistribution"}),
+    "mutations.gatekeeper.sh": frozenset({"Assign", "ModifySet", "AssignImage", "AssignMetadata"}),
+    "kyverno.io": frozenset({"ClusterPolicy", "Policy"}),
+    "policies.kyverno.io": frozenset({"MutatingPolicy", "GeneratingPolicy"}),
+    "admissionregistration.k8s.io": frozenset({"MutatingAdmissionPolicy"}),
+    "operator.1password.io": frozenset(),
+    "cert-manager.io": frozenset(),
+}
+_CHANGES: Final = ("mutate", "generate")
+
+
 def opaque_releases(resource: Resource) -> Iterator[Finding]:
     """Nothing is deployed that the rules cannot read.
 
     yaml.v2 ConfigGroup and ConfigFile, kustomize Directory and helm.v4 Chart declare each object as a resource of its
     own, so the rules see those. A helm.v3 Release renders in the provider: its objects pass neither engine nor pack.
     """
-    if resource.is_kubernetes and resource.group == "helm.sh" and resource.kind == "Release":
+    if not resource.is_kubernetes:
+        return
+    kinds = _OPAQUE.get(resource.group, frozenset[str]())
+    if kinds is None or resource.kind in kinds or (resource.group == "helm.sh" and resource.kind == "Release"):
         yield Finding(
             "deploys objects that no rule can read; one of them may be public",
-            "",
+            resource.path,
             "Use kubernetes.helm.v4.Chart: its objects are resources of the stack, each seen by the rules.",
         )
+
+
+def changing_kinds(resource: Resource) -> Iterator[Finding]:
+    """Nothing changes other objects after the rules have read those: no set of sidecars, no policy that mutates."""
+    kinds = _CHANGING.get(resource.group, frozenset[str]()) if resource.is_kubernetes else frozenset[str]()
+    if resource.kind not in kinds:
+        return
+    if resource.group == "kyverno.io" and not any(
+        present(get(rule, change)) for _, rule in items(get(resource.props, "spec", "rules"), "") for change in _CHANGES
+    ):
+        return
+    yield Finding(
+        "changes other objects after the rules have read those", resource.path, "Declare the objects as they are to be."
+    )
