@@ -13,7 +13,7 @@ case for each value, which stands where `$it` is written (`$it[key]`: a part of 
 
 A path is written `spec.ports[0].port`, `containers[gateway]` (by name), `data["openclaw.json"]`, `env[+]` (append); what comes
 after ` > ` is inside the JSON text there. `$pod`, `$gateway`, `$tailscale` and `$unseal` are the places in a Deployment.
-Values: {$json: x} and {$base64: x} are texts made of x, $unknown is a value that a preview does not know, NAME-<hash> is the
+Values: {$json: x} and {$base64: x} are texts made of x, {$repeat: [x, 9]} is x nine times, {$with: x, ...} is x and more, $unknown is a value that a preview does not know, NAME-<hash> is the
 name that the golden files show so.
 """
 
@@ -209,6 +209,11 @@ def _value(value: Any, names: Mapping[str, str]) -> Any:
             return json.dumps(fields["$json"])
         if fields.keys() == {"$base64"}:
             return base64.b64encode(fields["$base64"].encode()).decode()
+        if fields.keys() == {"$repeat"}:
+            text, times = fields["$repeat"]
+            return text * times
+        if "$with" in fields:
+            return {**fields.pop("$with"), **fields}
         return fields
     if isinstance(value, list):
         return [_value(item, names) for item in cast(list[Any], value)]
@@ -218,10 +223,10 @@ def _value(value: Any, names: Mapping[str, str]) -> Any:
 
 
 def _change(props: Props, raw: Props, names: Mapping[str, str]) -> None:
-    for path, value in raw.get("set", {}).items():
-        _put(props, path, _value(value, names))
     for path in raw.get("remove", ()):
         _put(props, path, None, remove=True)
+    for path, value in raw.get("set", {}).items():
+        _put(props, path, _value(value, names))
 
 
 def _put(root: Any, path: str, value: Any, remove: bool = False) -> None:
