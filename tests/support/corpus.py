@@ -13,7 +13,7 @@ case for each value, which stands where `$it` is written (`$it[key]`: a part of 
 
 A path is written `spec.ports[0].port`, `containers[gateway]` (by name), `data["openclaw.json"]`, `env[+]` (append); what comes
 after ` > ` is inside the JSON text there. `$pod`, `$gateway`, `$tailscale` and `$unseal` are the places in a Deployment.
-Values: {$json: x} and {$base64: x} are texts made of x, {$repeat: [x, 9]} is x nine times, {$with: x, ...} is x and more, $unknown is a value that a preview does not know, NAME-<hash> is the
+Values: {$json: x} and {$base64: x} are texts made of x, {$repeat: [x, 9]} is x nine times, {$with: x, ...} is x and more, {$without: [x, list]} the list but for x, $unknown is a value that a preview does not know, NAME-<hash> is the
 name that the golden files show so.
 """
 
@@ -212,6 +212,9 @@ def _value(value: Any, names: Mapping[str, str]) -> Any:
         if fields.keys() == {"$repeat"}:
             text, times = fields["$repeat"]
             return text * times
+        if fields.keys() == {"$without"}:
+            left_out, items = fields["$without"]
+            return [item for item in items if item != left_out]
         if "$with" in fields:
             return {**fields.pop("$with"), **fields}
         return fields
