@@ -18,7 +18,7 @@ NAME: Final = "openclaw-tailnet"
 DESCRIPTION: Final = "Refuses what would expose a gateway: public bindings, privileges, tokens, Tailscale's secrets."
 POLICIES: Final = (*INVARIANTS, *ADVICE)
 # Types that have nothing that a rule could look at: components, and providers that make values.
-_UNSEEN: Final = ("openclaw:", "random:", "pulumi:", "command:", "tls:", "time:")
+_UNSEEN: Final = ("openclaw:", "random:", "pulumi:pulumi:", "tls:", "time:")
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,8 @@ from policies.rules import (
     i3_copies,
     i3_tailnet_secrets,
     i4_node_secret,
+    i4_plain_secrets,
+    i5_accounts,
     i5_tokens,
     settings,
 )
@@ -95,14 +97,34 @@ INVARIANTS: Final = (
     Invariant(
         "I4",
         "i4-no-plain-secret",
-        "A node's commands find no secret.",
-        (i4_node_secret.node_secret,),
+        "No secret stands in plain text, and a node's commands find none.",
+        (
+            i4_node_secret.node_secret,
+            i4_plain_secrets.variables,
+            i4_plain_secrets.arguments,
+            i4_plain_secrets.config_maps,
+            i4_plain_secrets.metadata,
+            i4_plain_secrets.anywhere,
+            i4_plain_secrets.unsealed_keys,
+            i4_plain_secrets.state_in_secret,
+            i4_plain_secrets.renderers,
+        ),
     ),
     Invariant(
         "I5",
         "i5-no-api-token",
         "No pod holds a token for the Kubernetes API, and no service account has rights.",
-        (i5_tokens.automount, i5_tokens.projected, i5_tokens.token_secrets, i5_tokens.bindings),
+        (
+            i5_tokens.automount,
+            i5_tokens.projected,
+            i5_tokens.token_secrets,
+            i5_tokens.bindings,
+            i5_accounts.requests,
+            i5_accounts.accounts,
+            i5_accounts.token_mounts,
+            i5_accounts.legacy_secrets,
+            i5_accounts.used_accounts,
+        ),
     ),
 )
 
