@@ -4,6 +4,8 @@ from typing import Final
 
 from policies.rules import (
     advice_agent,
+    advice_places,
+    advice_pods,
     i1_containers,
     i1_openclaw,
     i1_openclaw_settings,
@@ -20,10 +22,16 @@ from policies.rules import (
     i4_plain_secrets,
     i5_accounts,
     i5_tokens,
+    i6_network,
+    i6_other_kinds,
+    i7_keys,
+    i7_policy,
+    i8_images,
+    i9_limits,
     settings,
+    stack,
 )
 from policies.rules.rule import Invariant
-from policies.rules.stack import StackRule
 
 INVARIANTS: Final = (
     Invariant(
@@ -47,6 +55,7 @@ INVARIANTS: Final = (
             i1_serve.serve_config,
             i1_serve.serve_targets,
             i1_serve.serve_file,
+            i7_policy.policy_attribute,
             i1_tailscale_commands.command,
             i1_tailscale_commands.commands,
             i1_sidecar.sidecar_options,
@@ -126,6 +135,60 @@ INVARIANTS: Final = (
             i5_accounts.used_accounts,
         ),
     ),
+    Invariant(
+        "I6",
+        "i6-network",
+        "A gateway's namespace denies by default, and lets out to public addresses alone.",
+        (
+            i6_network.default_deny,
+            i6_network.egress,
+            i6_network.dns,
+            i6_network.udp,
+            i6_network.ingress,
+            i6_network.pod_dns,
+            i6_other_kinds.plugins_policies,
+            i6_other_kinds.namespace_isolation,
+        ),
+        excepted=True,
+        parameters={"egress": settings.EGRESS},
+    ),
+    Invariant(
+        "I7",
+        "i7-tailnet",
+        "The tailnet lets listed people reach a gateway's served port, and nobody anything else.",
+        (
+            i7_policy.readable,
+            i7_policy.sources,
+            i7_policy.destinations,
+            i7_policy.ssh,
+            i7_policy.attributes,
+            i7_policy.approvers,
+            i7_policy.owners,
+            i7_policy.tests,
+            i7_policy.overwrites,
+            i7_keys.keys,
+            i7_keys.clients,
+            i7_keys.approvals,
+            i7_keys.tailnet_settings,
+            i7_keys.names,
+            i7_keys.device_keys,
+        ),
+    ),
+    Invariant(
+        "I8",
+        "i8-images",
+        "An image is named by a tag that never moves, or by digest.",
+        (i8_images.images, i8_images.digests),
+        excepted=True,
+        parameters={"requireDigest": settings.DIGESTS, "registries": settings.REGISTRIES},
+    ),
+    Invariant(
+        "I9",
+        "i9-limits",
+        "Each container has requests and limits of its own.",
+        (i9_limits.limits, i9_limits.shared),
+        excepted=True,
+    ),
 )
 
 # Good practice that a stack may have reasons against: told, and never refused.
@@ -134,9 +197,36 @@ ADVICE: Final = (
         "advice",
         "advice-agent-permissions",
         "The agent asks somebody before it runs commands.",
-        (advice_agent.full_access,),
+        (advice_agent.full_access, advice_places.openclaw_habits),
+        advisory=True,
+    ),
+    Invariant(
+        "advice",
+        "advice-pods",
+        "A gateway's pod is watched, confined and tied to nothing.",
+        (
+            advice_pods.probes,
+            advice_pods.users,
+            advice_pods.confinement,
+            advice_pods.single_points,
+            advice_pods.no_state,
+        ),
+        advisory=True,
+    ),
+    Invariant(
+        "advice",
+        "advice-images",
+        "An image is named by its digest, and used when it is there.",
+        (i8_images.without_digest, i8_images.pulls),
+        advisory=True,
+    ),
+    Invariant(
+        "advice",
+        "advice-places",
+        "Namespaces, volumes and networks have limits, and keys expire.",
+        (advice_places.pod_security, advice_places.claims, advice_places.special_ranges, advice_places.key_life),
         advisory=True,
     ),
 )
 
-STACK_RULES: Final[tuple[StackRule, ...]] = ()
+STACK_RULES: Final = stack.STACK_RULES
