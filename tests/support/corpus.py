@@ -112,7 +112,7 @@ def _expanded(file: str, raw: Props) -> Iterator[Case]:
         yield _case(file, raw)
         return
     for value in raw["for"]:
-        text = value if isinstance(value, str) else json.dumps(value)
+        text = json.dumps(value).strip('"')
         body = {key: _with(item, value) for key, item in raw.items() if key not in ("for", "name")}
         yield _case(file, {"name": f"{raw['name']} [{text[:90]}]", **body})
 
