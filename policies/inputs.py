@@ -3,18 +3,12 @@
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final, TypeAlias, cast
+from typing import Any, TypeAlias, cast
 
-import yaml
+from policies.rules.yaml_text import documents
 
 Described: TypeAlias = tuple[str, str, Mapping[str, Any]]
 """Type token, name, properties: what `policies.pack.analyze` takes."""
-
-# References within a document multiply: a kilobyte of them is a gigabyte of values.
-_MOST_REFERENCES: Final = 100
-# Deeper than any manifest, and far from what ends the reader.
-_DEEPEST: Final = 100
-
 
 class InputError(ValueError):
     """A file cannot be read. The message says which, why, and what to do."""
@@ -55,20 +49,6 @@ def state(path: Path) -> Iterator[Described]:
         raise InputError(f"{path} is no exported state. Make one with: pulumi stack export --file {path}") from None
 
 
-def documents(text: str) -> list[Any]:
-    """The documents of a YAML text. Raises ValueError for what is none, or is made to exhaust its reader."""
-    if text.count("- - - - ") > _DEEPEST or _depth(text) > _DEEPEST:
-        raise ValueError("it is nested too deep")
-    if sum(text.count(mark) for mark in (" *", "[*", "\n*", "\t*")) > _MOST_REFERENCES:
-        raise ValueError("it has too many references")
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    try:
-        return list(yaml.load_all(text, Loader=loader))
-    except (yaml.YAMLError, ValueError, RecursionError, TypeError, KeyError, AttributeError) as error:
-        mark = getattr(error, "problem_mark", None)
-        raise ValueError(f"line {mark.line + 1} is no YAML" if mark else "it is no YAML") from None
-
-
 def _documents(text: str, path: str) -> list[Any]:
     try:
         return documents(text)
@@ -76,17 +56,6 @@ def _documents(text: str, path: str) -> list[Any]:
         raise InputError(
             f"{path} cannot be read: {error}. Give files with Kubernetes manifests in YAML or JSON."
         ) from None
-
-
-def _depth(text: str) -> int:
-    deepest = depth = 0
-    for character in text:
-        if character in "[{":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif character in "]}" and depth:
-            depth -= 1
-    return deepest
 
 
 def _text(path: Path) -> str:

@@ -18,6 +18,7 @@ NAME: Final = "openclaw-tailnet"
 DESCRIPTION: Final = "Refuses what would expose a gateway: public bindings, privileges, tokens, Tailscale's secrets."
 POLICIES: Final = (*INVARIANTS, *ADVICE)
 # Types that have nothing that a rule could look at: components, and providers that make values.
+_ANY_KIND: Final = "kubernetes:apiextensions.k8s.io:CustomResource"
 _UNSEEN: Final = ("openclaw:", "random:", "pulumi:pulumi:", "tls:", "time:")
 
 
@@ -51,7 +52,11 @@ def is_seen(kind: str) -> bool:
 
 def decoded(kind: str, name: str, props: Any, setup: Setup = DEFAULT) -> Resource:
     """A resource as the rules see it. Raises TooMuchError."""
-    return Resource(kind, name, properties(props), settings=setup.settings)
+    read = properties(props)
+    if kind == _ANY_KIND and isinstance(version := read.get("apiVersion"), str) and isinstance(read.get("kind"), str):
+        # The API server takes what is written inside.
+        kind = f"kubernetes:{'core/v1' if version == 'v1' else version}:{read['kind']}"
+    return Resource(kind, name, read, settings=setup.settings)
 
 
 def judge(resource: Resource, setup: Setup = DEFAULT) -> Iterator[Violation]:

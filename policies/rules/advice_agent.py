@@ -21,7 +21,7 @@ def full_access(resource: Resource) -> Iterator[Finding]:
             # I1 refuses it.
             continue
         mode, security = get(execution, "mode"), get(execution, "security")
-        if mode == "full" or (mode is None and security in (None, "full")):
+        if mode in ("full", "off", "") or (mode is None and security in (None, "full")):
             yield Finding(
                 "lets the agent run every command without asking anybody",
                 f"{path}: tools.exec.mode",

@@ -12,6 +12,7 @@ from policies.rules.values import Unknown, Value, fields, get, items, present, t
 
 _ENFORCE: Final = "pod-security.kubernetes.io/enforce"
 _WARN: Final = ("pod-security.kubernetes.io/warn", "pod-security.kubernetes.io/audit")
+_LOCAL_CLASSES: Final = ("local", "hostpath", "standard-local", "manual", "openebs-hostpath", "openebs-local")
 _ALL_PRIVATE: Final = tuple(one for cidr in (*PRIVATE_CIDRS_V4, *PRIVATE_CIDRS_V6) if (one := network(cidr)))
 
 
@@ -36,6 +37,10 @@ def claims(resource: Resource) -> Iterator[Finding]:
         for path, mode in items(get(resource.props, "spec", "accessModes"), resource.at("spec.accessModes")):
             if mode == "ReadWriteMany":
                 yield Finding("lets several pods write one volume", path, "Use ReadWriteOncePod.")
+        if (text(get(resource.props, "spec", "storageClassName")) or "").startswith(_LOCAL_CLASSES):
+            yield Finding(
+                "keeps data on a single machine", resource.at("spec.storageClassName"), "Use storage of the cluster's."
+            )
     if resource.is_kubernetes and resource.kind == "StorageClass" and resource.props.get("reclaimPolicy") == "Delete":
         yield Finding(
             "loses the data with the claim", resource.at("reclaimPolicy"), "Use Retain for what must be kept."
@@ -79,9 +84,13 @@ def key_life(resource: Resource) -> Iterator[Finding]:
                 "preauthorized",
                 "Set it to true.",
             )
+    if resource.kind == "DeviceKey" and resource.props.get("keyExpiryDisabled") is True:
+        yield Finding("lets a device's key never expire", "keyExpiryDisabled", "Tag the device instead.")
+    if resource.kind == "DnsNameservers" and len(list(items(resource.props.get("nameservers"), ""))) == 1:
+        yield Finding("has a single server for the tailnet's names", "nameservers", "Name a second one.")
     if resource.kind == "TailnetSettings":
         days = resource.props.get("devicesKeyDurationDays")
-        if isinstance(days, int | float) and not isinstance(days, bool) and 90 < days <= 180:
+        if isinstance(days, int | float) and not isinstance(days, bool) and days > 90:
             yield Finding("lets the keys of devices expire late", "devicesKeyDurationDays", "Use 90 days or less.")
 
 
@@ -111,6 +120,17 @@ def _habits(document: Value, path: str) -> Iterator[Finding]:
         )
     if get(gateway, "auth", "mode") is None:
         yield Finding("leaves its authentication to what it finds", f"{path}: gateway.auth.mode", "Set it to token.")
+    if get(gateway, "auth", "mode") == "trusted-proxy":
+        hint = "Choose token mode, unless no process of the pod may forge it."
+        yield Finding("takes people's identity from a header (trusted-proxy)", f"{path}: gateway.auth.mode", hint)
+    for name, _, endpoint in fields(get(gateway, "http", "endpoints"), ""):
+        if get(endpoint, "enabled") is True and name in ("chatCompletions", "responses"):
+            hint = "Leave it off, unless programs need it."
+            yield Finding(
+                "opens an HTTP API to whoever has the token, without pairing",
+                f"{path}: gateway.http.endpoints.{name}",
+                hint,
+            )
     if get(document, "logging", "audit", "enabled") is False:
         yield Finding("keeps no audit trail", f"{path}: logging.audit.enabled", "Set it to true.")
     if get(document, "tools", "elevated", "enabled") is True:

@@ -3,47 +3,54 @@
 from collections.abc import Iterator
 from typing import Final
 
-from policies.rules.gateway import OUR_PROGRAMS, gateway_containers, is_gateway_pod, is_instance_pod, is_sidecar
-from policies.rules.kinds import Resource
+from components.constants import NODE_CONTAINER
+from policies.rules.gateway import (
+    OUR_PROGRAMS,
+    gateway_containers,
+    is_gateway_pod,
+    is_instance_pod,
+    is_openclaw,
+    is_sidecar,
+)
+from policies.rules.kinds import Container, Resource
 from policies.rules.rule import Finding
 from policies.rules.values import Unknown, get, items, obj, present, text
 
+_IMAGE_USER: Final = 1000
+_HOSTS_USERS: Final = 10_000
+_ASK: Final = "Ask what says that it is ready, and that it works."
+# Kinds whose containers are there to answer; a job ends.
+_SERVING: Final = frozenset({"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Rollout"})
 _PROBES: Final = ("startupProbe", "readinessProbe", "livenessProbe")
 
 
 def probes(resource: Resource) -> Iterator[Finding]:
-    """A gateway has probes: Kubernetes sees that it has started, is ready, and still answers."""
+    """A container that stays has probes: Kubernetes sees that it has started, is ready, and still answers."""
     for pod in resource.pods:
         if pod.partial:
             continue
-        for container in gateway_containers(pod):
-            # A node's host has no port to ask.
-            if container.partial or container.name == "node":
-                continue
-            for probe in _PROBES:
-                if container.spec.get(probe) is None:
-                    yield Finding(
-                        f"has no {probe} in {container.title}",
-                        container.path,
-                        "Ask /startupz and /healthz on loopback.",
-                    )
+        gateways = list(gateway_containers(pod))
         for container in pod.containers:
-            if is_sidecar(container) and not container.partial and container.spec.get("readinessProbe") is None:
-                yield Finding(
-                    f"has no readinessProbe in {container.title}", container.path, "Ask /healthz of the sidecar."
-                )
+            if _asked(container) and (container in gateways or is_sidecar(container) or resource.kind in _SERVING):
+                wanted = _PROBES if container in gateways else _PROBES[:2] if is_sidecar(container) else _PROBES[1:]
+                for probe in wanted:
+                    if container.spec.get(probe) is None:
+                        yield Finding(f"has no {probe} in {container.title}", container.path, _ASK)
             if is_sidecar(container) and container.spec.get("livenessProbe") is not None:
-                yield Finding(
-                    f"has a livenessProbe in {container.title}, which restarts it for an outage that a restart does not end",
-                    f"{container.path}.livenessProbe",
-                    "Leave a readinessProbe alone.",
-                )
+                what = f"has a livenessProbe in {container.title}, which restarts it for an outage that a restart does not end"
+                yield Finding(what, f"{container.path}.livenessProbe", "Leave a readinessProbe alone.")
+
+
+def _asked(container: Container) -> bool:
+    # A node's host has no port to ask.
+    listed = container.list in ("containers", "initContainers")
+    return container.stays and listed and not container.partial and container.name != NODE_CONTAINER
 
 
 def users(resource: Resource) -> Iterator[Finding]:
     """A container's user is said, is not root, and is not one that the host has too."""
     for pod in resource.pods:
-        if not is_instance_pod(pod) or pod.partial:
+        if pod.partial:
             continue
         above = obj(pod.spec.get("securityContext"))
         if pod.spec.get("hostUsers") is True:
@@ -61,16 +68,17 @@ def users(resource: Resource) -> Iterator[Finding]:
                     container.path,
                     "Set runAsNonRoot and runAsUser.",
                 )
-            elif isinstance(user, int | float) and not isinstance(user, bool) and 0 < user < 1000:
-                yield Finding(
-                    f"runs {container.title} as a user that a host has for itself", container.path, "Use 1000 or more."
-                )
+            elif isinstance(user, int | float) and not isinstance(user, bool) and 0 < user < _HOSTS_USERS:
+                # OpenClaw's image has its files for its own user.
+                if not (user == _IMAGE_USER and is_openclaw(container)):
+                    what = f"runs {container.title} as a user that a host may have too"
+                    yield Finding(what, container.path, f"Set runAsUser to {_HOSTS_USERS} or more.")
 
 
 def confinement(resource: Resource) -> Iterator[Finding]:
     """A container has the kernel's profile, and writes nowhere but to its volumes."""
     for pod in resource.pods:
-        if not is_instance_pod(pod) or pod.partial:
+        if pod.partial:
             continue
         above = obj(pod.spec.get("securityContext"))
         for container in pod.containers:
@@ -98,6 +106,17 @@ def single_points(resource: Resource) -> Iterator[Finding]:
     spec = resource.props.get("spec")
     for pod in resource.pods:
         if not is_instance_pod(pod):
+            if (
+                resource.kind in ("Deployment", "StatefulSet")
+                and not pod.partial
+                and not all(c.partial for c in pod.containers)
+            ):
+                if get(spec, "replicas") in (None, 1):
+                    yield Finding(
+                        "runs once: a single point",
+                        resource.at("spec.replicas"),
+                        "Run two replicas, where the program can.",
+                    )
             continue
         for key in ("nodeName",):
             if present(pod.spec.get(key)):
@@ -131,7 +150,7 @@ def single_points(resource: Resource) -> Iterator[Finding]:
         if (
             isinstance(grace, int | float)
             and not isinstance(grace, bool)
-            and grace < 60
+            and grace < 330
             and any(c.name not in OUR_PROGRAMS for c in gateway_containers(pod))
         ):
             yield Finding(

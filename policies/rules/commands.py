@@ -118,7 +118,9 @@ def basename(word: str) -> str:
 
 
 def _programs(words: Sequence[str], values: Mapping[str, str], depth: int) -> Iterator[tuple[str, ...]]:
+    assigned = dict(word.split("=", 1) for word in words[:20] if _ASSIGNMENT.match(word))
     words = _unwrapped(words)
+    values = {**values, **assigned} if assigned else values
     if not words:
         return
     program = basename(words[0])
@@ -164,6 +166,7 @@ def _of_script(script: str, values: Mapping[str, str], depth: int) -> Iterator[t
         yield (TOO_LONG,)
         return
     local = dict(values)
+    script = script.replace("\\\n", "")
     for simple, inner in _simple_commands(script, local):
         for assigned in simple:
             if not _ASSIGNMENT.match(assigned):
@@ -216,6 +219,9 @@ def _quoted(kind: str, content: str, values: Mapping[str, str], inner: list[str]
         content = _SUBSTITUTION.sub(HIDDEN, content)
     if "$" not in content:
         return content
+    if kind == "bare" and content.endswith("$"):
+        # What comes next is in parentheses: the output of a command.
+        content = content[:-1] + HIDDEN
     return _PARAMETER.sub(lambda m: values.get(m[1] or m[3], m[2] if m[2] is not None else HIDDEN), content)
 
 

@@ -13,6 +13,7 @@ from policies.rules.gateway import (
     is_tailscale_image,
     repository,
 )
+from policies.rules.hints import may_be_gateways
 from policies.rules.kinds import Container, Pod, Resource
 from policies.rules.rule import Finding
 from policies.rules.settings import PackSettings
@@ -34,7 +35,7 @@ _OFF: Final = ("false", "disabled", "0", "no", "")
 def containers(resource: Resource) -> Iterator[Finding]:
     """A gateway's pod has no containers but the gateway, its sidecar, and those that the owner lists."""
     for pod in resource.pods:
-        if not is_gateway_pod(pod):
+        if not is_gateway_pod(pod) and not (pod.partial and may_be_gateways(resource)):
             continue
         sidecars = [container for container in pod.containers if is_sidecar(container)]
         for container in pod.containers:

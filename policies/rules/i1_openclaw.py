@@ -6,7 +6,14 @@ from typing import Final
 
 from policies.rules.commands import HIDDEN, environment, flag_values, lines
 from policies.rules.documents import files
-from policies.rules.gateway import OUR_PROGRAMS, is_node, is_openclaw, is_openclaw_image, mount_paths
+from policies.rules.gateway import (
+    OUR_PROGRAMS,
+    is_node,
+    is_openclaw,
+    is_openclaw_image,
+    mount_paths,
+    openclaw_arguments,
+)
 from policies.rules.kinds import Container, Pod, Resource, variables
 from policies.rules.openclaw_files import openclaw_files
 from policies.rules.rule import Finding
@@ -26,9 +33,7 @@ _SAFE_VALUES: Final = (None, "", "loopback", "127.0.0.1", "localhost", "off")
 _CONFIG_PATH: Final = "OPENCLAW_CONFIG_PATH"
 _OWN_PLACE: Final = re.compile(r"/home/node/\.openclaw/?|/home/node/\.openclaw/openclaw\.json")
 _MOVES: Final = {
-    "OPENCLAW_HOME": ("/home/node",),
     "OPENCLAW_STATE_DIR": ("/home/node/.openclaw",),
-    "OPENCLAW_PROFILE": ("default",),
     "HOME": ("/home/node", "/root"),
 }
 _NODE_OPTIONS: Final = re.compile(
@@ -80,7 +85,7 @@ def flags(resource: Resource) -> Iterator[Finding]:
     """No flag or variable of the gateway container widens what openclaw.json says: flags win over the file."""
     for pod in resource.pods:
         for container in pod.containers:
-            if not is_openclaw(container) or is_node(container):
+            if not is_openclaw(container):
                 continue
             values = environment(container)
             seen: set[str] = set()
@@ -119,7 +124,7 @@ def hidden_flags(resource: Resource) -> Iterator[Finding]:
             values = environment(container)
             outside = {name for name in values if values[name] == HIDDEN and _is_looked_up(container, name)}
             for line in lines(container, values):
-                if _names_outside(line.words, outside):
+                if outside and line.kind == "command" and any(_is_hidden(words) for words in line.programs(values)):
                     yield Finding(f"takes the gateway's bind from elsewhere in {container.title}", line.path, _DROP)
 
 
@@ -129,10 +134,9 @@ def _is_looked_up(container: Container, name: str) -> bool:
     )
 
 
-def _names_outside(words: Sequence[str], outside: set[str]) -> bool:
-    if not outside:
-        return False
-    return any(HIDDEN in value for flag in _SAFE for value in flag_values(words, flag))
+def _is_hidden(words: Sequence[str]) -> bool:
+    arguments = openclaw_arguments(words)
+    return arguments is not None and any(word == HIDDEN or (HIDDEN in word and "--bind" in word) for word in arguments)
 
 
 def configuration_moved(resource: Resource) -> Iterator[Finding]:
@@ -149,8 +153,13 @@ def _moved(pod: Pod, container: Container) -> Iterator[Finding]:
     hint = "Mount the ConfigMap with openclaw.json, and let OPENCLAW_CONFIG_PATH name it."
     path, where = values.get(_CONFIG_PATH, ("", None))
     fixed = isinstance(where, Unknown) or (isinstance(where, str) and _is_declared(pod, container, where))
-    if isinstance(where, str) and not fixed:
+    # None: the path is looked up where nobody sees it.
+    if path and not fixed and where != "":
         yield Finding(f"reads a configuration that is not the declared one in {container.title}", path, hint)
+    for name in ("OPENCLAW_HOME", "OPENCLAW_PROFILE", "OPENCLAW_LOAD_SHELL_ENV"):
+        at, value = values.get(name, ("", None))
+        if value not in (None, "", "0", "false", "default", "/home/node") and not isinstance(value, Unknown):
+            yield Finding(f"moves the gateway's configuration in {container.title}", at, hint)
     if not fixed:
         for name, usual in _MOVES.items():
             at, value = values.get(name, ("", None))
@@ -162,8 +171,8 @@ def _moved(pod: Pod, container: Container) -> Iterator[Finding]:
                 yield Finding(f"moves the gateway's configuration in {container.title}", at, hint)
     yield from _loaded(container, values)
     for line in lines(container):
-        for flag in ("profile", "dev", "config", "config-path", "state-dir"):
-            if any(True for _ in flag_values(line.words, flag)) and not fixed:
+        for flag in ("profile", "dev", "allow-unconfigured", "config", "config-path", "state-dir"):
+            if line.kind == "command" and any(True for _ in flag_values(line.words, flag)):
                 yield Finding(f"moves the gateway's configuration by --{flag} in {container.title}", line.path, hint)
 
 

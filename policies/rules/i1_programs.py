@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+from components.constants import NODE_CONTAINER, UNSEAL_CONTAINER
 from policies.rules.commands import HIDDEN, TOO_LONG, Line, basename, environment, lines
 from policies.rules.gateway import (
     OUR_PROGRAMS,
@@ -15,6 +16,7 @@ from policies.rules.gateway import (
 )
 from policies.rules.kinds import Container, Resource
 from policies.rules.rule import Finding
+from policies.rules.values import get, text
 
 _HINT: Final = "Remove it: everything in the pod reaches the gateway on loopback."
 # Programs that carry connections from one place to another. Not the defence (that is the list of containers), but they are
@@ -195,10 +197,16 @@ _LISTENING: Final = re.compile(
     r"createServer|\.listen\s*\(|node:(?:net|http2?|https|tls|dgram|cluster)\b|require\(\s*[\"'`](?:net|http2?|https|tls|dgram)[\"'`]"
     r"|net\.connect|createConnection|http\.server|socketserver|socket\.socket|/dev/tcp/|/dev/udp/|WebSocketServer"
 )
+PROBES: Final = ("startupProbe", "readinessProbe", "livenessProbe")
 _LOOPBACK_URL: Final = re.compile(r"(?:https?://)?(?:127\.\d+\.\d+\.\d+|localhost|\[::1\])(?:[:/].*)?")
 _EVALUATORS: Final = frozenset({"node", "nodejs", "bun", "deno", "python", "python3", "perl", "ruby", "php"})
 _EVAL_FLAGS: Final = ("-e", "--eval", "-p", "--print", "-c", "-r")
 _SERVING: Final = frozenset({"gateway", "node"})
+# Commands of OpenClaw that change what the program declares.
+_CHANGING: Final = frozenset(
+    {"config", "plugins", "exec", "mcp", "onboard", "setup", "gateway", "node", "doctor", "devices"}
+)
+_RUNTIMES: Final = frozenset({"node", "nodejs"})
 
 
 def programs(resource: Resource) -> Iterator[Finding]:
@@ -217,7 +225,9 @@ def programs(resource: Resource) -> Iterator[Finding]:
 
 def _program(container: Container, line: Line, values: Mapping[str, str]) -> Iterator[Finding]:
     started = [words for words in line.programs(values) if words]
-    serving = [words for words in started if _serves(words, line)]
+    if container.name == UNSEAL_CONTAINER and not all(basename(words[0]) in _RUNTIMES for words in started):
+        yield Finding(f"runs another program in {container.title}", line.path, _HINT)
+    serving = [words for words in started if _serves(words, line, container.name == NODE_CONTAINER)]
     if container.stays and not serving and not _unknown(started):
         yield Finding(f"starts something other than OpenClaw in {container.title}", line.path, _HINT)
         return
@@ -228,9 +238,8 @@ def _program(container: Container, line: Line, values: Mapping[str, str]) -> Ite
                     f"runs a script in {container.title} that is too long to judge", line.path, "Put it into a file."
                 )
             continue
-        if basename(words[0]) in _EVALUATORS and (not container.stays or not _listens(words)):
-            if not _listens(words) or container.name in OUR_PROGRAMS:
-                continue
+        if basename(words[0]) in _EVALUATORS and (container.name in OUR_PROGRAMS or not _listens(words)):
+            continue
         if openclaw_arguments(words) is not None and not container.stays:
             continue
         yield Finding(f"runs another program in {container.title}", line.path, _HINT)
@@ -240,13 +249,13 @@ def _unknown(started: Sequence[Sequence[str]]) -> bool:
     return any(HIDDEN in words[0] for words in started)
 
 
-def _serves(words: Sequence[str], line: Line) -> bool:
+def _serves(words: Sequence[str], line: Line, is_node: bool) -> bool:
     arguments = openclaw_arguments(words)
     if arguments is None:
         # `args` alone may start with an option of the image's own entry point.
         return line.entry and words[0].startswith("-")
     command = next((word for word in arguments if not word.startswith("-")), "gateway")
-    return command in _SERVING or HIDDEN in command
+    return command in (("node",) if is_node else _SERVING) or HIDDEN in command
 
 
 def _listens(words: Sequence[str]) -> bool:
@@ -269,16 +278,31 @@ def probes_and_hooks(resource: Resource) -> Iterator[Finding]:
                     )
 
 
+def hooks_by_http(resource: Resource) -> Iterator[Finding]:
+    """A hook or probe of a gateway's pod asks the pod, and nobody outside it."""
+    for pod in resource.pods:
+        if not is_gateway_pod(pod):
+            continue
+        for container in pod.containers:
+            for keys in (*(("lifecycle", hook) for hook in ("postStart", "preStop")), *((probe,) for probe in PROBES)):
+                for form in ("httpGet", "tcpSocket"):
+                    host = text(get(container.spec, *keys, form, "host"))
+                    if host and not _LOOPBACK_URL.fullmatch(host):
+                        path = ".".join((container.path, *keys, form, "host"))
+                        yield Finding(f"asks somebody outside the pod of {container.title}", path, "Remove it.")
+
+
 def _strange(words: Sequence[str]) -> bool:
     program = basename(words[0])
     if HIDDEN in program:
         return words[0] == TOO_LONG
     if program in ("curl", "wget"):
         return any(_is_address(word) and not _LOOPBACK_URL.fullmatch(word) for word in words[1:])
+    arguments = openclaw_arguments(words)
+    if program in TAILSCALE_PROGRAMS or arguments is not None:
+        return arguments is not None and bool(_CHANGING.intersection(arguments[:2]))
     if program in _EVALUATORS:
         return any(flag in words for flag in ("-m",)) or _reaches_out(words)
-    if program in TAILSCALE_PROGRAMS or program in ("openclaw", "openclaw.mjs"):
-        return False
     return program not in _HARMLESS
 
 

@@ -9,7 +9,7 @@ from policies.rules.documents import File, UnreadableError, files, find, parse
 from policies.rules.gateway import is_sidecar, mount_paths
 from policies.rules.kinds import Pod, Resource, variables
 from policies.rules.rule import Finding
-from policies.rules.values import Unknown, Value, fields, items, obj, text
+from policies.rules.values import Unknown, Value, fields, get, items, obj, text
 
 _SERVE_NAME: Final = re.compile(r"(?:.*/)?serve[\w.-]*\.json", re.IGNORECASE)
 _SERVE_KEYS: Final = frozenset({"tcp", "web", "allowfunnel", "services", "foreground"})
@@ -17,7 +17,8 @@ _PORT: Final = r"(?::\d{1,5})?"
 _LOOPBACK: Final = re.compile(
     rf"(?:(?:https?|https\+insecure)://)?(?:127\.\d{{1,3}}\.\d{{1,3}}\.\d{{1,3}}|localhost|\[::1\]){_PORT}(?:/[^\s]*)?|\d{{1,5}}"
 )
-_HEALTH: Final = f":{SIDECAR_HEALTH_PORT}"
+# Ports of loopback that are no portal's: SSH, the sidecar's own.
+_NEVER: Final = re.compile(rf"(?:.*:|^)(?:22|{SIDECAR_HEALTH_PORT}|41112|1055)(?:/.*)?")
 _ONLY_GATEWAY: Final = "Serve the gateway's loopback port, and ports of portals, alone."
 
 
@@ -45,7 +46,7 @@ def serve_targets(resource: Resource) -> Iterator[Finding]:
             continue
         for key in ("Proxy", "TCPForward"):
             for target in find(document, key):
-                if isinstance(target, str) and (not _LOOPBACK.fullmatch(target) or _HEALTH in target):
+                if isinstance(target, str) and (not _LOOPBACK.fullmatch(target) or _NEVER.fullmatch(target)):
                     yield Finding("serves something other than the gateway", f"{file.path}: {key}", _ONLY_GATEWAY)
         if any(isinstance(target, str) and target for target in find(document, "Path")):
             yield Finding("serves files of the sidecar", f"{file.path}: Path", _ONLY_GATEWAY)
@@ -97,6 +98,36 @@ def serve_file(resource: Resource) -> Iterator[Finding]:
                     )
 
 
+def serve_sources(pod: Pod) -> Iterator[tuple[str, str, str]]:
+    """(path, kind, name) of the ConfigMap or Secret that a sidecar's Serve config is from, where that is known."""
+    places = [
+        value
+        for container in pod.containers
+        if is_sidecar(container)
+        for _, name, value in variables(container)
+        if name == "TS_SERVE_CONFIG" and isinstance(value, str) and value
+    ]
+    for where in places:
+        covering = _covering(pod, where)
+        for path, volume in pod.volumes():
+            if covering and text(volume.get("name")) == max(covering)[1]:
+                if name := text(get(volume, "configMap", "name")):
+                    yield f"{path}.configMap.name", "ConfigMap", name
+                if name := text(get(volume, "secret", "secretName")):
+                    yield f"{path}.secret.secretName", "Secret", name
+
+
+def _covering(pod: Pod, where: str) -> list[tuple[int, str]]:
+    """(length, volume name) of each mount of the sidecar that has a path; the longest counts."""
+    return [
+        (len(at.rstrip("/")), name)
+        for container in pod.containers
+        if is_sidecar(container)
+        for _, name, at in mount_paths(container)
+        if where == at or where.startswith(at.rstrip("/") + "/")
+    ]
+
+
 def _is_declared(pod: Pod, where: str) -> bool:
     declared = {
         text(volume.get("name"))
@@ -104,13 +135,7 @@ def _is_declared(pod: Pod, where: str) -> bool:
         if any(kind in volume for kind in ("configMap", "secret", "projected"))
         or isinstance(volume.get("name"), Unknown)
     }
-    covering = [
-        (len(at.rstrip("/")), name)
-        for container in pod.containers
-        if is_sidecar(container)
-        for _, name, at in mount_paths(container)
-        if where == at or where.startswith(at.rstrip("/") + "/")
-    ]
+    covering = _covering(pod, where)
     if any(isinstance(volume, Unknown) for _, volume in items(pod.spec.get("volumes"), "")):
         return True
     return bool(covering) and max(covering)[1] in declared

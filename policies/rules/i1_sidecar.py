@@ -7,7 +7,7 @@ from policies.rules.commands import HIDDEN, basename, environment, flag_values, 
 from policies.rules.gateway import TAILSCALE_PROGRAMS, is_sidecar
 from policies.rules.kinds import Container, Resource, variables
 from policies.rules.rule import Finding
-from policies.rules.values import Unknown
+from policies.rules.values import Unknown, items
 
 # Options of `tailscale up` and `set`, and of tailscaled: what each would open.
 _FLAGS: Final = {
@@ -92,11 +92,28 @@ def _options(container: Container, path: str, words: list[str] | tuple[str, ...]
 
 
 def sidecar_variables(resource: Resource) -> Iterator[Finding]:
-    """No variable of the sidecar opens more than the Serve config."""
+    """No variable of the sidecar opens more than the Serve config, and none is hidden in a ConfigMap."""
     for pod in resource.pods:
         for container in pod.containers:
             if is_sidecar(container):
+                for path, origin in items(container.spec.get("envFrom"), f"{container.path}.envFrom"):
+                    if not isinstance(origin, Unknown):
+                        yield Finding(f"takes variables that nobody sees in {container.title}", path, "List them.")
+                yield from _default_address(container)
                 yield from _variables(container, {name: (path, value) for path, name, value in variables(container)})
+
+
+def _default_address(container: Container) -> Iterator[Finding]:
+    values = {name: value for _, name, value in variables(container)}
+    asked = any(
+        str(values.get(name)).lower() in ("true", "1") for name in ("TS_ENABLE_HEALTH_CHECK", "TS_ENABLE_METRICS")
+    )
+    if asked and not any(name in values for name in _HEALTH):
+        yield Finding(
+            f"{_ON_ALL}, by default, in {container.title}",
+            f"{container.path}.env",
+            "Set TS_LOCAL_ADDR_PORT to 127.0.0.1:9002.",
+        )
 
 
 def _variables(container: Container, values: Mapping[str, tuple[str, object]]) -> Iterator[Finding]:
@@ -106,7 +123,7 @@ def _variables(container: Container, values: Mapping[str, tuple[str, object]]) -
             continue
         if name in _VARIABLES or (name in _SWITCHES and str(value).lower() not in ("false", "0")):
             yield Finding(f"{_VARIABLES.get(name) or _SWITCHES[name]} in {container.title}", path, _REMOVE)
-        elif name in _ADDRESSES and not str(value).startswith(_LOOPBACK):
+        elif name in _ADDRESSES and not str(value).startswith(_LOOPBACK[:3]):
             yield Finding(f"{_ON_ALL}, as a proxy in {container.title}", path, "Name 127.0.0.1.")
         elif name in _HEALTH and not str(value).startswith(_LOOPBACK) and value is not None:
             yield Finding(f"{_ON_ALL}, in {container.title}", path, "Name 127.0.0.1, or $(POD_IP) for metrics.")

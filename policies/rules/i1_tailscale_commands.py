@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from policies.rules.commands import basename, environment, lines
+from policies.rules.commands import HIDDEN, basename, environment, lines
 from policies.rules.kinds import Resource
 from policies.rules.rule import Finding
 
@@ -15,14 +15,14 @@ _OPENING: Final = frozenset({"serve", "ssh", "web", "drive", "file", "cert", "lo
 def command(resource: Resource) -> Iterator[Finding]:
     """No container runs `tailscale funnel`."""
     for container, path, words in _tailscale(resource):
-        if "funnel" in words[1:3] or (len(words) > 1 and _subcommand(words) == "funnel"):
+        if _subcommand(words).lower() == "funnel" or (HIDDEN in _subcommand(words) and len(words) > 1):
             yield Finding(f"runs a command that mentions Funnel in {container}", path, _HINT)
 
 
 def commands(resource: Resource) -> Iterator[Finding]:
     """No container serves, logs in or shares files by Tailscale's CLI."""
     for container, path, words in _tailscale(resource):
-        if _subcommand(words) in _OPENING and not {"status", "get-config"}.intersection(words):
+        if _subcommand(words).lower() in _OPENING and not {"status", "get-config"}.intersection(words):
             yield Finding(f"changes by a command what Tailscale serves in {container}", path, _HINT)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from components.constants import SIDECAR_CONTAINER
-from policies.rules.gateway import is_instance_pod, is_sidecar, is_tailscale_image
+from policies.rules.gateway import is_gateway_pod, is_instance_pod, is_sidecar, is_tailscale_image
 from policies.rules.kinds import Container, Pod, Resource, annotation_places
 from policies.rules.rule import Finding
 from policies.rules.values import Unknown, Value, fields, get, items, obj, present, text
@@ -71,6 +71,20 @@ def _may_have_it(container: Container) -> bool:
     if container.list == "ephemeralContainers":
         return False
     return container.name == SIDECAR_CONTAINER or is_tailscale_image(container.image)
+
+
+def kept_capabilities(resource: Resource) -> Iterator[Finding]:
+    """Each container of a gateway's pod drops what the runtime gives: with NET_RAW, one listens to the token on loopback."""
+    for pod in resource.pods:
+        if not is_instance_pod(pod) or pod.partial:
+            continue
+        for container in pod.containers:
+            dropped = get(container.spec, "securityContext", "capabilities", "drop")
+            if container.partial or isinstance(dropped, Unknown):
+                continue
+            if "ALL" not in [(text(one) or "ALL").upper() for _, one in items(dropped, "")]:
+                at = f"{container.path}.securityContext.capabilities.drop"
+                yield Finding(f"keeps capabilities of the runtime in {container.title}", at, "Drop ALL.")
 
 
 def privileges(resource: Resource) -> Iterator[Finding]:
@@ -189,7 +203,8 @@ def devices(resource: Resource) -> Iterator[Finding]:
             for part in ("limits", "requests"):
                 at = f"{container.path}.resources.{part}"
                 for key, path, _ in fields(get(container.spec, "resources", part), at):
-                    if not key.startswith(_OWN_RESOURCES) and "/" in key and not key.startswith(_COMPUTING):
+                    computes = key.startswith(_COMPUTING) and not is_gateway_pod(pod)
+                    if not key.startswith(_OWN_RESOURCES) and "/" in key and not computes:
                         yield Finding(f"gives {container.title} a device of the node", path, "Remove it.")
 
 

@@ -27,6 +27,8 @@ _HEADERS: Final = frozenset(
 )
 _LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
 _CREDENTIALS: Final = frozenset({"TS_AUTHKEY", "TS_AUTH_KEY", "TS_CLIENT_SECRET", "TS_ID_TOKEN"})
+# OpenClaw itself warns below 24.
+_SHORTEST_TOKEN: Final = 16
 _LONGEST_FILE: Final = 2_000_000
 
 
@@ -239,6 +241,23 @@ def state_in_secret(resource: Resource) -> Iterator[Finding]:
 
 def _is_containerboot(container: Container) -> bool:
     return not container.spec.get("command")
+
+
+def weak_tokens(resource: Resource) -> Iterator[Finding]:
+    """The gateway's token and password are not to be guessed."""
+    if not resource.is_kubernetes or resource.kind != "Secret":
+        return
+    named = any(word in resource.object_name for word in ("gateway-token", "gateway-password", "openclaw"))
+    for file in files(resource):
+        known = file.name in ("OPENCLAW_GATEWAY_TOKEN", "OPENCLAW_GATEWAY_PASSWORD") or (
+            named and file.name in ("token", "password")
+        )
+        if known and len(file.text.strip()) < _SHORTEST_TOKEN:
+            yield Finding(
+                "holds a secret of the gateway that can be guessed",
+                file.path,
+                "Make it of 24 random characters or more.",
+            )
 
 
 def renderers(resource: Resource) -> Iterator[Finding]:

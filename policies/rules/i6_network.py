@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from components.constants import GATEWAY_PORT, LABEL_SIDECAR
+from policies.rules.hints import may_be_gateways
 from policies.rules.kinds import Resource
 from policies.rules.networks import LISTABLE, Network, is_listed, is_never, network, reaches_private
 from policies.rules.rule import Finding
@@ -18,8 +19,13 @@ _NAMESPACE: Final = "kubernetes.io/metadata.name"
 _MOST_PORTS: Final = 16
 
 
-def _policy(resource: Resource) -> bool:
+def is_policy(resource: Resource) -> bool:
     return resource.is_kubernetes and resource.kind == "NetworkPolicy" and resource.group in _GROUPS
+
+
+def _policy(resource: Resource) -> bool:
+    """A policy that may be about a gateway. One of another program's counts where that shares a gateway's namespace."""
+    return is_policy(resource) and (resource.judged_as_gateways or may_be_gateways(resource))
 
 
 def default_deny(resource: Resource) -> Iterator[Finding]:

@@ -5,7 +5,7 @@ from typing import Final
 
 from policies.rules.kinds import Resource
 from policies.rules.rule import Finding
-from policies.rules.values import Unknown, Value, get, items, present, text
+from policies.rules.values import Unknown, Value, get, items, text
 
 _LONGEST: Final = 7_776_000
 _SCOPES: Final = frozenset({"auth_keys", "auth_keys:read"})
@@ -92,9 +92,6 @@ def tailnet_settings(resource: Resource) -> Iterator[Finding]:
         for key, (value, what) in _SETTINGS.items():
             if resource.props.get(key) == value and not isinstance(resource.props.get(key), Unknown):
                 yield Finding(what, key, "Leave it out, or turn it on.")
-        days = resource.props.get("devicesKeyDurationDays")
-        if isinstance(days, int | float) and not isinstance(days, bool) and days > 180:
-            yield Finding("lets devices stay longer than 180 days without a login", "devicesKeyDurationDays", "Use 90.")
     if _is(resource, "Webhook", "LogstreamConfiguration"):
         for key in ("endpointUrl", "url"):
             if (text(resource.props.get(key)) or "").startswith("http://"):
@@ -112,17 +109,3 @@ def names(resource: Resource) -> Iterator[Finding]:
     for path, split in items(resource.props.get("splitDns") if _is(resource, "DnsConfiguration") else None, "splitDns"):
         if (text(get(split, "domain")) or "").rstrip(".").endswith("ts.net"):
             yield Finding("lets another server answer for the tailnet's names", path, "Remove it.")
-
-
-def device_keys(resource: Resource) -> Iterator[Finding]:
-    """A device's key expires, but for tagged devices, whose keys never do by themselves."""
-    if _is(resource, "DeviceKey") and resource.props.get("keyExpiryDisabled") is True:
-        yield Finding("lets a device's key live for ever", "keyExpiryDisabled", "Tag the device instead.")
-    if (
-        _is(resource, "TailnetKey")
-        and resource.props.get("reusable") is True
-        and not present(resource.props.get("expiry"))
-    ):
-        yield Finding(
-            "lives as long as the tailnet lets keys live", "expiry", f"Set it, to {_LONGEST} seconds or less."
-        )

@@ -8,6 +8,7 @@ from typing import Final
 
 from components.constants import GATEWAY_PORT, SIDECAR_HEALTH_PORT
 from policies.rules.documents import UnreadableError, find, parse
+from policies.rules.hints import is_gateways_tag
 from policies.rules.kinds import Resource
 from policies.rules.rule import Finding
 from policies.rules.values import Object, Unknown, Value, fields, items, obj, text
@@ -58,6 +59,15 @@ class Policy:
                     if any((text(one) or "").removeprefix("add ").strip() in names for _, one in items(members, "")):
                         names.add(name)
         return frozenset(names)
+
+    @cached_property
+    def tags(self) -> frozenset[str]:
+        return frozenset(tag for _, _, where, _ in self.rules() for tag, _ in where) | set(
+            obj(self.section("tagOwners"))
+        )
+
+    def is_gateways(self, tag: str) -> bool:
+        return is_gateways_tag(tag, self.tags)
 
     def rules(self) -> Iterator[tuple[str, tuple[str, ...], tuple[tuple[str, str], ...], Value]]:
         """(path, sources, (destination, ports), rule) of each grant and each rule of the older kind."""
@@ -151,7 +161,7 @@ def sources(resource: Resource) -> Iterator[Finding]:
 
 
 def _is_ours(destination: str, policy: Policy) -> bool:
-    return destination.startswith("tag:") or destination in policy.everybody
+    return policy.is_gateways(destination) or destination in policy.everybody
 
 
 def destinations(resource: Resource) -> Iterator[Finding]:
@@ -168,7 +178,11 @@ def destinations(resource: Resource) -> Iterator[Finding]:
                 "lets a gateway start connections", f"acl: {path}.src", "Remove the gateway's tag from the sources."
             )
         for destination, ports in where:
-            if destination.startswith("tag:") and ports != "app" and (problem := _ports_problem(ports, destination)):
+            if (
+                destination.startswith("tag:")
+                and ports != "app"
+                and (problem := _ports_problem(ports, policy.is_gateways(destination)))
+            ):
                 yield Finding(problem, f"acl: {path}", _LIST_PORTS)
                 break
 
@@ -179,18 +193,17 @@ def _is_gateway_for_nodes(destination: str, who: Sequence[str]) -> bool:
     return nodes and destination.startswith("tag:openclaw") and not destination.startswith("tag:openclaw-node")
 
 
-def _ports_problem(written: str, destination: str) -> str | None:
-    ours = "openclaw" in destination or "gateway" in destination or "claw" in destination
+def _ports_problem(written: str, ours: bool) -> str | None:
     numbers = [
         _range(one.rpartition(":")[2] if ":" in one else one, one) for one in written.replace(" ", "").split(",") if one
     ]
+    if not ours:
+        return None
     if any(one is None for one in numbers):
-        return "opens every port of a gateway" if ours else "opens every port of a device"
+        return "opens every port of a gateway"
     known = [one for one in numbers if one is not None]
     if any(last - first > _MOST_PORTS for first, last in known):
         return "opens a range of ports"
-    if not ours:
-        return None
     if any(first <= port <= last for first, last in known for port in _NEVER_PORTS):
         return "opens a port of a gateway that never answers people"
     served = {first for first, _ in known}
@@ -212,13 +225,9 @@ def ssh(resource: Resource) -> Iterator[Finding]:
     if (policy := _read(resource)) is None:
         return
     for path, rule in items(policy.section("ssh"), "ssh"):
-        where = _texts(_key(rule, "dst"))
-        if any(one.startswith("tag:") or one in policy.everybody for one in where):
-            yield Finding(
-                "lets people into devices with a tag by SSH",
-                f"acl: {path}",
-                "Remove it; kubectl exec is for administrators.",
-            )
+        if any(policy.is_gateways(one) or one in policy.everybody for one in _texts(_key(rule, "dst"))):
+            hint = "Remove it; kubectl exec is for administrators."
+            yield Finding("lets people into gateways by SSH", f"acl: {path}", hint)
 
 
 def attributes(resource: Resource) -> Iterator[Finding]:
@@ -229,7 +238,7 @@ def attributes(resource: Resource) -> Iterator[Finding]:
         names = [one for one in _texts(_key(given, "attr")) if one in _ATTRIBUTES and one != "funnel"]
         if names or any("app-connectors" in name for name in obj(_key(given, "app"))):
             targets = _texts(_key(given, "target"))
-            if any(one.startswith("tag:") or one in policy.everybody for one in targets):
+            if any(policy.is_gateways(one) or one in policy.everybody for one in targets):
                 yield Finding("lets gateways share files or route by an attribute", f"acl: {path}", "Remove it.")
 
 
@@ -237,10 +246,9 @@ def approvers(resource: Resource) -> Iterator[Finding]:
     """No route, exit node or Service of the tailnet approves itself."""
     if (policy := _read(resource)) is None:
         return
-    for name, path, value in fields(policy.section("autoApprovers"), "autoApprovers"):
+    for _, path, value in fields(policy.section("autoApprovers"), "autoApprovers"):
         if [1 for _ in items(value, "")] or any([1 for _ in items(who, "")] for _, _, who in fields(value, "")):
             yield Finding("approves routes, exit nodes or Services by itself", f"acl: {path}", "Remove it.")
-            _ = name
 
 
 def owners(resource: Resource) -> Iterator[Finding]:

@@ -8,6 +8,7 @@ from typing import Final
 from policies.rules.nested import Place, objects_inside, pods_inside
 from policies.rules.settings import PackSettings
 from policies.rules.values import Object, Value, fields, get, items, obj, text
+from policies.rules.yaml_text import documents
 
 _TEMPLATE: Final = ("spec", "template", "spec")
 POD_SPECS: Final[dict[str, tuple[str, ...]]] = {
@@ -91,6 +92,7 @@ class Resource:
     props: Object
     path: str = ""
     settings: PackSettings = field(default_factory=PackSettings)
+    judged_as_gateways: bool = False  # it shares a namespace with a gateway, whatever it is called
 
     @cached_property
     def kind(self) -> str:
@@ -147,9 +149,25 @@ class Resource:
                 kind = text(get(item, "kind")) or self.kind.removesuffix("List")
                 yield from self._object(Place(path, obj(item)), version, kind)
         elif self.is_custom or self.kind == "List":
+            yield from self._written()
             for place in objects_inside(self.props, self.path):
                 version, kind = text(place.value.get("apiVersion")) or "", text(place.value.get("kind")) or ""
                 yield from self._object(place, version, kind, deeper=False)
+
+    def _written(self) -> Iterator["Resource"]:
+        """Objects in texts, as a ConfigGroup or an operator gets them. Texts that nobody can read hold none."""
+        for path, _, written in leaves(self.props, self.path):
+            if "kind:" not in written and '"kind"' not in written:
+                continue
+            try:
+                read = documents(written)
+            except ValueError:
+                continue
+            for number, document in enumerate(read):
+                inner = obj(document)
+                version, kind = text(inner.get("apiVersion")), text(inner.get("kind"))
+                if version and kind:
+                    yield from self._object(Place(f"{path}[{number}]" if number else path, inner), version, kind)
 
     def _object(self, place: Place, version: str, kind: str, deeper: bool = True) -> Iterator["Resource"]:
         token = f"kubernetes:{'core/v1' if version == 'v1' else version}:{kind}"

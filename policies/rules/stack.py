@@ -1,10 +1,14 @@
 """What is wrong between the resources of a stack, though each of them is right."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
+from policies.rules import i6_network
 from policies.rules.gateway import is_instance_pod, is_tailnet_side
+from policies.rules.hints import may_be_gateways
+from policies.rules.i1_serve import serve_sources
+from policies.rules.i6_network import is_policy
 from policies.rules.kinds import Pod, Resource, mounts
 from policies.rules.rule import Finding
 from policies.rules.values import Unknown, get, items, obj, present, text
@@ -65,6 +69,31 @@ def _denies(policy: Resource) -> bool:
     )
 
 
+def other_policies(objects: Sequence[Resource]) -> Findings:
+    """A NetworkPolicy of another program is judged too where a gateway shares the namespace: policies add up."""
+    spaces = {resource.namespace for resource, _ in _instances(objects) if resource.namespace}
+    for policy in objects:
+        if is_policy(policy) and policy.namespace in spaces and not may_be_gateways(policy):
+            judged = replace(policy, judged_as_gateways=True)
+            for check in (i6_network.egress, i6_network.dns, i6_network.ingress, i6_network.udp):
+                for finding in check(judged):
+                    yield policy, finding
+
+
+def declared_files(objects: Sequence[Resource]) -> Findings:
+    """What a sidecar serves is declared in the stack that declares its namespace, so that the rules have read it."""
+    spaces = {one.object_name for one in objects if one.is_kubernetes and one.kind == "Namespace"}
+    there = {(one.namespace, one.kind, one.object_name) for one in objects if one.kind in ("ConfigMap", "Secret")}
+    unnamed = {one.namespace for one in objects if one.kind in ("ConfigMap", "Secret") and not one.object_name}
+    for resource, pod in _instances(objects):
+        if resource.namespace not in spaces or resource.namespace in unnamed:
+            continue
+        for path, kind, name in serve_sources(pod):
+            if (resource.namespace, kind, name) not in there:
+                hint = "Declare the ConfigMap with the Serve config here."
+                yield resource, Finding("serves what an object says that is not declared here", path, hint)
+
+
 def shared_claims(objects: Sequence[Resource]) -> Findings:
     """No other pod mounts what a sidecar keeps its state or its key in, whatever it is called."""
     held = {
@@ -92,19 +121,18 @@ def _sources(pod: Pod, sidecar: bool) -> Iterator[tuple[str, str]]:
 
 
 def quotas(objects: Sequence[Resource]) -> Findings:
-    """A namespace with a gateway has limits as a whole."""
+    """A namespace has limits as a whole."""
     limited = {one.namespace for one in objects if one.kind in ("ResourceQuota", "LimitRange")}
-    declared = {
-        one.object_name: one for one in objects if one.is_kubernetes and one.kind == "Namespace" and one.object_name
-    }
-    for namespace in {resource.namespace for resource, _ in _instances(objects)}:
-        if namespace in declared and namespace not in limited:
-            hint = "Declare a ResourceQuota."
-            yield declared[namespace], Finding("has no limits as a whole, by quota or LimitRange", "", hint)
+    for one in objects:
+        named = one.is_kubernetes and one.kind == "Namespace" and one.object_name and not one.type.endswith("Patch")
+        if named and one.object_name not in limited:
+            yield one, Finding("has no limits as a whole", "", "Declare a ResourceQuota, or a LimitRange.")
 
 
 STACK_RULES: Final = (
     StackRule("i6-network", default_deny),
+    StackRule("i6-network", other_policies),
+    StackRule("i1-no-public-binding", declared_files),
     StackRule("i3-tailnet-secrets", shared_claims),
     StackRule("advice-places", quotas),
 )
