@@ -10,6 +10,7 @@ from policies.rules.yaml_text import documents
 Described: TypeAlias = tuple[str, str, Mapping[str, Any]]
 """Type token, name, properties: what `policies.pack.analyze` takes."""
 
+
 class InputError(ValueError):
     """A file cannot be read. The message says which, why, and what to do."""
 

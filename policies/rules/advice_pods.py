@@ -5,7 +5,6 @@ from typing import Final
 
 from components.constants import NODE_CONTAINER
 from policies.rules.gateway import (
-    OUR_PROGRAMS,
     gateway_containers,
     is_gateway_pod,
     is_instance_pod,
@@ -14,8 +13,9 @@ from policies.rules.gateway import (
 )
 from policies.rules.kinds import Container, Resource
 from policies.rules.rule import Finding
-from policies.rules.values import Unknown, get, items, obj, present, text
+from policies.rules.values import Unknown, Value, get, items, obj, present, text
 
+# OpenClaw's image has its files for this user.
 _IMAGE_USER: Final = 1000
 _HOSTS_USERS: Final = 10_000
 _ASK: Final = "Ask what says that it is ready, and that it works."
@@ -68,11 +68,13 @@ def users(resource: Resource) -> Iterator[Finding]:
                     container.path,
                     "Set runAsNonRoot and runAsUser.",
                 )
-            elif isinstance(user, int | float) and not isinstance(user, bool) and 0 < user < _HOSTS_USERS:
-                # OpenClaw's image has its files for its own user.
-                if not (user == _IMAGE_USER and is_openclaw(container)):
-                    what = f"runs {container.title} as a user that a host may have too"
-                    yield Finding(what, container.path, f"Set runAsUser to {_HOSTS_USERS} or more.")
+            elif _is_hosts(user) and not (user == _IMAGE_USER and is_openclaw(container)):
+                what = f"runs {container.title} as a user that a host may have too"
+                yield Finding(what, container.path, f"Set runAsUser to {_HOSTS_USERS} or more.")
+
+
+def _is_hosts(user: Value) -> bool:
+    return isinstance(user, int | float) and not isinstance(user, bool) and 0 < user < _HOSTS_USERS
 
 
 def confinement(resource: Resource) -> Iterator[Finding]:
@@ -106,17 +108,10 @@ def single_points(resource: Resource) -> Iterator[Finding]:
     spec = resource.props.get("spec")
     for pod in resource.pods:
         if not is_instance_pod(pod):
-            if (
-                resource.kind in ("Deployment", "StatefulSet")
-                and not pod.partial
-                and not all(c.partial for c in pod.containers)
-            ):
-                if get(spec, "replicas") in (None, 1):
-                    yield Finding(
-                        "runs once: a single point",
-                        resource.at("spec.replicas"),
-                        "Run two replicas, where the program can.",
-                    )
+            once = resource.kind in ("Deployment", "StatefulSet") and get(spec, "replicas") in (None, 1)
+            if once and not pod.partial and not all(container.partial for container in pod.containers):
+                hint = "Run two replicas, where the program can."
+                yield Finding("runs once: a single point", resource.at("spec.replicas"), hint)
             continue
         for key in ("nodeName",):
             if present(pod.spec.get(key)):
@@ -138,11 +133,7 @@ def single_points(resource: Resource) -> Iterator[Finding]:
             and strategy is not None
             and strategy != "Recreate"
             and not isinstance(strategy, Unknown)
-        ):
-            yield Finding(
-                "starts a new pod beside the old one, on one volume", resource.at("spec.strategy"), "Use Recreate."
-            )
-        elif kind == "Deployment" and keeps and strategy is None and not pod.partial and "strategy" not in obj(spec):
+        ) or (kind == "Deployment" and keeps and strategy is None and not pod.partial and "strategy" not in obj(spec)):
             yield Finding(
                 "starts a new pod beside the old one, on one volume", resource.at("spec.strategy"), "Use Recreate."
             )
@@ -151,7 +142,7 @@ def single_points(resource: Resource) -> Iterator[Finding]:
             isinstance(grace, int | float)
             and not isinstance(grace, bool)
             and grace < 330
-            and any(c.name not in OUR_PROGRAMS for c in gateway_containers(pod))
+            and any(one.name != NODE_CONTAINER for one in gateway_containers(pod))
         ):
             yield Finding(
                 "ends a gateway amid its work", f"{pod.path}.terminationGracePeriodSeconds", "Give it 335 seconds."

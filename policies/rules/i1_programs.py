@@ -307,10 +307,8 @@ def _strange(words: Sequence[str]) -> bool:
 
 
 def _is_address(word: str) -> bool:
-    return (
-        "://" in word
-        or re.fullmatch(r"[\w-]+(?:\.[\w-]+)+(?::\d+)?(?:/\S*)?", word) is not None
-        and not word[0].isdigit()
+    return "://" in word or (
+        re.fullmatch(r"[\w-]+(?:\.[\w-]+)+(?::\d+)?(?:/\S*)?", word) is not None and not word[0].isdigit()
     )
 
 

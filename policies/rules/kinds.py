@@ -56,7 +56,7 @@ class Container:
     @property
     def partial(self) -> bool:
         """True for a fragment, such as that of a patch: nothing is known of what is missing in it."""
-        return "image" not in self.spec and "resources" not in self.spec
+        return self.image is None and "resources" not in self.spec
 
 
 @dataclass(frozen=True)
@@ -67,8 +67,15 @@ class Pod:
     spec: Object
     containers: tuple[Container, ...]
     partial: bool  # of a Patch: what is missing in it stays as it is in the cluster
-    labels: Object = field(default_factory=dict[str, Value])
-    annotations: Object = field(default_factory=dict[str, Value])
+    metadata: Object = field(default_factory=dict[str, Value])
+
+    @property
+    def labels(self) -> Object:
+        return obj(self.metadata.get("labels"))
+
+    @property
+    def annotations(self) -> Object:
+        return obj(self.metadata.get("annotations"))
 
     @cached_property
     def volume_list(self) -> tuple[tuple[str, Object], ...]:
@@ -103,7 +110,11 @@ class Resource:
     def group(self) -> str:
         """API group of a Kubernetes kind ("core" and "" are the core group); "" elsewhere."""
         provider, _, rest = self.type.partition(":")
-        return rest.rpartition(":")[0].rpartition("/")[0] if provider == "kubernetes" else ""
+        if provider != "kubernetes":
+            return ""
+        group, separator, version = rest.rpartition(":")[0].rpartition("/")
+        # `v1` alone is the core group's; `yaml` alone is a package of the provider's.
+        return group if separator or version[:2] in ("v1", "v2") else version
 
     @cached_property
     def is_kubernetes(self) -> bool:
@@ -191,15 +202,8 @@ class Resource:
         return tuple(self._pod(place.path, place.value, place.outer) for place in pods_inside(self.props, self.path))
 
     def _pod(self, path: str, spec: Object, outer: Object) -> Pod:
-        metadata = outer.get("metadata") if len(outer) < 40 else None
-        return Pod(
-            path,
-            spec,
-            tuple(_containers(spec, path)),
-            self.type.endswith("Patch"),
-            obj(get(metadata, "labels")),
-            obj(get(metadata, "annotations")),
-        )
+        containers = tuple(_containers(spec, path))
+        return Pod(path, spec, containers, self.type.endswith("Patch"), obj(outer.get("metadata")))
 
 
 def _containers(spec: Object, path: str) -> Iterator[Container]:
@@ -230,18 +234,22 @@ def variables(container: Container) -> Iterator[tuple[str, str, Value]]:
             yield path, name, get(variable, "value")
 
 
+_TEMPLATES: Final = (("spec", "template"), ("spec", "jobTemplate", "spec", "template"), ("template",))
+
+
 def annotation_places(resource: Resource) -> Iterator[tuple[str, Object, str]]:
     """(path, annotations or labels, "annotations" or "labels") of the object and of its pods."""
-    for what, values in (("annotations", resource.annotations), ("labels", resource.labels)):
-        if values:
-            yield resource.at("metadata", what), values, what
-    for pod in resource.pods:
-        above = pod.path.removesuffix(".spec")
-        if above == pod.path or not above:
+    seen: set[int] = set()
+    places = [(resource.at("metadata"), obj(resource.props.get("metadata")))]
+    places += [(resource.at(*keys, "metadata"), obj(get(resource.props, *keys, "metadata"))) for keys in _TEMPLATES]
+    places += [(f"{pod.path.removesuffix('.spec')}.metadata", pod.metadata) for pod in resource.pods]
+    for path, metadata in places:
+        if id(metadata) in seen:
             continue
-        for what, values in (("annotations", pod.annotations), ("labels", pod.labels)):
-            if values and values is not resource.annotations and values is not resource.labels:
-                yield f"{above}.metadata.{what}", values, what
+        seen.add(id(metadata))
+        for what in ("annotations", "labels"):
+            if values := obj(metadata.get(what)):
+                yield f"{path}.{what}", values, what
 
 
 def leaves(value: Value, path: str) -> Iterator[tuple[str, str, str]]:

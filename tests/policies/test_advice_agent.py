@@ -10,7 +10,8 @@ from policies.pack import Violation, analyze
 
 
 def judged(content: Any) -> list[Violation]:
-    return analyze([("kubernetes:core/v1:ConfigMap", "x", {"data": {"openclaw.json": content}})])
+    violations = analyze([("kubernetes:core/v1:ConfigMap", "x", {"data": {"openclaw.json": content}})])
+    return [one for one in violations if one.rule == "full_access"]
 
 
 def config(**tools: Any) -> str:
