@@ -27,25 +27,43 @@ class File:
     text: str
 
 
-@lru_cache(maxsize=256)
 def parse(document: str) -> Value:
     """The document's value, as Go's decoders read it, with comments and trailing commas.
 
     Raises UnreadableError, for a key given twice too: readers differ in which one counts.
     """
-    try:
-        return hujson.loads(document)
-    except ValueError as error:
-        raise UnreadableError from error
+    return _readable(_hujson(document))
+
+
+def parse_json5(document: str) -> Value:
+    """The document's value as OpenClaw reads its configuration: JSON5, and of a key given twice the last. Or UnreadableError."""
+    return _readable(_json5(document))
+
+
+# What several rules ask for is read once, also when it cannot be read.
+_UNREADABLE: Final = object()
+
+
+def _readable(value: Value) -> Value:
+    if value is _UNREADABLE:
+        raise UnreadableError
+    return value
 
 
 @lru_cache(maxsize=256)
-def parse_json5(document: str) -> Value:
-    """The document's value as OpenClaw reads its configuration: JSON5, and of a key given twice the last. Or UnreadableError."""
+def _hujson(document: str) -> Value:
+    try:
+        return hujson.loads(document)
+    except ValueError:
+        return _UNREADABLE
+
+
+@lru_cache(maxsize=256)
+def _json5(document: str) -> Value:
     try:
         return cast(Value, pyjson5.decode(document, maxdepth=hujson.DEEPEST))
-    except (ValueError, pyjson5.Json5Exception) as error:
-        raise UnreadableError from error
+    except (ValueError, pyjson5.Json5Exception):
+        return _UNREADABLE
 
 
 def files(resource: Resource) -> Iterator[File]:

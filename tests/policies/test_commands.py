@@ -18,10 +18,10 @@ def programs(*words: str, **variables: str) -> list[tuple[str, ...]]:
         (("tini", "-s", "--", "node", "openclaw.mjs"), [("node", "openclaw.mjs")]),
         (("timeout", "5", "socat", "a"), [("socat", "a")]),
         (("sh", "-c", "a 'b c' && exec d \"e f\""), [("a", "b c"), ("d", "e f")]),
-        (("bash", "-ec", "A=1; x $A ${A} ${B:-2} \"$A\""), [("x", "1", "1", "2", "1")]),
+        (("bash", "-ec", 'A=1; x $A ${A} ${B:-2} "$A"'), [("x", "1", "1", "2", "1")]),
         (("sh", "-c", 'node --eval "$0" -- "$1"', "script", "file"), [("node", "--eval", "script", "--", "file")]),
         (("sh", "-c", "a | b & (c; d `e f`)"), [("a",), ("b",), ("c",), ("d",), ("e", "f")]),
-        (("sh", "-c", "a $(b c) \"$(d)\""), [("a", HIDDEN), ("b", "c"), (HIDDEN,), ("d",)]),
+        (("sh", "-c", 'a $(b c) "$(d)"'), [("a", HIDDEN), ("b", "c"), (HIDDEN,), ("d",)]),
         (("sh", "-c", "sh -c 'sh -c \"socat x\"'"), [("socat", "x")]),
         (("sh", "-c", "if true; then a; fi # socat"), [("true",), ("a",)]),
         (("sh", "-c", "a > b 2>&1 < c"), [("a",)]),
@@ -50,4 +50,9 @@ def test_variables_of_the_container_are_put_in_and_others_are_hidden() -> None:
 
 
 def test_values_of_a_flag() -> None:
-    assert list(flag_values(["--bind", "lan", "--bind=auto", "--bind", "--x", "-bind=custom"], "bind")) == ["lan", "auto", "", "custom"]
+    assert list(flag_values(["--bind", "lan", "--bind=auto", "--bind", "--x", "-bind=custom"], "bind")) == [
+        "lan",
+        "auto",
+        "",
+        "custom",
+    ]

@@ -10,7 +10,9 @@ SILENT = {"digests"}
 
 def test_each_rule_answers_for_a_case_of_the_corpus() -> None:
     spoken = {(one.policy, one.rule) for case in cases() for one in analyze(case.resources)}
-    rules = {(policy.name, rule.__name__) for policy in POLICIES for rule in policy.rules if rule.__name__ not in SILENT}
+    rules = {
+        (policy.name, rule.__name__) for policy in POLICIES for rule in policy.rules if rule.__name__ not in SILENT
+    }
     rules |= {(rule.policy, rule.check.__name__) for rule in STACK_RULES}
     assert rules - spoken == set()
 

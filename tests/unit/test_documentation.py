@@ -4,12 +4,17 @@ import re
 from pathlib import Path
 
 from components.settings.document import document
+from policies.document import document as guard_rails
 
 DOCS = Path(__file__).parents[2] / "docs"
 
 
 def test_the_configuration_page_is_that_of_the_models() -> None:
     assert (DOCS / "configuration.md").read_text() == document(), "run `make docs`"
+
+
+def test_the_page_of_guard_rails_is_that_of_the_rules() -> None:
+    assert (DOCS / "guard-rails.md").read_text() == guard_rails(), "run `make docs`"
 
 
 def test_each_picture_is_small_and_shown() -> None:
