@@ -48,7 +48,9 @@ def pack_rows() -> Iterator[Row]:
             yield Row(policy.id, rule.__name__, _level(policy), _first_line(rule))
         for whole in STACK_RULES:
             if whole.policy == policy.name:
-                yield Row(policy.id, whole.check.__name__, _level(policy), f"{_first_line(whole.check)} (The whole stack.)")
+                yield Row(
+                    policy.id, whole.check.__name__, _level(policy), f"{_first_line(whole.check)} (The whole stack.)"
+                )
 
 
 def document(guard: Sequence[Row] = ()) -> str:
