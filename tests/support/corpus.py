@@ -180,7 +180,7 @@ def _placed(resource: Resource, kind: str | None) -> Resource:
     if kind is None:
         return resource
     _, name, props = resource
-    template = copy.deepcopy(props["spec"]["template"])
+    template: Any = copy.deepcopy(props["spec"]["template"])
     if kind.endswith("List"):
         return f"kubernetes:apps/v1:{kind}", name, {"apiVersion": "apps/v1", "kind": kind, "items": [props]}
     version, path = _PODS.get(kind, ("apps/v1", "spec.template"))
@@ -190,7 +190,7 @@ def _placed(resource: Resource, kind: str | None) -> Resource:
         return token, name, {**head, "spec": template["spec"]}
     for step in reversed(path.replace("[0]", ".0").split(".")):
         template = [template] if step == "0" else {step: template}
-    return token, name, {**head, **template}
+    return token, name, head | template
 
 
 def _written(raw: Props, names: Mapping[str, str]) -> Resource:
@@ -216,8 +216,7 @@ def _value(value: Any, names: Mapping[str, str]) -> Any:
             left_out, items = fields["$without"]
             return [item for item in cast(list[Any], items) if item != left_out]
         if "$with" in fields:
-            more: Any = fields.pop("$with")
-            return {**more, **fields}
+            return fields.pop("$with") | fields
         return fields
     if isinstance(value, list):
         return [_value(item, names) for item in cast(list[Any], value)]
