@@ -111,10 +111,10 @@ def _expanded(file: str, raw: Props) -> Iterator[Case]:
     if "for" not in raw:
         yield _case(file, raw)
         return
-    for value in raw["for"]:
+    for number, value in enumerate(raw["for"], 1):
         text = json.dumps(value).strip('"')
         body = {key: _with(item, value) for key, item in raw.items() if key not in ("for", "name")}
-        yield _case(file, {"name": f"{raw['name']} [{text[:90]}]", **body})
+        yield _case(file, {"name": f"{raw['name']} {number} [{text[:80]}]", **body})
 
 
 def _with(value: Any, it: Any) -> Any:
