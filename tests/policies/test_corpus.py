@@ -53,5 +53,10 @@ def test_the_corpus_is_large_enough() -> None:
     assert counts["pass"] >= 80
 
 
+def test_every_mutation_changes_something() -> None:
+    """Else it would say what the golden graph says."""
+    assert [str(case) for case in CASES if case.sort != "pass" and case.resources == case.unchanged] == []
+
+
 def test_no_two_cases_have_the_same_name() -> None:
     assert [name for name, count in Counter(map(str, CASES)).items() if count > 1] == []

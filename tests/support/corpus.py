@@ -1,8 +1,8 @@
 """The corpus of the policy pack: cases in tests/policies/corpus/*.yaml, read into what `policies.pack.analyze` takes.
 
-Each file is one class: a list of cases. A case has a `name`, a `why` where the name is not reason enough, and one answer:
-`refuse: [I1, I3]` (a mandatory violation of one of these), `advise: [probe]` (no mandatory violation, and advice that has one
-of these words) or `pass: true` (no mandatory violation). Its resources are given by one of
+Each file is one class: its `cases`, and `parts` that they share by YAML's anchors. A case has a `name`, a `why` where the name
+is not reason enough, and one answer: `refuse: [I1, I3]` (a mandatory violation of one of these), `advise: [probe]` (no mandatory
+violation, and advice that has one of these words) or `pass: true` (no mandatory violation). Its resources are given by one of
 
     of: default/Deployment home-gateway     one object of a golden graph (shape/kind name), changed by `set` and `remove`
     graph: default                          a whole golden graph, changed by `drop` (names) and `change` (name: {set, remove})
@@ -13,8 +13,9 @@ case for each value, which stands where `$it` is written (`$it[key]`: a part of 
 
 A path is written `spec.ports[0].port`, `containers[gateway]` (by name), `data["openclaw.json"]`, `env[+]` (append); what comes
 after ` > ` is inside the JSON text there. `$pod`, `$gateway`, `$tailscale` and `$unseal` are the places in a Deployment.
-Values: {$json: x} and {$base64: x} are texts made of x, {$repeat: [x, 9]} is x nine times, {$with: x, ...} is x and more, {$without: [x, list]} the list but for x, $unknown is a value that a preview does not know, NAME-<hash> is the
-name that the golden files show so.
+Values that are made: {$json: x} and {$base64: x} are texts of x, {$repeat: [x, 9]} is x nine times, {$with: x, ...} is x and
+more, {$without: [x, list]} is the list but for x. $unknown is a value that a preview does not know, NAME-<hash> the whole name
+of an object that the golden files show so.
 """
 
 import base64
@@ -96,9 +97,8 @@ def cases() -> list[Case]:
 
 
 def _of_file(path: Path) -> Iterator[Case]:
-    document: Any = yaml.safe_load(path.read_text())
-    # A mapping has parts that its cases share by YAML's anchors.
-    for raw in document["cases"] if isinstance(document, dict) else document:
+    document: Props = yaml.safe_load(path.read_text())
+    for raw in document["cases"]:
         try:
             yield from _expanded(path.stem, raw)
         except (LookupError, ValueError, TypeError, AssertionError) as error:
@@ -111,10 +111,10 @@ def _expanded(file: str, raw: Props) -> Iterator[Case]:
     if "for" not in raw:
         yield _case(file, raw)
         return
-    for value in raw["for"]:
+    for number, value in enumerate(raw["for"], 1):
         text = json.dumps(value).strip('"')
         body = {key: _with(item, value) for key, item in raw.items() if key not in ("for", "name")}
-        yield _case(file, {"name": f"{raw['name']} [{text[:90]}]", **body})
+        yield _case(file, {"name": f"{raw['name']} {number} [{text[:80]}]", **body})
 
 
 def _with(value: Any, it: Any) -> Any:
@@ -126,9 +126,9 @@ def _with(value: Any, it: Any) -> Any:
         return copy.deepcopy(it)
     if not isinstance(value, str):
         return value
-    fields = cast(Props, it) if isinstance(it, dict) else {}
+    fields: Any = it
     value = re.sub(r"\$it\[(\w+)]", lambda found: fields[found[1]], value)
-    return value.replace("$it", str(it))
+    return value.replace("$it", str(fields))
 
 
 def _case(file: str, raw: Props) -> Case:
@@ -180,7 +180,7 @@ def _placed(resource: Resource, kind: str | None) -> Resource:
     if kind is None:
         return resource
     _, name, props = resource
-    template = copy.deepcopy(props["spec"]["template"])
+    template: Any = copy.deepcopy(props["spec"]["template"])
     if kind.endswith("List"):
         return f"kubernetes:apps/v1:{kind}", name, {"apiVersion": "apps/v1", "kind": kind, "items": [props]}
     version, path = _PODS.get(kind, ("apps/v1", "spec.template"))
@@ -190,7 +190,7 @@ def _placed(resource: Resource, kind: str | None) -> Resource:
         return token, name, {**head, "spec": template["spec"]}
     for step in reversed(path.replace("[0]", ".0").split(".")):
         template = [template] if step == "0" else {step: template}
-    return token, name, {**head, **template}
+    return token, name, head | template
 
 
 def _written(raw: Props, names: Mapping[str, str]) -> Resource:
@@ -214,9 +214,9 @@ def _value(value: Any, names: Mapping[str, str]) -> Any:
             return text * times
         if fields.keys() == {"$without"}:
             left_out, items = fields["$without"]
-            return [item for item in items if item != left_out]
+            return [item for item in cast(list[Any], items) if item != left_out]
         if "$with" in fields:
-            return {**fields.pop("$with"), **fields}
+            return fields.pop("$with") | fields
         return fields
     if isinstance(value, list):
         return [_value(item, names) for item in cast(list[Any], value)]
@@ -263,7 +263,8 @@ def _steps(path: str) -> list[str]:
 
 def _within(here: Any, step: str, create: bool) -> Any:
     if isinstance(here, list):
-        return here[_index(cast(list[Any], here), step)]
+        items = cast(list[Any], here)
+        return items[_index(items, step)]
     return here.setdefault(step, {}) if create else here[step]
 
 
