@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if not options.files and not options.state:
         parser.error("give files with manifests, or --state FILE")
     try:
-        setup, levels = _setup(options.config) if options.config else (DEFAULT, {})
+        setup, levels = _setup(options.config)
         resources: list[Described] = [one for file in options.files for one in manifests(file)]
         resources += state(options.state) if options.state else ()
     except (InputError, SettingsError) as error:
@@ -59,8 +59,10 @@ def _at_level(violation: Violation, levels: Mapping[str, str]) -> Violation:
     return dataclasses.replace(violation, advisory=excepted or level == "advisory")
 
 
-def _setup(path: Path) -> tuple[Setup, Mapping[str, str]]:
+def _setup(path: Path | None) -> tuple[Setup, Mapping[str, str]]:
     """The setup and the levels by policy that a file of the engine's form asks for."""
+    if path is None:
+        return DEFAULT, {}
     names = {policy.name for policy in POLICIES}
     try:
         given = json.loads(path.read_text())

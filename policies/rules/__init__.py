@@ -233,7 +233,13 @@ ADVICE: Final = (
         "advice",
         "advice-places",
         "Namespaces, volumes and networks have limits, and keys expire.",
-        (advice_places.pod_security, advice_places.claims, advice_places.special_ranges, advice_places.key_life),
+        (
+            advice_places.pod_security,
+            advice_places.claims,
+            advice_places.special_ranges,
+            advice_places.raw_forwards,
+            advice_places.key_life,
+        ),
         advisory=True,
     ),
 )

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from components.constants import PRIVATE_CIDRS_V4, PRIVATE_CIDRS_V6
+from policies.rules.documents import find
+from policies.rules.i1_serve import serve_files
 from policies.rules.kinds import Resource
 from policies.rules.networks import is_listed, network, reaches_private
 from policies.rules.openclaw_files import openclaw_files
@@ -66,6 +68,15 @@ def special_ranges(resource: Resource) -> Iterator[Finding]:
                     f"{at}.ipBlock.except",
                     "Except them too.",
                 )
+
+
+def raw_forwards(resource: Resource) -> Iterator[Finding]:
+    """Serve is HTTP, where it says who asks; a raw forward looks like the pod's own loopback to the gateway."""
+    for file, document in serve_files(resource):
+        if any(isinstance(target, str) for target in find(document, "TCPForward")):
+            yield Finding(
+                "forwards a port as it is (TCPForward): everybody looks like loopback", file.path, "Prefer HTTPS."
+            )
 
 
 def key_life(resource: Resource) -> Iterator[Finding]:

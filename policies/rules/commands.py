@@ -10,6 +10,8 @@ from policies.rules.values import Unknown, get, items, text
 
 # Stands in a word for what cannot be known here: a value of the engine's, of a Secret, of another command.
 HIDDEN: Final = "\0"
+# Stands for what only the shell will know, while the container runs: nobody can judge it before.
+COMPUTED: Final = "\1"
 # In the place of a program: a script that is longer than any that is meant to be read.
 TOO_LONG: Final = "\0script"
 _SHELLS: Final = frozenset({"sh", "bash", "ash", "dash", "zsh", "ksh", "fish"})
@@ -216,13 +218,13 @@ def _quoted(kind: str, content: str, values: Mapping[str, str], inner: list[str]
         content = content[1:-1].replace('\\"', '"').replace("\\\\", "\\")
     if "`" in content or "$(" in content:
         inner += [match[1] or match[2] for match in _SUBSTITUTION.finditer(content)]
-        content = _SUBSTITUTION.sub(HIDDEN, content)
+        content = _SUBSTITUTION.sub(COMPUTED, content)
     if "$" not in content:
         return content
     if kind == "bare" and content.endswith("$"):
         # What comes next is in parentheses: the output of a command.
-        content = content[:-1] + HIDDEN
-    return _PARAMETER.sub(lambda m: values.get(m[1] or m[3], m[2] if m[2] is not None else HIDDEN), content)
+        content = content[:-1] + COMPUTED
+    return _PARAMETER.sub(lambda m: values.get(m[1] or m[3], m[2] if m[2] is not None else COMPUTED), content)
 
 
 def flag_values(words: Sequence[str], flag: str) -> Iterator[str]:

@@ -208,7 +208,7 @@ def _is_declared(pod: Pod, container: Container, where: str) -> bool:
         if where == at or where.startswith(at.rstrip("/") + "/")
     ]
     # The mount that is nearest is the one that counts.
-    return (bool(covering) and max(covering)[1] in names) or unknown or pod.partial or not pod.volume_list
+    return (bool(covering) and max(covering)[1] in names) or unknown or pod.partial or container.partial
 
 
 def variables_in_files(resource: Resource) -> Iterator[Finding]:

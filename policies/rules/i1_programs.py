@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from components.constants import NODE_CONTAINER, UNSEAL_CONTAINER
-from policies.rules.commands import HIDDEN, TOO_LONG, Line, basename, environment, lines
+from policies.rules.commands import COMPUTED, HIDDEN, TOO_LONG, Line, basename, environment, lines
 from policies.rules.gateway import (
     OUR_PROGRAMS,
     TAILSCALE_PROGRAMS,
@@ -232,7 +232,7 @@ def _program(container: Container, line: Line, values: Mapping[str, str]) -> Ite
         yield Finding(f"starts something other than OpenClaw in {container.title}", line.path, _HINT)
         return
     for words in started:
-        if words in serving or basename(words[0]) in _HARMLESS or HIDDEN in words[0]:
+        if words in serving or basename(words[0]) in _HARMLESS or HIDDEN in words[0] or words[0] == COMPUTED:
             if words[0] == TOO_LONG:
                 yield Finding(
                     f"runs a script in {container.title} that is too long to judge", line.path, "Put it into a file."
@@ -294,7 +294,7 @@ def hooks_by_http(resource: Resource) -> Iterator[Finding]:
 
 def _strange(words: Sequence[str]) -> bool:
     program = basename(words[0])
-    if HIDDEN in program:
+    if HIDDEN in program or program == COMPUTED:
         return words[0] == TOO_LONG
     if program in ("curl", "wget"):
         return any(_is_address(word) and not _LOOPBACK_URL.fullmatch(word) for word in words[1:])

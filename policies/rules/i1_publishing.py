@@ -1,12 +1,12 @@
 """I1: nothing opens a port to the outside: no Service of an open type, no Ingress, no Gateway, no port of the node."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Final
 
 from policies.rules.i1_opaque import OPAQUE_KINDS
 from policies.rules.kinds import Resource, annotation_places
 from policies.rules.rule import Finding
-from policies.rules.values import Object, Unknown, Value, fields, get, items, obj, present, text
+from policies.rules.values import Object, Unknown, Value, fields, get, is_object, items, obj, present, text
 
 _REMOVE: Final = "Remove it; people reach a gateway through the tailnet."
 
@@ -179,8 +179,7 @@ _PUBLISHING_ANNOTATIONS: Final = (
     "expose.fabric8.io/",
     "stakater.com/expose",
     "fabric8.io/expose",
-    "auth.istio.io/",
-    "hostport.",
+    "consul.hashicorp.com/",
 )
 _INGRESS_ANNOTATION: Final = (
     "ingress.kubernetes.io/"  # nginx., alb., traefik., appgw. and others put their name before it
@@ -282,7 +281,7 @@ def _mappings(value: Object, path: str) -> Iterator[tuple[str, Object]]:
     stack: list[tuple[str, Value]] = [(path, value)]
     while stack:
         at, here = stack.pop()
-        if isinstance(here, Mapping):
+        if is_object(here):
             yield at, obj(here)
         stack += [(step, element) for _, step, element in fields(here, at)]
         stack += items(here, at)

@@ -24,7 +24,7 @@ _ONLY_GATEWAY: Final = "Serve the gateway's loopback port, and ports of portals,
 
 def serve_config(resource: Resource) -> Iterator[Finding]:
     """No file of a ConfigMap or Secret holds a Serve config with AllowFunnel on."""
-    for file, document in _serve_files(resource):
+    for file, document in serve_files(resource):
         if document is None:
             yield Finding(
                 "holds a Serve config that is not valid JSON, so it cannot be checked for Funnel",
@@ -41,7 +41,7 @@ def serve_config(resource: Resource) -> Iterator[Finding]:
 
 def serve_targets(resource: Resource) -> Iterator[Finding]:
     """A Serve config leads to loopback: not to another host, to files, to the sidecar's own port, or into a Service."""
-    for file, document in _serve_files(resource):
+    for file, document in serve_files(resource):
         if document is None:
             continue
         for key in ("Proxy", "TCPForward"):
@@ -56,7 +56,7 @@ def serve_targets(resource: Resource) -> Iterator[Finding]:
             )
 
 
-def _serve_files(resource: Resource) -> Iterator[tuple[File, Value]]:
+def serve_files(resource: Resource) -> Iterator[tuple[File, Value]]:
     """(file, document) of each Serve config; None for one that cannot be read."""
     for file in files(resource):
         named = len(file.name) < 200 and bool(_SERVE_NAME.fullmatch(file.name))

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from policies.rules.commands import HIDDEN, basename, environment, lines
+from policies.rules.commands import COMPUTED, basename, environment, lines
 from policies.rules.kinds import Resource
 from policies.rules.rule import Finding
 
@@ -15,7 +15,7 @@ _OPENING: Final = frozenset({"serve", "ssh", "web", "drive", "file", "cert", "lo
 def command(resource: Resource) -> Iterator[Finding]:
     """No container runs `tailscale funnel`."""
     for container, path, words in _tailscale(resource):
-        if _subcommand(words).lower() == "funnel" or (HIDDEN in _subcommand(words) and len(words) > 1):
+        if _subcommand(words).lower() == "funnel" or (COMPUTED in _subcommand(words) and len(words) > 1):
             yield Finding(f"runs a command that mentions Funnel in {container}", path, _HINT)
 
 

@@ -13,6 +13,7 @@ from policies.rules.secret_words import (
     has_bearer,
     has_secret,
     has_tailscale_key,
+    is_checksum_name,
     is_random,
     is_secret_name,
     is_value,
@@ -45,13 +46,10 @@ def variables(resource: Resource) -> Iterator[Finding]:
                     yield Finding(f"gives {container.title} a secret in plain text", path, _MEND)
                 if is_secret_name(name) and get(one, "valueFrom", "configMapKeyRef") is not None:
                     yield Finding(f"takes a secret of {container.title} from a ConfigMap", path, _MEND)
-                if name in ("OPENCLAW_GATEWAY_TOKEN", "OPENCLAW_GATEWAY_PASSWORD"):
-                    if get(one, "valueFrom", "secretKeyRef", "optional") is True:
-                        yield Finding(
-                            f"lets {container.title} start without its secret, and invent one",
-                            f"{path}.valueFrom.secretKeyRef.optional",
-                            "Remove it.",
-                        )
+                own = name in ("OPENCLAW_GATEWAY_TOKEN", "OPENCLAW_GATEWAY_PASSWORD")
+                if own and get(one, "valueFrom", "secretKeyRef", "optional") is True:
+                    what = f"lets {container.title} start without its secret, and invent one"
+                    yield Finding(what, f"{path}.valueFrom.secretKeyRef.optional", "Remove it.")
 
 
 def _is_switch(value: str) -> bool:
@@ -122,7 +120,8 @@ def config_maps(resource: Resource) -> Iterator[Finding]:
         return
     for file in files(resource):
         named = is_secret_name(file.name) and "\n" not in file.text.strip() and is_value(file.text)
-        if named or has_secret(file.text) or (len(file.text) < _LONGEST_FILE and _has_named(file.text)):
+        netrc = file.name.lstrip("._").startswith("netrc") and " password " in f" {file.text}"
+        if named or netrc or has_secret(file.text) or (len(file.text) < _LONGEST_FILE and _has_named(file.text)):
             yield Finding("holds a secret in plain text", file.path, _MEND)
 
 
@@ -175,7 +174,7 @@ def metadata(resource: Resource) -> Iterator[Finding]:
                     yield Finding(
                         "repeats a secret in an annotation of kubectl's", path, "Remove it; apply server-side."
                     )
-            elif has_secret(value) or (is_secret_name(key) and is_random(value)):
+            elif has_secret(value) or (is_secret_name(key) and is_random(value) and not is_checksum_name(key)):
                 yield Finding("holds a secret in plain text", path, _MEND)
 
 
@@ -194,10 +193,13 @@ def anywhere(resource: Resource) -> Iterator[Finding]:
     if not resource.is_kubernetes or resource.kind in ("Secret", "ConfigMap", "SealedSecret"):
         return
     pods = tuple(pod.path for pod in resource.pods)
-    for path, _, value in leaves(
-        {key: value for key, value in resource.props.items() if key != "metadata"}, resource.path
-    ):
-        if len(value) >= 12 and has_secret(value) and not path.startswith(pods):
+    apart = {key: value for key, value in resource.props.items() if key != "metadata"}
+    for path, key, value in leaves(apart, resource.path):
+        if len(value) < 12 or path.startswith(pods):
+            continue
+        # A setting of an operator's may be a secret by its name, when its value looks made by chance.
+        named = resource.is_custom and is_secret_name(key) and is_random(value) and not is_checksum_name(key)
+        if named or has_secret(value):
             yield Finding("holds a secret in plain text", path, _MEND)
             return
 

@@ -14,6 +14,7 @@ _CLOUD: Final = re.compile(
     r"(?:eks\.amazonaws\.com/(?:role-arn|audience)|iam\.gke\.io/|azure\.workload\.identity/|iam\.amazonaws\.com/|aadpodidbinding"
     r"|workload\.identity\.\w+|oci\.oraclecloud\.com/workload|rrsa\.alibabacloud\.com/|spiffe\.io/)"
 )
+_ACCOUNT: Final = "kubernetes.io/service-account.name"
 _PLACE: Final = "/var/run/secrets/kubernetes.io/serviceaccount"
 _TOKEN_SECRET_NAME: Final = re.compile(r"[a-z0-9.-]+-token-[a-z0-9]{5}")
 _REQUESTS: Final = frozenset({"TokenRequest", "CertificateSigningRequest", "TokenReview"})
@@ -53,14 +54,11 @@ def token_mounts(resource: Resource) -> Iterator[Finding]:
     for pod in resource.pods:
         if not is_instance_pod(pod):
             continue
+        accounts_of = ("default", text(pod.spec.get("serviceAccountName")) or "default")
         for path, volume in pod.volumes():
             name = text(get(volume, "secret", "secretName")) or ""
-            if _TOKEN_SECRET_NAME.fullmatch(name) and not name.endswith("-token-empty"):
-                if any(
-                    name.startswith(f"{account}-token-")
-                    for account in ("default", text(pod.spec.get("serviceAccountName")) or "default")
-                ):
-                    yield Finding("mounts a Secret with a token that never expires", f"{path}.secret", _REMOVE)
+            if _TOKEN_SECRET_NAME.fullmatch(name) and name.startswith(tuple(f"{one}-token-" for one in accounts_of)):
+                yield Finding("mounts a Secret with a token that never expires", f"{path}.secret", _REMOVE)
         for container in pod.containers:
             for path, _, at in mount_paths(container):
                 if at.rstrip("/").startswith(_PLACE):
@@ -69,14 +67,10 @@ def token_mounts(resource: Resource) -> Iterator[Finding]:
 
 def legacy_secrets(resource: Resource) -> Iterator[Finding]:
     """No Secret names a service account: the API would fill in a token."""
-    if (
-        resource.is_kubernetes
-        and resource.kind == "Secret"
-        and "kubernetes.io/service-account.name" in resource.annotations
-    ):
-        if resource.props.get("type") != "kubernetes.io/service-account-token":
-            path = resource.at('metadata.annotations["kubernetes.io/service-account.name"]')
-            yield Finding("asks for a service-account token that never expires", path, "Remove it.")
+    named = resource.is_kubernetes and resource.kind == "Secret" and _ACCOUNT in resource.annotations
+    if named and resource.props.get("type") != "kubernetes.io/service-account-token":
+        path = resource.at(f'metadata.annotations["{_ACCOUNT}"]')
+        yield Finding("asks for a service-account token that never expires", path, "Remove it.")
 
 
 def used_accounts(resource: Resource) -> Iterator[Finding]:

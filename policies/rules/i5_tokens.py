@@ -21,6 +21,13 @@ def automount(resource: Resource) -> Iterator[Finding]:
         mounted = pod.spec.get("automountServiceAccountToken")
         if mounted is False or isinstance(mounted, Unknown) or (mounted is None and pod.partial):
             continue
+        # A template of a workflow's has what the workflow says.
+        if (
+            mounted is None
+            and resource.is_custom
+            and get(resource.props, "spec", "automountServiceAccountToken") is False
+        ):
+            continue
         yield Finding(
             "lets Kubernetes mount a service-account token",
             f"{pod.path}.automountServiceAccountToken",

@@ -13,7 +13,9 @@ from policies.rules.values import Unknown, Value, get, items, obj, present, text
 _GROUPS: Final = ("networking.k8s.io", "extensions")
 _PEERS: Final = "Name the peers: addresses with `except` for private ranges, or pods by namespace and labels."
 _PORTS: Final = "Name the ports, one by one."
-_EXCEPT: Final = "Except 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 100.64.0.0/10, 169.254.0.0/16; for IPv6 fc00::/7, fe80::/10, 64:ff9b::/96."
+_EXCEPT: Final = (
+    "Except 10/8, 172.16/12, 192.168/16, 100.64/10 and 169.254/16; of IPv6 fc00::/7, fe80::/10 and 64:ff9b::/96."
+)
 _NAMESPACE: Final = "kubernetes.io/metadata.name"
 # Wider than this, a range of ports is not a list of them.
 _MOST_PORTS: Final = 16

@@ -1,12 +1,12 @@
 """I6: policies of network plugins and administrators, which add to NetworkPolicies or come before them, widen nothing."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Final
 
 from policies.rules.kinds import Resource
 from policies.rules.networks import is_listed, is_never, network, reaches_private
 from policies.rules.rule import Finding
-from policies.rules.values import Object, Unknown, Value, fields, get, items, obj, present, text
+from policies.rules.values import Object, Unknown, Value, fields, get, is_object, items, obj, present, text
 
 _KINDS: Final = frozenset(
     {"CiliumNetworkPolicy", "CiliumClusterwideNetworkPolicy", "GlobalNetworkPolicy", "AdminNetworkPolicy"}
@@ -59,7 +59,7 @@ def plugins_policies(resource: Resource) -> Iterator[Finding]:
 def _directions(resource: Resource, spec: Value, at: str) -> Iterator[Finding]:
     for way in ("egress", "ingress"):
         for path, rule in items(get(spec, way), f"{at}.{way}"):
-            if not isinstance(rule, Mapping):
+            if not is_object(rule):
                 continue
             action = text(obj(rule).get("action"))
             if action is not None and action.lower() not in _ALLOWING:

@@ -11,7 +11,7 @@ from policies.rules.documents import UnreadableError, find, parse
 from policies.rules.hints import is_gateways_tag
 from policies.rules.kinds import Resource
 from policies.rules.rule import Finding
-from policies.rules.values import Object, Unknown, Value, fields, items, obj, text
+from policies.rules.values import Object, Unknown, Value, fields, is_object, items, obj, text
 
 ACL: Final = "tailscale:index/acl:Acl"
 _WORD: Final = re.compile(r"funnel", re.IGNORECASE)
@@ -104,7 +104,7 @@ def _read(resource: Resource) -> Policy | None:
         document = parse(content)
     except UnreadableError:
         return None
-    return Policy(obj(document)) if isinstance(document, dict) else None
+    return Policy(obj(document)) if is_object(document) else None
 
 
 def policy_attribute(resource: Resource) -> Iterator[Finding]:

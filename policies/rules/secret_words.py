@@ -9,7 +9,7 @@ from typing import Final
 # nothing but beginnings costs no more than another one.
 _FORMS: Final = re.compile(
     r"(?<![A-Za-z0-9_-])(?:"
-    r"tskey-(?:auth|client|api|scim|webhook|oauth)-[A-Za-z0-9]{4}"
+    r"hskey-(?:auth|api|reg)-[A-Za-z0-9]{4}|tskey-(?:auth|client|api|scim|webhook|oauth)-[A-Za-z0-9]{4}"
     r"|sk-(?:ant|proj|svcacct|or|live|test|admin)[-_][A-Za-z0-9_-]{8}|sk-[A-Za-z0-9]{20}|sk_(?:live|test)_[A-Za-z0-9]{8}|rk_live_"
     r"|gh[pousr]_[A-Za-z0-9]{16}|github_pat_[A-Za-z0-9_]{16}|glpat-[A-Za-z0-9_-]{12}|xox[abeprs]-[A-Za-z0-9-]{10}|xapp-\d-[A-Z0-9]{6}"
     r"|(?:AKIA|ASIA)[A-Z0-9]{12}|AIza[A-Za-z0-9_-]{30}|ya29\.[A-Za-z0-9_-]{10}|hf_[A-Za-z0-9]{20}|gsk_[A-Za-z0-9]{20}"
@@ -118,6 +118,11 @@ def is_value(text: str) -> bool:
     """Says whether a text is a value of its own: not a reference to another place, not a word of a configuration."""
     bare = text.strip().strip("\"'").strip()
     return len(bare) >= 4 and not bare.startswith(_REFERENCES) and bare.lower() not in _WORDS
+
+
+def is_checksum_name(name: str) -> bool:
+    """Says whether what has this name is a digest of something, which is no secret."""
+    return any(word in name.lower() for word in ("checksum", "hash", "digest", "sha256", "fingerprint"))
 
 
 def is_random(text: str) -> bool:

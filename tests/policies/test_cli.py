@@ -22,7 +22,7 @@ spec:
       automountServiceAccountToken: false
       securityContext: {runAsNonRoot: true, runAsUser: 10001, seccompProfile: {type: RuntimeDefault}}
       containers:
-      - {name: report, image: "registry.example.com/report:1.2.3", securityContext: {allowPrivilegeEscalation: false, readOnlyRootFilesystem: true}}
+      - {name: report, image: "registry.example.com/report:1.2.3", securityContext: {allowPrivilegeEscalation: false}}
 """
 
 

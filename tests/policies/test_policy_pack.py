@@ -49,7 +49,7 @@ def whole(*requests: Any) -> Any:
 NODE_PORT = request(SERVICE, {"spec": {"type": "NodePort", "clusterIP": UNKNOWN}})
 GOOD = request(DEPLOYMENT, deployment(pod(container(image=UNKNOWN))))
 BY_ANNOTATION = {"metadata": {"annotations": {"openclaw-tailnet/allow": "I2: a reason that says why"}}}
-SETTABLE = {
+SETTABLE: dict[str, Any] = {
     **BY_ANNOTATION,
     "spec": {"template": {"spec": {"automountServiceAccountToken": False, "hostPID": True, "containers": []}}},
 }
@@ -116,7 +116,7 @@ def test_exceptions_can_be_forbidden_and_for_the_rest_allowed() -> None:
 
 def test_wrong_parameters_are_an_error_and_not_ignored() -> None:
     analyzer = configured(i2_least_privilege=(proto.MANDATORY, {"egress": ["10.0.0.0/99"]}))
-    (said,) = [one for one in analyzer.AnalyzeStack(whole(), None).diagnostics]
+    (said,) = list(analyzer.AnalyzeStack(whole(), None).diagnostics)
     assert said.enforcementLevel == proto.MANDATORY
     assert "egress: write each as a CIDR, such as 10.1.2.0/24" in said.message
 
