@@ -31,6 +31,11 @@ def obj(value: Value) -> Object:
     return cast(Object, value) if isinstance(value, Mapping) else {}
 
 
+def is_object(value: Value) -> bool:
+    """Says whether a value is an object, if only an empty one."""
+    return isinstance(value, Mapping)
+
+
 def get(value: Value, *keys: str) -> Value:
     """The value under a path of keys; None where a key is missing, UNKNOWN where the way there is unknown."""
     for key in keys:

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from components.settings.document import document
+from policies.document import document as guard_rails
 from tests.support import flows
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -15,6 +16,10 @@ def test_the_configuration_page_is_that_of_the_models() -> None:
 
 def test_the_table_of_flows_is_the_one_that_is_tried() -> None:
     assert flows.documented() == flows.table(), "run `python -m tests.support.flows`"
+
+
+def test_the_page_of_guard_rails_is_that_of_the_rules() -> None:
+    assert (DOCS / "guard-rails.md").read_text() == guard_rails(), "run `make docs`"
 
 
 def test_each_picture_is_small_and_shown() -> None:
