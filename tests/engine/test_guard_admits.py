@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from components.admission import guards
+from components.constants import ANNOTATION_IMAGE
 from sandbox.kube import Object
 from tests.support.configs import IDS, NODE_IDS, SHAPES, STACK_FILES, Raw, configurations, read_stack_file
 from tests.support.engine_world import Cluster, eventually
@@ -130,7 +131,9 @@ def test_what_is_declared_comes_changes_and_goes(cluster: Cluster, homes: set[st
         namespace = workload["metadata"]["namespace"]
         first = came(cluster, namespace)
         # Another version of the image, as an upgrade has it.
-        workload["spec"]["template"]["spec"]["containers"][0]["image"] += "-next"
+        template = workload["spec"]["template"]
+        template["spec"]["containers"][0]["image"] += "-next"
+        template["metadata"]["annotations"][ANNOTATION_IMAGE + template["spec"]["containers"][0]["name"]] += "-next"
         declare(cluster, workload)
         eventually(lambda where=namespace, before=first: came(cluster, where) != before, f"the next pod of {namespace}")
     inside = [one for one in objects if one["kind"] != "Namespace"]
