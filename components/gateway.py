@@ -22,24 +22,29 @@ _RUN: Final = ("node", "openclaw.mjs", "gateway", "run")
 GRACE_SECONDS = 345
 
 
-def openclaw_json(instance: Instance, origin: str | None) -> str:
-    """The gateway's configuration file: the owner's, under ours. `origin` is where browsers open it; None without Tailscale."""
+def openclaw_json(instance: Instance, origin: str | None, browser: str | None = None) -> str:
+    """The gateway's configuration file: the owner's, under ours. `origin` is where browsers open it; None without Tailscale.
+
+    `browser`: the node whose browser the agent drives.
+    """
     # An agent there must be; OpenClaw calls the first one so.
     first: dict[str, Any] = {"agents": {"entries": {"main": {}}}}
     given = instance.gateway.config
     has_agents = bool(given.get("agents", {}).get("entries"))
-    return json.dumps(laid_under(given if has_agents else laid_under(given, first), ours(instance, origin)), indent=2)
+    return json.dumps(
+        laid_under(given if has_agents else laid_under(given, first), ours(instance, origin, browser)), indent=2
+    )
 
 
-def config_files(instance: Instance, origin: str | None) -> dict[str, str]:
+def config_files(instance: Instance, origin: str | None, browser: str | None = None) -> dict[str, str]:
     """The files of the configuration's ConfigMap, by name. A seeded gateway also gets the keys that it may not change."""
-    files = {CONFIG_KEY: openclaw_json(instance, origin)}
+    files = {CONFIG_KEY: openclaw_json(instance, origin, browser)}
     if instance.gateway.ownership == "seeded":
-        files[KEYS_KEY] = json.dumps({"set": ours(instance, origin), **reserved.patterns()}, indent=2)
+        files[KEYS_KEY] = json.dumps({"set": ours(instance, origin, browser), **reserved.patterns()}, indent=2)
     return files
 
 
-def ours(instance: Instance, origin: str | None) -> dict[str, Any]:
+def ours(instance: Instance, origin: str | None, browser: str | None = None) -> dict[str, Any]:
     """The part of the configuration that is not the owner's: components/openclaw/reserved.py has the same keys, with reasons."""
     serve = instance.tailscale.enabled and instance.tailscale.reach != "tcp"
     commands = instance.gateway.nodes.commands
@@ -59,6 +64,8 @@ def ours(instance: Instance, origin: str | None) -> dict[str, Any]:
         "nodes": {
             "pairing": {"autoApproveLocal": False, "sshVerify": False},
             "commands": {"allow": list(commands.allow), "deny": list(commands.deny)},
+            # `auto` would take any node that says it has a browser.
+            "browser": {"mode": "manual", "node": browser} if browser else {"mode": "off"},
             # What a node says of its tools and skills would be read by the agent as if it were the gateway's own.
             "pluginTools": {"enabled": False},
             "allowSkills": False,

@@ -12,6 +12,7 @@ from components.config_map import config_map
 from components.credential import Credential
 from components.manifest import register
 from components.network import InstanceNetwork, NetworkArgs
+from components.nodes import browser
 from components.openclaw import permissions
 from components.outputs import InstanceOutput
 from components.placement import authorities
@@ -63,7 +64,9 @@ class GatewayInstance(pulumi.ComponentResource):
             scope, settings.cluster, instance.tailscale.enabled, instance.tailscale.metrics, instance.extra_egress
         )
         network = InstanceNetwork(scope.logical("network"), network_args, inside)
-        config = config_map(scope, "config", gateway.config_files(instance, self.address), inside)
+        driven = browser.node_of(instance.id, settings)
+        files = gateway.config_files(instance, self.address, driven.id if driven else None)
+        config = config_map(scope, "config", files, inside)
         sources = workload.Sources(config.name, secrets.token_secret, secrets.agent_secrets)
         uids = [config.uid, *secrets.uids]
         if trusted := authorities(scope, instance.pod, inside):

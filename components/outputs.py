@@ -31,7 +31,9 @@ class NodeOutput(TypedDict):
 
 
 class AccessOutput(TypedDict):
-    """One row of the matrix: who can connect to which port. `canConnect` is None where it cannot be decided."""
+    """One row of the matrix: who can connect to which port. `canConnect` is None where it cannot be decided;
+    `canDriveBrowserOf` is a node's id, or empty.
+    """
 
     subject: str
     device: str
@@ -39,4 +41,5 @@ class AccessOutput(TypedDict):
     port: str
     canConnect: bool | None
     canExecute: bool
+    canDriveBrowserOf: str
     grant: str

@@ -21,14 +21,16 @@ def arguments(node: Node, instance: Instance, settings: Settings) -> list[str]:
     return [
         *("node", "run", "--host", gateway_name(instance, settings)),
         *("--port", str(instance.tailscale.served_port), "--tls" if secure else "--no-tls"),
-        *("--display-name", node.id, "--commands", ",".join(node.commands)),
+        *("--display-name", node.id, "--commands", ",".join(node.offered)),
     ]
 
 
-def environment(home: str, instance: Instance) -> dict[str, str]:
-    """Environment of the node host in the directory `home`; the gateway's secret is not in it."""
+def environment(home: str, instance: Instance, config: str | None = None) -> dict[str, str]:
+    """Environment of the node host in the directory `home`, with the file `config`; the gateway's secret is not in it."""
     paths = {"HOME": home, "OPENCLAW_STATE_DIR": f"{home}/.openclaw", "XDG_CACHE_HOME": f"{home}/.cache"}
-    return paths | variables(instance)
+    # Read-only, as the gateway's: what the agent may drive is changed in the stack.
+    configured = {"OPENCLAW_CONFIG_PATH": config, "OPENCLAW_CONFIG_READONLY": "1"} if config else {}
+    return paths | configured | variables(instance)
 
 
 def variables(instance: Instance) -> dict[str, str]:

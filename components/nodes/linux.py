@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from components.nodes import host, quoting
+from components.nodes import browser, host, quoting
 from components.nodes.kind import Join, Surroundings
 from components.nodes.machine import Machine, version_of
 from components.settings.errors import Problem
@@ -19,6 +19,7 @@ HOME: Final = f"/var/lib/{USER}"
 ETC: Final = f"/etc/{USER}"
 LIB: Final = f"/usr/local/lib/{USER}"
 KEY_FILE: Final = f"{ETC}/tailnet-key"
+CONFIG_FILE: Final = f"{ETC}/{browser.CONFIG_FILE}"
 SECRET_FILE: Final = f"{HOME}/gateway-secret"
 MARKER: Final = f"{HOME}/enrolled"
 JOIN: Final = f"/usr/local/sbin/{USER}-join"
@@ -89,7 +90,7 @@ archive=node-$node-linux-$arch.tar.xz
 cd /tmp
 curl -fsSLO "https://nodejs.org/dist/$node/$archive"
 curl -fsSL "https://nodejs.org/dist/$node/SHASUMS256.txt" | grep " $archive\\$" | sha256sum --check -
-chown {user}:{user} {home}
+{browser}chown {user}:{user} {home}
 # Gone once the node is approved: this script may run again, for another version.
 if [ -f {secret} ]; then chown {user}:{user} {secret}; fi
 chmod 0700 {home}
@@ -105,6 +106,16 @@ systemctl daemon-reload
 systemctl enable {user}.service
 # Not waited for: somebody has to approve it first.
 systemctl restart --no-block {user}.service
+"""
+
+
+# Ubuntu has chromium as a snap only, which does not start in the node's unit.
+BROWSER_SCRIPT: Final = """\
+# The agent's own browser.
+if ! command -v google-chrome > /dev/null && ! command -v chromium > /dev/null; then
+  if [ "$ID" = debian ]; then apt-get install -q -y chromium
+  else echo "no browser on this $ID: install Google Chrome's own package" >&2; fi
+fi
 """
 
 
@@ -126,7 +137,7 @@ def files(node: Node, instance: Instance, settings: Settings) -> dict[str, tuple
     run = [*PROGRAM, *host.arguments(node, instance, settings)]
     enrol = [PROGRAM[0], f"{LIB}/enrol.mjs", MARKER, SECRET_FILE, *run]
     environment = {
-        **host.environment(HOME, instance),
+        **host.environment(HOME, instance, CONFIG_FILE if node.browser else None),
         "PATH": f"{HOME}/node/bin:/usr/local/bin:/usr/bin:/bin",
     }
     image = instance.gateway.image or settings.images.gateway
@@ -141,8 +152,11 @@ def files(node: Node, instance: Instance, settings: Settings) -> dict[str, tuple
             home=HOME,
         ),
         up=shlex.join(join_arguments(node, settings)),
+        browser=BROWSER_SCRIPT if node.browser and browser.OWN in node.browser.profiles else "",
     )
-    return {
+    # The system's own: the node cannot change what it may be asked for.
+    configuration = {CONFIG_FILE: ("0644", browser.config_text(node.browser))} if node.browser else {}
+    return configuration | {
         f"{LIB}/enrol.mjs": ("0644", host.ENROL_SCRIPT),
         f"{ETC}/environment": ("0644", "".join(f"{name}={value}\n" for name, value in environment.items())),
         f"/etc/systemd/system/{USER}.service": (

@@ -4,7 +4,7 @@ import plistlib
 import shlex
 from typing import Final
 
-from components.nodes import host, quoting
+from components.nodes import browser, host, quoting
 from components.nodes.kind import Join
 from components.nodes.linux import NODE_VERSION
 from components.nodes.machine import Machine, version_of
@@ -43,7 +43,7 @@ export PATH
 
 cat > enrol.mjs <<'ENROL'
 {enrol}ENROL
-printf '%s\\n' {secret} > gateway-secret
+{configuration}printf '%s\\n' {secret} > gateway-secret
 # It waits until somebody approves it.
 env {environment} HOME="$home" OPENCLAW_STATE_DIR="$home/.openclaw" \\
   node enrol.mjs enrolled gateway-secret node app/node_modules/openclaw/openclaw.mjs {arguments}
@@ -56,6 +56,15 @@ launchctl bootstrap "gui/$(id -u)" "$agent"
 """
 
 
+# The node host that asks for its approval reads it too.
+BROWSER_SCRIPT: Final = """\
+cat > {file} {text}
+OPENCLAW_CONFIG_PATH="$home"/{file}
+OPENCLAW_CONFIG_READONLY=1
+export OPENCLAW_CONFIG_PATH OPENCLAW_CONFIG_READONLY
+"""
+
+
 def plist(node: Node, instance: Instance, settings: Settings) -> str:
     """The launchd agent; `@HOME@` stands for the node's directory, which only the Mac knows."""
     program = ["@HOME@/node/bin/node", "@HOME@/app/node_modules/openclaw/openclaw.mjs"]
@@ -63,7 +72,7 @@ def plist(node: Node, instance: Instance, settings: Settings) -> str:
         "Label": LABEL,
         "ProgramArguments": [*program, *host.arguments(node, instance, settings)],
         "EnvironmentVariables": {
-            **host.environment("@HOME@", instance),
+            **host.environment("@HOME@", instance, f"@HOME@/{browser.CONFIG_FILE}" if node.browser else None),
             "PATH": "@HOME@/node/bin:/usr/local/bin:/usr/bin:/bin",
         },
         "WorkingDirectory": "@HOME@",
@@ -75,6 +84,13 @@ def plist(node: Node, instance: Instance, settings: Settings) -> str:
         "StandardErrorPath": "@HOME@/node.log",
     }
     return plistlib.dumps(agent).decode()
+
+
+def _configuration(node: Node) -> str:
+    if node.browser is None:
+        return ""
+    text = quoting.here_document("CONFIG", browser.config_text(node.browser))
+    return BROWSER_SCRIPT.format(**quoting.shell(file=browser.CONFIG_FILE), text=text)
 
 
 def script(node: Node, instance: Instance, settings: Settings, auth_key: str, secret: str) -> str:
@@ -92,6 +108,7 @@ def script(node: Node, instance: Instance, settings: Settings, auth_key: str, se
             node=NODE_VERSION,
             openclaw=f"openclaw@{version_of('the gateway', openclaw_version(instance.gateway.image or settings.images.gateway))}",
         ),
+        configuration=_configuration(node),
         plist=quoting.here_document("PLIST", plist(node, instance, settings)),
         up=shlex.join(up),
         enrol=host.ENROL_SCRIPT,

@@ -11,7 +11,7 @@ from components.settings.nodes import Node
 class Machine(NodeKind):
     """A machine that installs OpenClaw itself, in the gateway's version; listed people may connect to its ports."""
 
-    keys = frozenset({"people", "ports", "hostname", "authKey", "commands"})
+    keys = frozenset({"people", "ports", "hostname", "authKey", "commands", "browser"})
 
     def problems(self, path: str, node: Node, around: Surroundings) -> Iterator[Problem]:
         """Ports for nobody, and images that tell no version to install."""

@@ -8,7 +8,7 @@ from components.settings.checks import people
 from components.settings.credential_checks import given_key
 from components.settings.errors import Problem
 from components.settings.models import Cluster, Images, Instance, Tailnet
-from components.settings.nodes import Node
+from components.settings.nodes import BROWSER, Node
 from components.settings.vocabulary import nearest
 
 
@@ -37,6 +37,8 @@ def check_nodes(
             yield from _gateway(path, node, index, gateway)
             if "commands" in kind.keys:
                 yield from _denied(path, node, index, gateway)
+        if "commands" in kind.keys:
+            yield from _browser(path, node, nodes)
         if tailnet:
             yield from people(f"{path}.people", node.people, tailnet)
             yield from given_key(f"{path}.authKey", node.auth_key, tailnet, kind.tagged)
@@ -80,11 +82,33 @@ def _gateway(path: str, node: Node, index: int, instance: Instance) -> Iterator[
         )
 
 
-def _denied(path: str, node: Node, index: int, instance: Instance) -> Iterator[Problem]:
-    """Commands that the node offers and its gateway denies."""
+def _browser(path: str, node: Node, nodes: Mapping[int, Node]) -> Iterator[Problem]:
+    """A browser beside a shell, without its setting, or beside another one for the same gateway."""
+    if node.browser and "commands" in node.model_fields_set:
+        yield Problem(
+            f"{path}.commands",
+            "would get past browser.profiles: a command reads every profile of the machine. Remove it, or give the commands a "
+            "node of their own.",
+        )
     for number, command in enumerate(node.commands):
-        if command in instance.gateway.nodes.commands.deny:
+        if command == BROWSER or command.startswith(f"{BROWSER}."):
             yield Problem(
                 f"{path}.commands[{number}]",
+                "would offer every profile of the browser. Remove it, and use browser on a node of kind linux or mac.",
+            )
+    first = next((place for place, other in nodes.items() if other.browser and other.gateway == node.gateway), None)
+    if node.browser and first is not None and nodes[first] is not node:
+        yield Problem(
+            f"{path}.browser",
+            f'is the second one for "{node.gateway}", after nodes[{first}]: the agent would have to guess. Remove one of them.',
+        )
+
+
+def _denied(path: str, node: Node, index: int, instance: Instance) -> Iterator[Problem]:
+    """Commands that the node offers and its gateway denies."""
+    for number, command in enumerate(node.offered):
+        if command in instance.gateway.nodes.commands.deny:
+            yield Problem(
+                f"{path}.browser" if node.browser else f"{path}.commands[{number}]",
                 f'"{command}" is denied by instances[{index}].gateway.nodes.commands.deny. Remove one of the two.',
             )

@@ -11,12 +11,17 @@ from components.settings.models import EgressRule, SidecarResources, Storage
 from components.settings.placement import Placement
 from components.settings.quantities import Cpu, Memory
 from components.settings.text import DISTINCT, Port, Secret, whole
-from components.settings.types import DnsLabel, InstanceId, NodeCommand, Person, RotationWord
+from components.settings.types import BrowserHost, DnsLabel, InstanceId, NodeCommand, Person, RotationWord
 
 NodeKind = Literal["linux", "kubernetes", "mac", "mobile"]
 
 # What a shell command needs: `system.run.prepare` fixes what will run before anybody approves it.
 SHELL: Final = ("system.run", "system.run.prepare", "system.which")
+# OpenClaw's names: a browser of the agent's own, and the person's by the extension. Its third, `user`, would run a package
+# that npm chooses at that moment.
+BrowserProfile = Literal["openclaw", "chrome"]
+# Without its companion for uploads: no file of the gateway's goes into a page.
+BROWSER: Final = "browser.proxy"
 
 
 class NodeKey(Model):
@@ -55,6 +60,20 @@ class KubernetesNode(Model):
     pod: Placement = Placement()
 
 
+class NodeBrowser(Model):
+    """The machine's browser, for the gateway's agent to drive; the node then offers nothing else."""
+
+    profiles: Annotated[tuple[BrowserProfile, ...], DISTINCT] = Field(
+        default=("openclaw",),
+        min_length=1,
+        description="`openclaw`: a browser of the agent's own, logged in nowhere. `chrome`: the person's own Chrome with all "
+        "that it is logged in to, through OpenClaw's extension. The agent takes the first, unless it asks for another.",
+    )
+    hosts: Annotated[tuple[BrowserHost, ...], DISTINCT] = Field(
+        default=(), description="Private hosts that the agent may open in it, besides public ones."
+    )
+
+
 class Node(Model):
     """One execution node: a machine that runs commands for one gateway, and reaches nothing else in the tailnet."""
 
@@ -74,7 +93,17 @@ class Node(Model):
     commands: Annotated[tuple[NodeCommand, ...], DISTINCT] = Field(
         default=SHELL, min_length=1, description="The only commands that the node offers; each is approved once."
     )
+    browser: NodeBrowser | None = Field(
+        default=None,
+        description="The gateway's agent drives the machine's browser, through the tailnet; `{}` for the defaults. "
+        "See docs/nodes.md.",
+    )
     kubernetes: KubernetesNode = KubernetesNode()
+
+    @property
+    def offered(self) -> tuple[str, ...]:
+        """The only commands that the node offers. With a shell beside the browser its profiles would be no limit."""
+        return (BROWSER,) if self.browser else self.commands
 
     @property
     def names(self) -> names.Names:

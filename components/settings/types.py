@@ -18,6 +18,9 @@ _LOGIN = re.compile(rf"[A-Za-z0-9!#$%&'+/=?^_`{{|}}~.-]{{1,128}}@({_DOMAIN_LABEL
 _GROUP = re.compile(r"group:[a-z0-9]([-a-z0-9_.]{0,61}[a-z0-9])?")
 _TAG = re.compile(r"tag:[a-zA-Z][-a-zA-Z0-9]{0,62}")
 _COMMAND = re.compile(r"[a-z][A-Za-z0-9]{0,31}(\.[A-Za-z0-9]{1,32}){1,4}")
+# What listens on loopback, such as the browser's own debugging port, or at a cloud's metadata address, trusts whoever asks.
+_ITSELF = "is the machine itself, whose local services trust whoever asks. Name another host"
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _WORD = re.compile(r"[A-Za-z0-9][-A-Za-z0-9._]{0,15}")
 _CLIENT_ID = re.compile(r"[A-Za-z0-9][-A-Za-z0-9]{0,127}")
 _LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
@@ -173,6 +176,25 @@ def _node_command(value: str) -> str:
     return value
 
 
+def _browser_host(value: str) -> str:
+    try:
+        address = ipaddress.ip_address(value)
+    except ValueError:
+        last = value.rpartition(".")[2]
+        if last == "localhost":
+            raise ValueError(_ITSELF) from None
+        # Browsers read 2130706433 and 0x7f.1 as addresses.
+        if _NUMBER.fullmatch(last) or not (_LABEL.fullmatch(value) or _DNS_NAME.fullmatch(value)):
+            raise ValueError(
+                "is not a host. Write a name such as wiki.example.com or an address, without scheme, port and patterns"
+            ) from None
+        return value
+    inner = getattr(address, "ipv4_mapped", None) or address
+    if inner.is_loopback or inner.is_link_local or inner.is_unspecified:
+        raise ValueError(_ITSELF)
+    return value
+
+
 def _word(value: str) -> str:
     if value and _WORD.fullmatch(value) is None:
         raise ValueError("is not a rotation word. Use up to 16 letters, digits, - . or _, such as 2026-11")
@@ -269,6 +291,7 @@ TagOwner = Annotated[Text, AfterValidator(_tag_owner)]
 ProviderKey = Annotated[Text, AfterValidator(_provider_key), Harmless()]
 PluginId = Annotated[Text, AfterValidator(_plugin_id)]
 PluginPackage = Annotated[Text, AfterValidator(_plugin_package)]
+BrowserHost = Annotated[Text, AfterValidator(_browser_host)]
 NodeCommand = Annotated[Text, AfterValidator(_node_command)]
 RotationWord = Annotated[Text, AfterValidator(_word), BeforeValidator(_number_as_word)]
 ClientId = Annotated[Text, AfterValidator(_client_id)]

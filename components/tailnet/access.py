@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from components.names import TAG_PREFIX
+from components.nodes import browser
 from components.nodes.kinds import kind_of
 from components.openclaw import permissions
 from components.outputs import AccessOutput
 from components.settings import Settings
 from components.tailnet.evaluator import Access, Evaluator, Policy, PolicyError, shape
-from components.tailnet.evaluator.services import ALL_PORTS, Service
+from components.tailnet.evaluator.services import ALL_PORTS, TCP, Service
 from components.tailnet.expected_access import expected_access, known_people
 from components.tailnet.node_policy import gateway_of, tag_of_node, tagged
 from components.tailnet.policy import tag_of
@@ -20,7 +21,9 @@ _MOST_ROWS: Final = 10_000
 # What a preview shows of a long matrix; the whole is `pulumi stack output access`.
 SHOWN: Final = 40
 _TAG, _NODE_TAG = TAG_PREFIX, f"{TAG_PREFIX}node-"
-_COLUMNS: Final = ("subject", "device", "gateway", "port", "can connect", "can execute", "through")
+_COLUMNS: Final = (
+    *("subject", "device", "gateway", "port", "can connect", "can execute", "can drive the browser of", "through"),
+)
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,8 @@ class Row:
     can_execute: bool
     """The subject is a node, which runs the gateway's commands once the gateway has approved it."""
     grant: str
+    drives: str = ""
+    """The node whose browser the gateway's agent drives for whoever may talk to it; empty where there is none."""
 
     def data(self) -> AccessOutput:
         """As in `pulumi stack output access`."""
@@ -47,16 +52,18 @@ class Row:
             "port": self.port,
             "canConnect": self.can_connect,
             "canExecute": self.can_execute,
+            "canDriveBrowserOf": self.drives,
             "grant": self.grant,
         }
 
     @property
-    def act(self) -> str:
+    def acts(self) -> list[str]:
         """The subject's access in words."""
         what = f"reach node {self.device.removeprefix(_NODE_TAG)}"
         if not self.device.startswith(_NODE_TAG):
             what = f"open gateway {self.device.removeprefix(_TAG)}"
-        return f"{what} ({self.port})"
+        driven = [f"drive the browser of node {self.drives}, through its gateway {self.gateway}"] if self.drives else []
+        return [f"{what} ({self.port})", *driven]
 
 
 def rows(text: str, settings: Settings, tags: Sequence[str] = ()) -> list[Row]:
@@ -73,6 +80,9 @@ def rows(text: str, settings: Settings, tags: Sequence[str] = ()) -> list[Row]:
     declared = {**{tag: list[str]() for tag in gateways}, **shape.mapping(document.get("tagowners"), "tagOwners")}
     judged = Evaluator(Policy.of({**document, "tagowners": declared}), known_people(settings))
     workers = {tag_of_node(node): tag_of(gateway_of(node, settings)) for node in tagged(settings)}
+    # A node that offers its browser runs no commands.
+    driven_only = {tag_of_node(node) for node in settings.nodes if node.browser}
+    driven = _driven(judged, settings)
     matrix: dict[tuple[str, str, str], Row] = {}
     looked_at = 0
     for tag, gateway in gateways.items():
@@ -84,7 +94,11 @@ def rows(text: str, settings: Settings, tags: Sequence[str] = ()) -> list[Row]:
                 for service in access.services:
                     can = None if access.reason else _allowed(judged, subject, tag, service)
                     through = str(access.by) + ("" if subject == access.source else f" ({access.source})")
-                    row = Row(subject, tag, gateway, _port(service), can, workers.get(subject) == tag, through)
+                    executes = workers.get(subject) == tag and subject not in driven_only
+                    served, node = driven.get(tag, ((0, 0), ""))
+                    # Whoever talks to the agent; a node works for its gateway, and asks it for nothing.
+                    drives = node if node and served in service and can is not False and subject not in workers else ""
+                    row = Row(subject, tag, gateway, _port(service), can, executes, through, drives)
                     matrix.setdefault((row.subject, row.device, row.port), row)
     return [*matrix.values(), *_phones([*matrix.values()], settings)]
 
@@ -96,7 +110,9 @@ def changes(before: str, after: str, settings: Settings) -> list[str]:
     documents = [shape.mapping(shape.document(text).get("tagowners"), "tagOwners") for text in (before, after)]
     # Devices of the stack that are not in the settings any more lose what they had, too.
     gone = [tag for owners in documents for tag in owners if tag.startswith(_TAG)]
-    old, new = ({(row.subject, row.act): row for row in rows(text, settings, gone)} for text in (before, after))
+    old, new = (
+        {(row.subject, act): row for row in rows(text, settings, gone) for act in row.acts} for text in (before, after)
+    )
     return [
         *(f"+ {_who(subject)} may {act}" for subject, act in new if (subject, act) not in old),
         *(f"- {_who(subject)} may no longer {act}" for subject, act in old if (subject, act) not in new),
@@ -108,7 +124,8 @@ def table(matrix: Sequence[Row]) -> str:
     lines = [f"| {' | '.join(_COLUMNS)} |", "|---" * len(_COLUMNS) + "|"]
     for row in matrix[:SHOWN]:
         connect = {True: "yes", False: "no", None: "cannot be decided"}[row.can_connect]
-        cells = (row.subject, row.device, row.gateway, row.port, connect, "yes" if row.can_execute else "no", row.grant)
+        execute, driven = "yes" if row.can_execute else "no", row.drives or "no"
+        cells = (row.subject, row.device, row.gateway, row.port, connect, execute, driven, row.grant)
         lines.append(f"| {' | '.join(cells)} |")
     if len(matrix) > SHOWN:
         lines.append(f"{len(matrix) - SHOWN} more rows: pulumi stack output access")
@@ -116,11 +133,28 @@ def table(matrix: Sequence[Row]) -> str:
 
 
 def agents(settings: Settings) -> str:
-    """One line for each gateway: what its agent does by itself with the commands that it can execute."""
+    """One line for each gateway: what its agent does by itself with the commands that it can execute, and whose browser."""
     return "\n".join(
-        f"agent of {instance.id}: {permissions.described(instance.gateway.permissions)}"
+        f"agent of {instance.id}: {permissions.described(instance.gateway.permissions)}{_browser(instance.id, settings)}"
         for instance in settings.instances[:SHOWN]
     )
+
+
+def _browser(gateway: str, settings: Settings) -> str:
+    node = browser.node_of(gateway, settings)
+    if node is None or node.browser is None:
+        return ""
+    return f"; drives the browser of node {node.id} without asking ({', '.join(node.browser.profiles)})"
+
+
+def _driven(judged: Evaluator, settings: Settings) -> dict[str, tuple[tuple[int, int], str]]:
+    """The served port of each gateway with a browser, and that browser's node: it connects, and the gateway never does."""
+    driven: dict[str, tuple[tuple[int, int], str]] = {}
+    for instance in settings.instances:
+        node, port = browser.node_of(instance.id, settings), instance.tailscale.served_port
+        if node and judged.can(tag_of_node(node), tag_of(instance), port, str(TCP)).allowed:
+            driven[tag_of(instance)] = (TCP, port), node.id
+    return driven
 
 
 def _subjects(judged: Evaluator, access: Access) -> Sequence[str]:

@@ -107,6 +107,17 @@ SHAPES.update(
         for kind, node in NODES.items()
     }
 )
+SHAPES["node-browser"] = {
+    **smallest(),
+    "nodes": [
+        {
+            "id": "studio",
+            "kind": "mac",
+            "gateway": "home",
+            "browser": {"profiles": ["openclaw", "chrome"], "hosts": ["wiki"]},
+        }
+    ],
+}
 SHAPES["node-placed"] = {**smallest(), "nodes": [{"id": "build", "gateway": "home", **PLACED_NODE}]}
 
 PEOPLE: Final = ["alice@example.com", "bob@example.com", "carol@example.org", "dave@"]
@@ -213,8 +224,15 @@ NODE_IDS: Final = ["build", "home", "0", "kek", "y" * 40]
 
 
 @st.composite
-def nodes(draw: st.DrawFn, node_id: str, gateways: list[Raw], given_key: bool, key_kind: str = "tskey-auth") -> Raw:
-    """One valid node of one of these instances."""
+def nodes(
+    draw: st.DrawFn,
+    node_id: str,
+    gateways: list[Raw],
+    given_key: bool,
+    key_kind: str = "tskey-auth",
+    browser: bool = False,
+) -> Raw:
+    """One valid node of one of these instances; with `browser`, perhaps one that offers its browser."""
     gateway = draw(st.sampled_from(gateways))
     secure = gateway["tailscale"].get("reach", "https") == "https"
     kind = draw(st.sampled_from(["linux", "kubernetes", "mac", *(["mobile"] if secure else [])]))
@@ -222,7 +240,16 @@ def nodes(draw: st.DrawFn, node_id: str, gateways: list[Raw], given_key: bool, k
     if kind == "mobile":
         return node
     key: Raw = {"value": draw(_secret(key_kind))} if given_key else draw(_optional(expiryDays=st.integers(1, 90)))
-    node |= draw(_optional(hostname=st.just(f"worker-{node_id}"), commands=st.just(["system.which"])))
+    node |= draw(_optional(hostname=st.just(f"worker-{node_id}")))
+    # A browser comes alone, and one for each gateway.
+    if browser and kind != "kubernetes" and draw(st.booleans()):
+        node["browser"] = draw(
+            _optional(
+                profiles=st.sampled_from([["chrome"], ["openclaw", "chrome"]]), hosts=st.just(["10.1.2.3", "wiki"])
+            )
+        )
+    else:
+        node |= draw(_optional(commands=st.just(["system.which"])))
     if kind == "kubernetes":
         node["kubernetes"] = draw(
             _optional(
@@ -268,7 +295,10 @@ def configurations(draw: st.DrawFn, most: int = 2) -> Raw:
     ]
     if able:
         chosen = draw(st.lists(st.sampled_from(NODE_IDS), max_size=most, unique=True))
-        config["nodes"] = [draw(nodes(node_id, able, external, key_kind)) for node_id in chosen]
+        # The first node alone may have a browser: two of one gateway are an error.
+        config["nodes"] = [
+            draw(nodes(node_id, able, external, key_kind, browser=place == 0)) for place, node_id in enumerate(chosen)
+        ]
     cluster = draw(_optional(context=st.just("some"), monitoringNamespace=st.just("watch"), identifier=st.just("one")))
     return {**config, "cluster": {"issuer": "https://oidc.example.com", **cluster}}
 

@@ -128,7 +128,7 @@ def the_material_names_the_gateway_and_the_commands(run: Run) -> None:
                 OPEN_PORTS[instance.tailscale.reach],
             ]
             assert ("--tls" in words, "--no-tls" in words) == (secure, not secure)
-            assert words[words.index("--commands") + 1] == ",".join(node.commands)
+            assert words[words.index("--commands") + 1] == ",".join(node.offered)
 
 
 def commands_of(node: Node, text: str) -> Iterator[list[str]]:

@@ -1,12 +1,14 @@
 """The join scripts run by a real shell, with hostile values and with stand-ins that note how they were called."""
 
+import json
 import plistlib
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from components.nodes import host, linux, mac
+from components.nodes import browser, host, linux, mac
+from components.settings.nodes import NodeBrowser
 from tests.support.hostile import HOSTILE, world
 
 # Everything that installs, joins, or needs another machine. The rest is the real thing.
@@ -115,3 +117,33 @@ def test_a_mac_joins_with_the_values_as_they_are(value: str, tmp_path: Path, sta
     assert [call[0] for call in calls if call[0] in ("launchctl", "npm")] == ["npm", "launchctl", "launchctl"]
     assert not (home / "tailnet-key").exists()
     assert owned(tmp_path) == []
+
+
+@pytest.mark.parametrize("value", VALUES, ids=repr)
+def test_a_browser_s_configuration_arrives_as_it_is(value: str, tmp_path: Path, stand_ins: Path) -> None:
+    node, instance, settings = world("a")
+    offered = NodeBrowser.model_construct(profiles=("openclaw", value), hosts=(value,))
+    node = node.model_copy(update={"browser": offered})
+    calls_of(mac.script(node, instance, settings, "key", "secret"), tmp_path, stand_ins)
+    home = tmp_path / "Library" / "OpenClawNode"
+    assert json.loads((home / "openclaw.json").read_text()) == browser.config(offered)
+    agent = plistlib.loads((tmp_path / "Library/LaunchAgents/tailnet.openclaw.node.plist").read_bytes())
+    assert agent["EnvironmentVariables"]["OPENCLAW_CONFIG_PATH"] == f"{home}/openclaw.json"
+    assert owned(tmp_path) == []
+    document = linux.user_data(linux.files(node, instance, settings), "NAME", "key", "secret")
+    written = json.loads(document.removeprefix("#cloud-config\n"))["write_files"]
+    (text,) = [file["content"] for file in written if file["path"] == "/etc/openclaw-node/openclaw.json"]
+    assert json.loads(text) == browser.config(offered)
+
+
+@pytest.mark.parametrize(("profiles", "installed"), [(["openclaw"], True), (["chrome"], False)])
+def test_a_browser_of_the_agent_s_own_is_installed_where_there_is_none(
+    profiles: list[str], installed: bool, tmp_path: Path, stand_ins: Path
+) -> None:
+    node, instance, settings = world("a")
+    node = node.model_copy(update={"browser": NodeBrowser.model_validate({"profiles": profiles})})
+    script = linux.files(node, instance, settings)[linux.JOIN][1].replace(linux.ETC, str(tmp_path))
+    # As on a new Debian.
+    script = script.replace(". /etc/os-release", "ID=debian VERSION_CODENAME=trixie").replace("command -v", "false")
+    calls = calls_of(script, tmp_path, stand_ins)
+    assert (["apt-get", "install", "-q", "-y", "chromium"] in calls) is installed

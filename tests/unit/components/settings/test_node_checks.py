@@ -22,7 +22,8 @@ def test_the_smallest_node_has_the_safe_defaults() -> None:
     assert node.people == ()
     assert node.auth_key.value is None
     assert node.auth_key.expiry_days <= 7
-    assert node.commands == ("system.run", "system.run.prepare", "system.which")
+    assert node.offered == node.commands == ("system.run", "system.run.prepare", "system.which")
+    assert node.browser is None
     (instance,) = parse(smallest()).instances
     assert instance.gateway.nodes.commands.allow == instance.gateway.nodes.commands.deny == ()
 
@@ -135,6 +136,58 @@ CASES: dict[str, tuple[Raw, str]] = {
     "a pattern of commands": (
         with_nodes({"id": "build", "commands": ["system.*"]}),
         f"{AT}.commands[0] is not a node command. Write its exact name, such as system.run; patterns match nothing.",
+    ),
+    "a browser in a pod": (
+        with_nodes({"id": "build", "kind": "kubernetes", "browser": {}}),
+        f'{AT}.browser has no effect on a node of kind "kubernetes". Remove it.',
+    ),
+    "a phone's browser": (
+        with_nodes({"id": "phone", "kind": "mobile", "browser": {}}),
+        f'{AT}.browser has no effect on a node of kind "mobile". Remove it.',
+    ),
+    "a shell beside a browser": (
+        with_nodes({"id": "build", "browser": {}, "commands": ["system.run"]}),
+        f"{AT}.commands would get past browser.profiles: a command reads every profile of the machine. Remove it, or give the "
+        "commands a node of their own.",
+    ),
+    "a browser without its setting": (
+        with_nodes({"id": "build", "commands": ["system.run", "browser.proxy.upload.v1"]}),
+        f"{AT}.commands[1] would offer every profile of the browser. Remove it, and use browser on a node of kind linux or mac.",
+    ),
+    "a pod's browser without its setting": (
+        with_nodes({"id": "build", "kind": "kubernetes", "commands": ["browser.proxy"]}),
+        f"{AT}.commands[0] would offer every profile of the browser. Remove it, and use browser on a node of kind linux or mac.",
+    ),
+    "two browsers for one agent": (
+        with_nodes({"id": "a", "browser": {}}, {"id": "b", "kind": "mac", "browser": {}}),
+        'nodes[1].browser is the second one for "home", after nodes[0]: the agent would have to guess. Remove one of them.',
+    ),
+    "a browser that the gateway denies": (
+        with_nodes(
+            {"id": "build", "browser": {}}, instance={"gateway": {"nodes": {"commands": {"deny": ["browser.proxy"]}}}}
+        ),
+        f'{AT}.browser "browser.proxy" is denied by instances[0].gateway.nodes.commands.deny. Remove one of the two.',
+    ),
+    "a profile that would take over what is open": (
+        with_nodes({"id": "build", "browser": {"profiles": ["chrome", "user"]}}),
+        f"{AT}.browser.profiles[1] must be one of openclaw, chrome.",
+    ),
+    "a profile twice": (
+        with_nodes({"id": "build", "browser": {"profiles": ["chrome", "chrome"]}}),
+        f"{AT}.browser.profiles lists the same entry twice, at [0] and at [1]. Remove one of them.",
+    ),
+    "no profile": (
+        with_nodes({"id": "build", "browser": {"profiles": []}}),
+        f"{AT}.browser.profiles is empty. Add at least one entry.",
+    ),
+    "the machine's own services": (
+        with_nodes({"id": "build", "browser": {"hosts": ["127.0.0.1"]}}),
+        f"{AT}.browser.hosts[0] is the machine itself, whose local services trust whoever asks. Name another host.",
+    ),
+    "an address with its scheme": (
+        with_nodes({"id": "build", "browser": {"hosts": ["https://wiki.example.com"]}}),
+        f"{AT}.browser.hosts[0] is not a host. Write a name such as wiki.example.com or an address, without scheme, port and "
+        "patterns.",
     ),
     "an unknown kind": (
         with_nodes({"id": "build", "kind": "windows"}),

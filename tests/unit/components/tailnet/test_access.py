@@ -55,9 +55,19 @@ def test_i7_only_a_gateways_nodes_execute_and_only_for_it(config: Raw) -> None:
     executing = [row for row in access.rows(render(settings), settings) if row.can_execute]
     assert {
         row.subject.partition(" (")[0].removeprefix("tag:openclaw-node-").removeprefix("node ") for row in executing
-    } == {node.id for node in settings.nodes}
-    gateways = {f"tag:openclaw-{node.gateway}" for node in settings.nodes}
+    } == {node.id for node in settings.nodes if not node.browser}
+    gateways = {f"tag:openclaw-{node.gateway}" for node in settings.nodes if not node.browser}
     assert {row.device for row in executing} == gateways
+
+
+@given(configurations())
+def test_i7_only_whoever_opens_the_gateway_drives_the_browser_of_its_node(config: Raw) -> None:
+    settings = parse(config)
+    driven = {node.gateway: node.id for node in settings.nodes if node.browser}
+    for row in access.rows(render(settings), settings):
+        (port,) = {f"tcp {one.tailscale.served_port}" for one in settings.instances if one.id == row.gateway}
+        opens = row.device == f"tag:openclaw-{row.gateway}" and row.port == port and "@" in row.subject
+        assert row.drives == (driven.get(row.gateway, "") if opens else ""), row
 
 
 @given(configurations())
@@ -100,9 +110,9 @@ def test_a_preview_tells_changes_and_matrix_an_update_only_changes() -> None:
     )
     matrix = (
         "Who has access after this:\n"
-        "| subject | device | gateway | port | can connect | can execute | through |\n"
-        "|---|---|---|---|---|---|---|\n"
-        "| you@example.com | tag:openclaw-home | home | tcp 443 | yes | no | grants[0] |\n"
+        "| subject | device | gateway | port | can connect | can execute | can drive the browser of | through |\n"
+        "|---|---|---|---|---|---|---|---|\n"
+        "| you@example.com | tag:openclaw-home | home | tcp 443 | yes | no | no | grants[0] |\n"
         "agent of home: guarded: writes in its workspace, a person approves each command"
     )
     assert run_program(owned(), preview=True, live=DEFAULT).logs == [change, matrix]
@@ -121,6 +131,7 @@ def test_the_matrix_is_an_output() -> None:
             "port": "tcp 443",
             "canConnect": True,
             "canExecute": False,
+            "canDriveBrowserOf": "",
             "grant": "grants[0]",
         },
         {
@@ -130,6 +141,7 @@ def test_the_matrix_is_an_output() -> None:
             "port": "tcp 443",
             "canConnect": True,
             "canExecute": True,
+            "canDriveBrowserOf": "",
             "grant": "grants[1]",
         },
     ]
@@ -154,6 +166,40 @@ def test_an_api_that_cannot_be_reached_is_a_warning_for_an_owned_policy() -> Non
         == "The live policy of the tailnet cannot be read, so it was not compared with this stack's: cannot reach the Tailscale API"
     )
     assert said[1].startswith("Who has access after this:")
+
+
+DRIVEN: list[Raw] = [
+    {"id": "studio", "kind": "mac", "gateway": "home", "browser": {"profiles": ["openclaw", "chrome"]}}
+]
+
+
+def test_who_may_drive_a_browser_is_in_the_matrix() -> None:
+    settings = parse({**owned(people=[YOU]), "nodes": DRIVEN})
+    shown = access.table(access.rows(render(settings), settings)).splitlines()[2:]
+    assert shown == [
+        f"| {YOU} | {TAG} | home | tcp 443 | yes | no | studio | grants[0] |",
+        f"| tag:openclaw-node-studio | {TAG} | home | tcp 443 | yes | no | no | grants[1] |",
+    ]
+    assert access.agents(settings) == (
+        "agent of home: guarded: writes in its workspace, a person approves each command; drives the browser of node studio "
+        "without asking (openclaw, chrome)"
+    )
+
+
+def test_a_rule_for_everybody_lets_everybody_drive_it() -> None:
+    settings = parse({**owned(people=[YOU]), "nodes": DRIVEN})
+    assert {row.subject: row.drives for row in access.rows(DEFAULT, settings) if row.device == TAG} == {"*": "studio"}
+    assert access.changes(render(settings), DEFAULT, settings)[:2] == [
+        "+ everybody (*) may open gateway home (every port)",
+        "+ everybody (*) may drive the browser of node studio, through its gateway home",
+    ]
+
+
+def test_a_browser_whose_node_does_not_reach_its_gateway_is_driven_by_nobody() -> None:
+    settings = parse({**owned(people=[YOU]), "nodes": DRIVEN})
+    policy = hujson.loads_object(render(settings))
+    del policy["grants"][1]
+    assert [row.drives for row in access.rows(json.dumps(policy), settings)] == [""]
 
 
 @pytest.mark.parametrize("live", ['{"grants": 1}', "not HuJSON"])
