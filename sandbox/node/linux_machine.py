@@ -10,13 +10,16 @@ import shlex
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from components.nodes import linux
 from sandbox.errors import SandboxError
 from sandbox.node import containers, devices
 from sandbox.node.containers import Container
 from sandbox.node.devices import Device
+
+# Files of root's that the node reads.
+_PUBLIC: Final = (f"{linux.LIB}/enrol.mjs", linux.CONFIG_FILE)
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,9 @@ class LinuxMachine:
             if not self.files[path].strip():
                 raise SandboxError(f"{path} of {self.device.name} is empty", "See `pulumi stack output join`")
         self.library.mkdir()
-        (self.library / "enrol.mjs").write_text(self.files[f"{linux.LIB}/enrol.mjs"])
+        for path in _PUBLIC:
+            if path in self.files:
+                (self.library / Path(path).name).write_text(self.files[path])
         self.home.mkdir(parents=True)
         for program in linux.PROGRAM:
             link = self.home / Path(program).relative_to(linux.HOME)
@@ -89,6 +94,8 @@ class LinuxMachine:
             self.library: (linux.LIB, "ro"),
             self.device.directory / "etc" / "resolv.conf": ("/etc/resolv.conf", "ro"),
         }
+        if linux.CONFIG_FILE in self.files:
+            mounts[self.library / Path(linux.CONFIG_FILE).name] = (linux.CONFIG_FILE, "ro")
         lines = self.files[f"{linux.ETC}/environment"].splitlines()
         variables = {name: value for name, _, value in (line.partition("=") for line in lines)}
         # Below the pods' group: `down` ends what is in it, whoever started it and however that ended.

@@ -1,81 +1,22 @@
 """Execution nodes: a machine and a pod join their gateway through the tailnet, and run what it sends once approved."""
 
-import dataclasses
-import json
 import time
 from collections.abc import Generator
-from typing import Any, Final
+from typing import Final
 
 import pytest
 
 from engine.configuration import Values
 from sandbox.node import devices
-from sandbox.node.linux_machine import LinuxMachine, Running
 from sandbox.tailnet import headscale
 from sandbox.world import World
-from tests.support.e2e_nodes import SMALL, machine_of, with_nodes
+from tests.support.e2e_nodes import SMALL, Nodes, machine_of, with_nodes
 from tests.support.e2e_world import ALICE, HOME, LAB, Figures, Gateway, as_json, join, with_
 from tests.support.engine_world import Cluster, Stack, eventually
 
 MACHINE: Final[Values] = {"id": "machine", "kind": "linux", "gateway": "home"}
 POD: Final[Values] = {"id": "pod", "kind": "kubernetes", "gateway": "home", "kubernetes": {"storage": SMALL}}
 TAG: Final = "tag:openclaw-node-machine"
-
-
-@dataclasses.dataclass
-class Nodes:
-    """The state that the journey's steps share, in order."""
-
-    stack: Stack
-    home: Gateway
-    lab: Gateway
-    machine: LinuxMachine
-    running: list[Running] = dataclasses.field(default_factory=list[Running])
-    known: dict[str, str] = dataclasses.field(default_factory=dict[str, str])
-
-    def start(self, command: list[str]) -> Running:
-        self.running.append(self.machine.start(command))
-        return self.running[-1]
-
-    def cli(self, *arguments: str) -> Any:
-        """The gateway's own CLI, in its pod."""
-        said = self.home.openclaw(*arguments, "--json")
-        return json.loads(said[min(place for place in (said.find("{"), said.find("[")) if place >= 0) :])
-
-    def invoke(self, name: str, which: str, /, **params: Any) -> Any:
-        """Sends a command to a node through the gateway, and returns the answer: `payload`, or `error`."""
-        if name not in self.known:
-            self.known = {node["displayName"]: node["nodeId"] for node in self.cli("nodes", "status")["nodes"]}
-        sent = {
-            "nodeId": self.known.get(name, name),
-            "command": which,
-            "params": params,
-            "idempotencyKey": str(time.time()),
-        }
-        done = self.home.attempt(
-            "node", "openclaw.mjs", "gateway", "call", "node.invoke", "--params", json.dumps(sent), "--json"
-        )
-        return as_json(done.stdout) if "{" in done.stdout else {"error": done.stderr}
-
-    def output(self, name: str, *command: str) -> str:
-        done = self.invoke(name, "system.run", command=command)
-        assert "payload" in done, done
-        return done["payload"]["stdout"]
-
-    def pending_device(self, name: str) -> list[str]:
-        return [entry["requestId"] for entry in self.cli("devices", "list")["pending"] if entry["displayName"] == name]
-
-    def approve_device(self, name: str) -> None:
-        eventually(lambda: self.pending_device(name), f"{name} to ask", 120)
-        self.cli("devices", "approve", self.pending_device(name)[0])
-
-    def pending_surface(self, name: str) -> list[Any]:
-        return [entry for entry in self.cli("nodes", "pending") if entry["displayName"] == name]
-
-    def approve_surface(self, name: str) -> Any:
-        eventually(lambda: self.pending_surface(name), f"{name} to say what it offers", 120)
-        (request,) = self.pending_surface(name)
-        return self.cli("nodes", "approve", request["requestId"])
 
 
 @pytest.fixture(scope="module")

@@ -42,19 +42,52 @@ _OFFERED: Final = """() => ({
 def browser_on(playwright: Playwright, device: Device) -> Generator[BrowserContext]:
     """A browser that was never used before, in the device's network and with its names. Nothing of it is kept."""
     with tempfile.TemporaryDirectory(prefix="browser-") as home:
-        # playwright starts one program, and talks with it through pipes, which nsenter hands on.
-        program = Path(home) / "chromium-there"
-        program.write_text(f'#!/bin/sh\nexec {shlex.join(device.command("chromium"))} "$@"\n')
-        program.chmod(0o700)
-        # Without this machine's proxies, which no device reaches.
-        environment: dict[str, str | float | bool] = {"HOME": home, "PATH": os.environ["PATH"]}
-        browser = playwright.chromium.launch(executable_path=program, args=_OPTIONS, env=environment)
+        browser = playwright.chromium.launch(
+            executable_path=_there(device, Path(home)), args=_OPTIONS, env=_environment(home)
+        )
         try:
             context = browser.new_context(viewport=SIZE)
             context.set_default_timeout(_PATIENCE)
             yield context
         finally:
             browser.close()
+
+
+@contextlib.contextmanager
+def person_s_chrome(playwright: Playwright, device: Device, extension: Path) -> Generator[Page]:
+    """A person's browser with an unpacked extension, as it runs on their desktop; the page is the extension's settings."""
+    with tempfile.TemporaryDirectory(prefix="browser-") as home:
+        loaded = (f"--disable-extensions-except={extension}", f"--load-extension={extension}")
+        context = playwright.chromium.launch_persistent_context(
+            Path(home) / "profile",
+            executable_path=_there(device, Path(home)),
+            # Only the new headless mode has extensions, and playwright's own switch is for the old one.
+            headless=False,
+            args=[*_OPTIONS, "--headless=new", *loaded],
+            ignore_default_args=["--disable-extensions"],
+            env=_environment(home),
+        )
+        try:
+            context.set_default_timeout(_PATIENCE)
+            worker = context.service_workers[0] if context.service_workers else context.wait_for_event("serviceworker")
+            page = context.new_page()
+            page.goto(worker.url.replace("background.js", "options.html"))
+            yield page
+        finally:
+            context.close()
+
+
+def _there(device: Device, home: Path) -> Path:
+    """A program that is chromium on the device: playwright starts one, and talks with it through pipes, which nsenter hands on."""
+    program = home / "chromium-there"
+    program.write_text(f'#!/bin/sh\nexec {shlex.join(device.command("chromium"))} "$@"\n')
+    program.chmod(0o700)
+    return program
+
+
+def _environment(home: str) -> dict[str, str | float | bool]:
+    """Without this machine's proxies, which no device reaches."""
+    return {"HOME": home, "PATH": os.environ["PATH"]}
 
 
 @dataclass
