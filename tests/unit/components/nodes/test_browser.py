@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from components.gateway import openclaw_json, ours
 from components.nodes import browser, linux
@@ -80,3 +81,41 @@ def test_openclaw_knows_every_key() -> None:
     assert not [*schema.mistakes(browser.config(NodeBrowser()))]
     (instance,) = parse(smallest()).instances
     assert not [*schema.mistakes(ours(instance, None, "studio"))]
+
+
+@pytest.mark.parametrize("host", ["wiki", "wiki.example.internal", "10.1.2.3", "fd12::1", "printer.local"])
+def test_a_private_host_may_be_listed(host: str) -> None:
+    assert NodeBrowser.model_validate({"hosts": [host]}).hosts == (host,)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *(
+            "localhost",
+            "a.localhost",
+            "127.0.0.1",
+            "127.8.8.8",
+            "0.0.0.0",
+            "::1",
+            "::",
+            "::ffff:127.0.0.1",
+            "fe80::1%eth0",
+        ),
+        *(
+            "169.254.169.254",
+            "127.1",
+            "2130706433",
+            "0x7f.1",
+            "0x7f000001",
+            "*",
+            "*.example.com",
+            "LOCALHOST",
+            "localhost.",
+        ),
+        *("wiki:8000", "http://wiki", "wiki/a", "[::1]", "a@wiki", ""),
+    ],
+)
+def test_the_machine_itself_is_never_listed_however_it_is_spelt(host: str) -> None:
+    with pytest.raises(ValidationError):
+        NodeBrowser.model_validate({"hosts": [host]})
