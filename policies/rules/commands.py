@@ -5,15 +5,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from policies.rules.kinds import Container, variables
+from policies.rules.kinds import Container
 from policies.rules.values import Unknown, get, items, text
 
-# Stands in a word for what cannot be known here: a value of the engine's, of a Secret, of another command.
+# Stands in a word for a value that the engine does not know before `up`.
 HIDDEN: Final = "\0"
-# Stands for what only the shell will know, while the container runs: nobody can judge it before.
+# Stands for what is known only while the container runs, from a Secret, a ConfigMap or a command: nobody can judge it before.
 COMPUTED: Final = "\1"
 # In the place of a program: a script that is longer than any that is meant to be read.
-TOO_LONG: Final = "\0script"
+TOO_LONG: Final = "\2script"
 _SHELLS: Final = frozenset({"sh", "bash", "ash", "dash", "zsh", "ksh", "fish"})
 # Programs that run the one that is named after them, and how many words of their own they take before it.
 _WRAPPERS: Final = {
@@ -62,21 +62,19 @@ class Line:
 
 
 def environment(container: Container) -> dict[str, str]:
-    """The variables of a container; HIDDEN for a value that is not in its text."""
+    """The variables of a container; HIDDEN for a value that the engine does not know, COMPUTED for one that the pod looks up."""
     values: dict[str, str] = {}
-    for path, name, value in variables(container):
-        known = text(value)
-        if known is None and value is None and path and _comes_from(container, path) is None:
-            known = ""
-        values[name] = HIDDEN if known is None else _expanded(known, values)
+    for _, one in items(container.spec.get("env"), ""):
+        name, value = text(get(one, "name")), get(one, "value")
+        if name is None:
+            continue
+        if isinstance(value, str):
+            values[name] = _expanded(value, values)
+        elif value is None:
+            values[name] = COMPUTED if get(one, "valueFrom") is not None else ""
+        else:
+            values[name] = HIDDEN
     return values
-
-
-def _comes_from(container: Container, path: str) -> object:
-    return next(
-        (get(one, "valueFrom") for at, one in items(container.spec.get("env"), f"{container.path}.env") if at == path),
-        None,
-    )
 
 
 def lines(container: Container, values: Mapping[str, str] | None = None) -> Iterator[Line]:

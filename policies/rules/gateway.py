@@ -16,7 +16,7 @@ from components.constants import (
 )
 from policies.rules.commands import basename, environment, lines
 from policies.rules.kinds import Container, Pod, variables
-from policies.rules.values import get, items, text
+from policies.rules.values import Unknown, get, items, text
 
 # The program itself, by the names that its image and its package give it.
 _ENTRY_POINTS: Final = re.compile(r"(?:.*/)?(?:openclaw(?:\.mjs)?|(?:openclaw|app|\.|)/?dist/(?:index|entry)\.m?js)")
@@ -121,6 +121,17 @@ def gateway_containers(pod: Pod) -> Iterator[Container]:
 
 def is_node(container: Container) -> bool:
     return container.name == NODE_CONTAINER
+
+
+def has_unknown_mounts(pod: Pod, container: Container) -> bool:
+    """Says whether a mount or volume is not known yet, so that a path may be in it."""
+    mounts_of = [mount for _, mount in items(container.spec.get("volumeMounts"), "")]
+    places = [pod.spec.get("volumes"), container.spec.get("volumeMounts"), *mounts_of]
+    places += [part for mount in mounts_of for part in (get(mount, "name"), get(mount, "mountPath"))]
+    for _, volume in pod.volumes():
+        places += [volume.get("name")]
+    places += [volume for _, volume in items(pod.spec.get("volumes"), "")]
+    return any(isinstance(place, Unknown) for place in places)
 
 
 def mount_paths(container: Container) -> Iterator[tuple[str, str, str]]:
