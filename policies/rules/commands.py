@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from policies.rules.kinds import Container
+from policies.rules.kinds import Container, once
 from policies.rules.values import Unknown, get, items, text
 
 # Stands in a word for a value that the engine does not know before `up`.
@@ -58,9 +58,15 @@ class Line:
 
     def programs(self, environment: Mapping[str, str]) -> tuple[tuple[str, ...], ...]:
         """The programs that it starts, each with its arguments, those inside shells too."""
-        return tuple(_programs(self.words, environment, 0))
+        known: dict[int, tuple[tuple[str, ...], ...]] = self.__dict__.setdefault("_programs", {})
+        # By identity: the variables of one container are one object.
+        if id(environment) not in known:
+            known[id(environment)] = tuple(_programs(self.words, environment, 0))
+            self.__dict__.setdefault("_environments", []).append(environment)
+        return known[id(environment)]
 
 
+@once
 def environment(container: Container) -> dict[str, str]:
     """The variables of a container; HIDDEN for a value that the engine does not know, COMPUTED for one that the pod looks up."""
     values: dict[str, str] = {}
@@ -79,7 +85,18 @@ def environment(container: Container) -> dict[str, str]:
 
 def lines(container: Container, values: Mapping[str, str] | None = None) -> Iterator[Line]:
     """Everything that a container is told to run."""
-    values = environment(container) if values is None else values
+    if values is None or values is environment(container):
+        yield from _own_lines(container)
+    else:
+        yield from _lines(container, values)
+
+
+@once
+def _own_lines(container: Container) -> tuple[Line, ...]:
+    return tuple(_lines(container, environment(container)))
+
+
+def _lines(container: Container, values: Mapping[str, str]) -> Iterator[Line]:
     command, arguments = _words(container.spec.get("command"), values), _words(container.spec.get("args"), values)
     if command or arguments:
         yield Line(container.path, "command", (*command, *arguments), entry=not command)

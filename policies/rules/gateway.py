@@ -15,7 +15,7 @@ from components.constants import (
     UNSEAL_CONTAINER,
 )
 from policies.rules.commands import basename, environment, lines
-from policies.rules.kinds import Container, Pod, variables
+from policies.rules.kinds import Container, Pod, once, variables
 from policies.rules.values import Unknown, get, items, text
 
 # The program itself, by the names that its image and its package give it.
@@ -64,6 +64,7 @@ def _is_variable_of_openclaw(name: str) -> bool:
     return name.startswith("OPENCLAW_")
 
 
+@once
 def is_openclaw(container: Container) -> bool:
     """The gateway, or a program in its image. Its image says so; without one its command, its variables, its name do."""
     if is_openclaw_image(container.image):
@@ -85,6 +86,7 @@ def is_openclaw(container: Container) -> bool:
     )
 
 
+@once
 def is_sidecar(container: Container) -> bool:
     """Tailscale, by its image or its variables; by its name where neither is known."""
     if container.image is not None:
@@ -95,6 +97,7 @@ def is_sidecar(container: Container) -> bool:
     return container.name == SIDECAR_CONTAINER
 
 
+@once
 def is_tailnet_side(container: Container) -> bool:
     """Says whether a container may hold what is Tailscale's: the sidecar, and what opens its key."""
     if container.name == UNSEAL_CONTAINER:
