@@ -1,7 +1,7 @@
 """Properties as the rules read them: out of protobuf or plain Python, once for all rules."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 from typing import Any, Final, cast
 
 from google.protobuf.struct_pb2 import ListValue, Struct
@@ -25,7 +25,7 @@ _SIGNATURE: Final = "4dabf18193072939515e22adb298388d"
 _MARKED: Final = ("1b47061264138c4ac30d75fd1eb44270", "d0e6a833031e9bbcd3f4e8bde6ca49a4")
 # Far from what a resource has, and from what ends in a RecursionError here or in a rule.
 _DEEPEST: Final = 100
-_MOST_VALUES: Final = 500_000
+_MOST_VALUES: Final = 100_000
 
 
 class TooMuchError(ValueError):
@@ -46,7 +46,7 @@ class _Decoder:
             return UNKNOWN if value in UNKNOWNS else value
         if value is None or isinstance(value, bool | int | float):
             return value
-        self._values += 1
+        self._values += 1 if isinstance(value, ListValue | Struct) else len(value) if isinstance(value, Sized) else 1
         if depth > _DEEPEST or self._values > _MOST_VALUES:
             raise TooMuchError
         # Struct and ListValue first: their own __getitem__ is several times as slow as a walk over their fields.

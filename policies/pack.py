@@ -18,6 +18,11 @@ NAME: Final = "openclaw-tailnet"
 DESCRIPTION: Final = "Refuses what would expose a gateway: public bindings, privileges, tokens, Tailscale's secrets."
 POLICIES: Final = (*INVARIANTS, *ADVICE)
 # Types that have nothing that a rule could look at: components, and providers that make values.
+# Kinds of Kubernetes that run nothing, publish nothing and hold nothing.
+_UNSEEN_KINDS: Final = frozenset(
+    {"ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding", "PriorityClass", "RuntimeClass", "IngressClass"}
+    | {"CustomResourceDefinition", "PodDisruptionBudget", "HorizontalPodAutoscaler"}
+)
 _ANY_KIND: Final = "kubernetes:apiextensions.k8s.io:CustomResource"
 _UNSEEN: Final = ("openclaw:", "random:", "pulumi:pulumi:", "tls:", "time:")
 
@@ -47,7 +52,7 @@ DEFAULT: Final = Setup()
 
 def is_seen(kind: str) -> bool:
     """Says whether any rule looks at resources of a type."""
-    return not kind.startswith(_UNSEEN)
+    return not kind.startswith(_UNSEEN) and kind.rpartition(":")[2] not in _UNSEEN_KINDS
 
 
 def decoded(kind: str, name: str, props: Any, setup: Setup = DEFAULT) -> Resource:

@@ -5,15 +5,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from policies.rules.kinds import Container, variables
+from policies.rules.kinds import Container, once
 from policies.rules.values import Unknown, get, items, text
 
-# Stands in a word for what cannot be known here: a value of the engine's, of a Secret, of another command.
+# Stands in a word for a value that the engine does not know before `up`.
 HIDDEN: Final = "\0"
-# Stands for what only the shell will know, while the container runs: nobody can judge it before.
+# Stands for what is known only while the container runs, from a Secret, a ConfigMap or a command: nobody can judge it before.
 COMPUTED: Final = "\1"
 # In the place of a program: a script that is longer than any that is meant to be read.
-TOO_LONG: Final = "\0script"
+TOO_LONG: Final = "\2script"
 _SHELLS: Final = frozenset({"sh", "bash", "ash", "dash", "zsh", "ksh", "fish"})
 # Programs that run the one that is named after them, and how many words of their own they take before it.
 _WRAPPERS: Final = {
@@ -58,30 +58,45 @@ class Line:
 
     def programs(self, environment: Mapping[str, str]) -> tuple[tuple[str, ...], ...]:
         """The programs that it starts, each with its arguments, those inside shells too."""
-        return tuple(_programs(self.words, environment, 0))
+        known: dict[int, tuple[tuple[str, ...], ...]] = self.__dict__.setdefault("_programs", {})
+        # By identity: the variables of one container are one object.
+        if id(environment) not in known:
+            known[id(environment)] = tuple(_programs(self.words, environment, 0))
+            self.__dict__.setdefault("_environments", []).append(environment)
+        return known[id(environment)]
 
 
+@once
 def environment(container: Container) -> dict[str, str]:
-    """The variables of a container; HIDDEN for a value that is not in its text."""
+    """The variables of a container; HIDDEN for a value that the engine does not know, COMPUTED for one that the pod looks up."""
     values: dict[str, str] = {}
-    for path, name, value in variables(container):
-        known = text(value)
-        if known is None and value is None and path and _comes_from(container, path) is None:
-            known = ""
-        values[name] = HIDDEN if known is None else _expanded(known, values)
+    for _, one in items(container.spec.get("env"), ""):
+        name, value = text(get(one, "name")), get(one, "value")
+        if name is None:
+            continue
+        if isinstance(value, str):
+            values[name] = _expanded(value, values)
+        elif value is None:
+            values[name] = COMPUTED if get(one, "valueFrom") is not None else ""
+        else:
+            values[name] = HIDDEN
     return values
-
-
-def _comes_from(container: Container, path: str) -> object:
-    return next(
-        (get(one, "valueFrom") for at, one in items(container.spec.get("env"), f"{container.path}.env") if at == path),
-        None,
-    )
 
 
 def lines(container: Container, values: Mapping[str, str] | None = None) -> Iterator[Line]:
     """Everything that a container is told to run."""
-    values = environment(container) if values is None else values
+    if values is None or values is environment(container):
+        yield from _own_lines(container)
+    else:
+        yield from _lines(container, values)
+
+
+@once
+def _own_lines(container: Container) -> tuple[Line, ...]:
+    return tuple(_lines(container, environment(container)))
+
+
+def _lines(container: Container, values: Mapping[str, str]) -> Iterator[Line]:
     command, arguments = _words(container.spec.get("command"), values), _words(container.spec.get("args"), values)
     if command or arguments:
         yield Line(container.path, "command", (*command, *arguments), entry=not command)

@@ -15,8 +15,8 @@ from components.constants import (
     UNSEAL_CONTAINER,
 )
 from policies.rules.commands import basename, environment, lines
-from policies.rules.kinds import Container, Pod, variables
-from policies.rules.values import get, items, text
+from policies.rules.kinds import Container, Pod, once, variables
+from policies.rules.values import Unknown, get, items, text
 
 # The program itself, by the names that its image and its package give it.
 _ENTRY_POINTS: Final = re.compile(r"(?:.*/)?(?:openclaw(?:\.mjs)?|(?:openclaw|app|\.|)/?dist/(?:index|entry)\.m?js)")
@@ -64,6 +64,7 @@ def _is_variable_of_openclaw(name: str) -> bool:
     return name.startswith("OPENCLAW_")
 
 
+@once
 def is_openclaw(container: Container) -> bool:
     """The gateway, or a program in its image. Its image says so; without one its command, its variables, its name do."""
     if is_openclaw_image(container.image):
@@ -85,6 +86,7 @@ def is_openclaw(container: Container) -> bool:
     )
 
 
+@once
 def is_sidecar(container: Container) -> bool:
     """Tailscale, by its image or its variables; by its name where neither is known."""
     if container.image is not None:
@@ -95,6 +97,7 @@ def is_sidecar(container: Container) -> bool:
     return container.name == SIDECAR_CONTAINER
 
 
+@once
 def is_tailnet_side(container: Container) -> bool:
     """Says whether a container may hold what is Tailscale's: the sidecar, and what opens its key."""
     if container.name == UNSEAL_CONTAINER:
@@ -121,6 +124,17 @@ def gateway_containers(pod: Pod) -> Iterator[Container]:
 
 def is_node(container: Container) -> bool:
     return container.name == NODE_CONTAINER
+
+
+def has_unknown_mounts(pod: Pod, container: Container) -> bool:
+    """Says whether a mount or volume is not known yet, so that a path may be in it."""
+    mounts_of = [mount for _, mount in items(container.spec.get("volumeMounts"), "")]
+    places = [pod.spec.get("volumes"), container.spec.get("volumeMounts"), *mounts_of]
+    places += [part for mount in mounts_of for part in (get(mount, "name"), get(mount, "mountPath"))]
+    for _, volume in pod.volumes():
+        places += [volume.get("name")]
+    places += [volume for _, volume in items(pod.spec.get("volumes"), "")]
+    return any(isinstance(place, Unknown) for place in places)
 
 
 def mount_paths(container: Container) -> Iterator[tuple[str, str, str]]:

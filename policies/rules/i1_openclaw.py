@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from policies.rules.commands import HIDDEN, environment, flag_values, lines
+from policies.rules.commands import COMPUTED, HIDDEN, environment, flag_values, lines
 from policies.rules.documents import files
 from policies.rules.gateway import (
     OUR_PROGRAMS,
+    has_unknown_mounts,
     is_node,
     is_openclaw,
     is_openclaw_image,
@@ -122,21 +123,16 @@ def hidden_flags(resource: Resource) -> Iterator[Finding]:
             if not is_openclaw(container) or is_node(container):
                 continue
             values = environment(container)
-            outside = {name for name in values if values[name] == HIDDEN and _is_looked_up(container, name)}
             for line in lines(container, values):
-                if outside and line.kind == "command" and any(_is_hidden(words) for words in line.programs(values)):
+                if line.kind == "command" and any(_is_hidden(words) for words in line.programs(values)):
                     yield Finding(f"takes the gateway's bind from elsewhere in {container.title}", line.path, _DROP)
-
-
-def _is_looked_up(container: Container, name: str) -> bool:
-    return any(
-        text(get(one, "name")) == name and obj(get(one, "valueFrom")) for _, one in items(container.spec.get("env"), "")
-    )
 
 
 def _is_hidden(words: Sequence[str]) -> bool:
     arguments = openclaw_arguments(words)
-    return arguments is not None and any(word == HIDDEN or (HIDDEN in word and "--bind" in word) for word in arguments)
+    return arguments is not None and any(
+        word == COMPUTED or (COMPUTED in word and "--bind" in word) for word in arguments
+    )
 
 
 def configuration_moved(resource: Resource) -> Iterator[Finding]:
@@ -201,7 +197,7 @@ def _is_declared(pod: Pod, container: Container, where: str) -> bool:
         return False
     declared = ("configMap", "secret", "projected")
     names = {text(volume.get("name")) for _, volume in pod.volumes() if any(kind in volume for kind in declared)}
-    unknown = any(isinstance(volume.get("name"), Unknown) for _, volume in pod.volumes())
+    unknown = has_unknown_mounts(pod, container)
     covering = [
         (len(at.rstrip("/")), name)
         for _, name, at in mount_paths(container)

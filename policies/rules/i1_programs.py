@@ -225,14 +225,16 @@ def programs(resource: Resource) -> Iterator[Finding]:
 
 def _program(container: Container, line: Line, values: Mapping[str, str]) -> Iterator[Finding]:
     started = [words for words in line.programs(values) if words]
-    if container.name == UNSEAL_CONTAINER and not all(basename(words[0]) in _RUNTIMES for words in started):
+    if container.name == UNSEAL_CONTAINER and not all(
+        basename(words[0]) in _RUNTIMES or _unknown([words]) for words in started
+    ):
         yield Finding(f"runs another program in {container.title}", line.path, _HINT)
     serving = [words for words in started if _serves(words, line, container.name == NODE_CONTAINER)]
     if container.stays and not serving and not _unknown(started):
         yield Finding(f"starts something other than OpenClaw in {container.title}", line.path, _HINT)
         return
     for words in started:
-        if words in serving or basename(words[0]) in _HARMLESS or HIDDEN in words[0] or words[0] == COMPUTED:
+        if words in serving or basename(words[0]) in _HARMLESS or _unknown([words]) or words[0] == COMPUTED:
             if words[0] == TOO_LONG:
                 yield Finding(
                     f"runs a script in {container.title} that is too long to judge", line.path, "Put it into a file."
@@ -246,7 +248,7 @@ def _program(container: Container, line: Line, values: Mapping[str, str]) -> Ite
 
 
 def _unknown(started: Sequence[Sequence[str]]) -> bool:
-    return any(HIDDEN in words[0] for words in started)
+    return any(HIDDEN in word for words in started for word in words)
 
 
 def _serves(words: Sequence[str], line: Line, is_node: bool) -> bool:
@@ -294,8 +296,10 @@ def hooks_by_http(resource: Resource) -> Iterator[Finding]:
 
 def _strange(words: Sequence[str]) -> bool:
     program = basename(words[0])
-    if HIDDEN in program or program == COMPUTED:
-        return words[0] == TOO_LONG
+    if words[0] == TOO_LONG:
+        return True
+    if any(HIDDEN in word for word in words) or program == COMPUTED:
+        return False
     if program in ("curl", "wget"):
         return any(_is_address(word) and not _LOOPBACK_URL.fullmatch(word) for word in words[1:])
     arguments = openclaw_arguments(words)

@@ -6,10 +6,10 @@ from typing import Final
 
 from components.constants import SIDECAR_HEALTH_PORT
 from policies.rules.documents import File, UnreadableError, files, find, parse
-from policies.rules.gateway import is_sidecar, mount_paths
+from policies.rules.gateway import has_unknown_mounts, is_sidecar, mount_paths
 from policies.rules.kinds import Pod, Resource, variables
 from policies.rules.rule import Finding
-from policies.rules.values import Unknown, Value, fields, get, items, obj, text
+from policies.rules.values import Unknown, Value, fields, get, obj, text
 
 _SERVE_NAME: Final = re.compile(r"(?:.*/)?serve[\w.-]*\.json", re.IGNORECASE)
 _SERVE_KEYS: Final = frozenset({"tcp", "web", "allowfunnel", "services", "foreground"})
@@ -136,6 +136,6 @@ def _is_declared(pod: Pod, where: str) -> bool:
         or isinstance(volume.get("name"), Unknown)
     }
     covering = _covering(pod, where)
-    if any(isinstance(volume, Unknown) for _, volume in items(pod.spec.get("volumes"), "")):
+    if any(has_unknown_mounts(pod, container) for container in pod.containers if is_sidecar(container)):
         return True
     return bool(covering) and max(covering)[1] in declared

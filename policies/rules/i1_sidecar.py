@@ -7,7 +7,7 @@ from policies.rules.commands import HIDDEN, basename, environment, flag_values, 
 from policies.rules.gateway import TAILSCALE_PROGRAMS, is_sidecar
 from policies.rules.kinds import Container, Resource, variables
 from policies.rules.rule import Finding
-from policies.rules.values import Unknown, items
+from policies.rules.values import Unknown, get, items
 
 # Options of `tailscale up` and `set`, and of tailscaled: what each would open.
 _FLAGS: Final = {
@@ -108,7 +108,8 @@ def _default_address(container: Container) -> Iterator[Finding]:
     asked = any(
         str(values.get(name)).lower() in ("true", "1") for name in ("TS_ENABLE_HEALTH_CHECK", "TS_ENABLE_METRICS")
     )
-    if asked and not any(name in values for name in _HEALTH):
+    unknown = any(isinstance(get(one, "name"), Unknown) for _, one in items(container.spec.get("env"), ""))
+    if asked and not unknown and not any(name in values for name in _HEALTH):
         yield Finding(
             f"{_ON_ALL}, by default, in {container.title}",
             f"{container.path}.env",

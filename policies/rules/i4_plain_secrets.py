@@ -19,7 +19,7 @@ from policies.rules.secret_words import (
     is_value,
     named_values,
 )
-from policies.rules.values import Value, fields, get, items, obj, present, text
+from policies.rules.values import Unknown, Value, fields, get, items, obj, present, text
 
 _MEND: Final = "Put it into a Secret, and refer to it."
 _SEAL: Final = "Seal it, as this program does, or use a federated identity (TS_ID_TOKEN=file:...)."
@@ -226,6 +226,8 @@ def state_in_secret(resource: Resource) -> Iterator[Finding]:
             if not is_sidecar(container) or container.partial:
                 continue
             values = {text(get(one, "name")): one for _, one in items(container.spec.get("env"), "")}
+            if None in values or isinstance(container.spec.get("env"), Unknown):
+                continue
             at = f"{container.path}.env"
             secret = values.get("TS_KUBE_SECRET")
             hint = 'Set TS_KUBE_SECRET to "" and TS_STATE_DIR to a directory of its own volume.'

@@ -39,7 +39,8 @@ def default_deny(resource: Resource) -> Iterator[Finding]:
     named = resource.object_name
     one_way = next((way for way in ("ingress", "egress") if way in named.split("-")), None)
     wanted = {one_way.capitalize()} if one_way else {"Ingress", "Egress"}
-    known = not isinstance(get(spec, "policyTypes"), Unknown)
+    listed = get(spec, "policyTypes")
+    known = not any(isinstance(one, Unknown) for one in (listed, *(one for _, one in items(listed, ""))))
     if known and not wanted.issubset(types):
         yield Finding(
             "is named a default deny, and leaves one way open",
@@ -141,9 +142,9 @@ def _ports_out(rule: Value, path: str) -> Iterator[Finding]:
     if not listed:
         yield Finding("lets pods out on every port", path, _PORTS)
     for at, port in listed:
-        if isinstance(port, Unknown):
-            continue
         protocol = get(port, "protocol")
+        if isinstance(port, Unknown) or isinstance(protocol, Unknown):
+            continue
         if protocol == "SCTP":
             yield Finding("lets pods out by SCTP", at, "Remove it.")
         # Peers of WireGuard choose their ports.

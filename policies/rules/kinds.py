@@ -1,9 +1,10 @@
 """Maps resources to Kubernetes kinds, and finds their pods and whatever other objects are inside them."""
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from policies.rules.nested import Place, objects_inside, pods_inside
 from policies.rules.settings import PackSettings
@@ -30,6 +31,23 @@ _BUILT_IN: Final = frozenset(
 # What pods are defined with, beside their spec.
 CONTAINER_LISTS: Final = ("initContainers", "containers", "ephemeralContainers", "sidecars", "steps")
 _SINGLE_CONTAINERS: Final = ("container", "script")
+
+
+T = TypeVar("T")
+
+
+def once(question: Callable[["Container"], T]) -> Callable[["Container"], T]:
+    """The answer to a question about a container, which several rules ask, is found once."""
+    key = f"_{question.__module__}.{question.__name__}"
+
+    @functools.wraps(question)
+    def answered(container: "Container") -> T:
+        known: dict[str, Any] = container.__dict__
+        if key not in known:
+            known[key] = question(container)
+        return known[key]
+
+    return answered
 
 
 @dataclass(frozen=True)

@@ -41,10 +41,15 @@ def is_never(cidr: Network) -> bool:
     return any(_within(cidr, other) for other in _NEVER)
 
 
-def reaches_private(cidr: Network, excepted: Sequence[Network], allowed: Iterable[Network] = ()) -> bool:
+def reaches_private(cidr: Network, excepted: Sequence[Network], allowed: Sequence[Network] = ()) -> bool:
     """Says whether a network without the excepted ones has private addresses that nobody allowed."""
+    return _reaches_private(cidr, (*excepted, *allowed))
+
+
+@lru_cache(maxsize=1024)
+def _reaches_private(cidr: Network, covers: tuple[Network, ...]) -> bool:
     return any(
-        not _covered(part, (*excepted, *allowed))
+        not _covered(part, covers)
         for private in (*PRIVATE, *_TRANSLATED)
         if (part := _common(cidr, private)) is not None
     )

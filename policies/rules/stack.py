@@ -111,7 +111,9 @@ def shared_claims(objects: Sequence[Resource]) -> Findings:
 
 
 def _sources(pod: Pod, sidecar: bool) -> Iterator[tuple[str, str]]:
-    mounted = {name for one in pod.containers if is_tailnet_side(one) is sidecar for _, name in mounts(one)}
+    mounted = {
+        name for one in pod.containers if one.name and is_tailnet_side(one) is sidecar for _, name in mounts(one)
+    }
     for _, volume in pod.volumes():
         if text(volume.get("name")) in mounted:
             if name := text(get(volume, "persistentVolumeClaim", "claimName")):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from policies.rules.commands import COMPUTED, HIDDEN, Line, environment, flag_values, lines
+from policies.rules.commands import COMPUTED, Line, environment, flag_values, lines
 from policies.rules.kinds import Container
 from tests.support.policy_cases import container
 
@@ -46,7 +46,7 @@ def test_variables_of_the_container_are_put_in_and_others_are_hidden() -> None:
     judged = Container("", "gateway", spec)
     values = environment(judged)
     (line,) = lines(judged, values)
-    assert line.words == ("lan", "lanx", HIDDEN, "$(D)", "$(A)")
+    assert line.words == ("lan", "lanx", COMPUTED, "$(D)", "$(A)")
 
 
 def test_values_of_a_flag() -> None:

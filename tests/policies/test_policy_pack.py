@@ -21,6 +21,7 @@ from pulumi_policy import proxy
 from policies import pack
 from policies.decode import UNKNOWNS
 from policies.pack import POLICIES
+from policies.rules.settings import settings
 from policies.server import Analyzer
 from tests.support.policy_cases import DEPLOYMENT, container, deployment, pod
 
@@ -193,3 +194,28 @@ def test_a_rule_that_fails_refuses_the_resource_and_shows_no_traceback(monkeypat
     assert "cannot be judged, so it is refused" in diagnostic.message
     assert "Report this: RuntimeError in test_policy_pack.py:" in diagnostic.message
     assert "planted secret" not in diagnostic.message
+
+
+def allowed(**parameters: Any) -> pack.Setup:
+    return pack.Setup(settings({"policy": parameters}))
+
+
+def test_an_owner_may_list_a_container_beside_the_gateway() -> None:
+    exporter = container("metrics", image="registry.example.com/metrics:1.2.3")
+    resource = (DEPLOYMENT, "x", deployment(pod(container(), exporter)))
+    listed = allowed(containers=["metrics=registry.example.com/metrics"])
+    other = allowed(containers=["metrics=registry.example.com/others"])
+    for setup, refused in ((pack.DEFAULT, True), (listed, False), (other, True)):
+        said = [one for one in pack.analyze([resource], setup) if one.rule == "containers"]
+        assert bool(said) is refused
+
+
+def test_an_owner_may_list_a_private_network() -> None:
+    peers = [{"ipBlock": {"cidr": "10.1.2.0/24"}}]
+    policy = {
+        "metadata": {"namespace": "openclaw-home"},
+        "spec": {"podSelector": {"a": "b"}, "egress": [{"to": peers}]},
+    }
+    resource = ("kubernetes:networking.k8s.io/v1:NetworkPolicy", "x", policy)
+    assert [one.invariant for one in pack.analyze([resource])] == ["I6"]
+    assert pack.analyze([resource], allowed(egress=["10.1.0.0/16"])) == []
