@@ -5,6 +5,8 @@ PYTHON ?=
 VENV := .venv/bin
 # `make e2e E2E=tests/e2e/test_owner.py` runs some of them.
 E2E ?=
+# `make test REPORTS=directory` leaves JUnit reports there.
+REPORTS ?=
 # Set on some machines; it would make every start slower by seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -35,11 +37,11 @@ tools: .venv/ready
 
 ## test: unit tests, policy tests, and the real engine against a real API server
 test: .venv/ready tools
-	$(VENV)/python -m pytest tests/unit tests/policies tests/engine
+	$(VENV)/python -m tests.side_by_side test $(if $(REPORTS),--reports $(REPORTS))
 
 ## e2e: every journey and every fault on a real node, with the real gateway and a real tailnet (root)
 e2e: .venv/ready tools
-	$(VENV)/python -m $(if $(E2E),pytest $(E2E),tests.side_by_side)
+	$(VENV)/python -m $(if $(E2E),pytest $(E2E),tests.side_by_side e2e)
 
 unit policies engine: .venv/ready
 	$(VENV)/python -m pytest tests/$@

@@ -121,7 +121,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     reports: Path = given.reports
     deadline = time.monotonic() + given.until * 60
-    files = {name: reports / f"{name}.xml" for name in ("test", "journeys", "faults")}
+    files = {name: reports / f"{name}.xml" for name in ("unit", "engine", "journeys", "faults")}
     there = {name: read(path) for name, path in files.items() if path.exists()}
     first = {**there.get("journeys", {}), **there.get("faults", {})}
     numbers = iter(range(REPEATED_AT_MOST))
@@ -129,7 +129,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         first, lambda test: alone(test, reports, next(numbers)), lambda: time.monotonic() < deadline
     )
     lines, good = closing(
-        [*there.get("test", {}).values(), *ended.values()],
+        [*there.get("unit", {}).values(), *there.get("engine", {}).values(), *ended.values()],
         repeated,
         collected("tests/e2e") - set(first),
         [name for name in files if name not in there],

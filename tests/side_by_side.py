@@ -1,7 +1,7 @@
-"""`make e2e`: the end-to-end tests in two worlds of their own, side by side. Most of their time is waiting, not work.
+"""`make test` and `make e2e`: two runs of pytest side by side, each with servers or a world of its own, for two processors.
 
-`python -m tests.side_by_side [--reports DIRECTORY] [--minutes N]`: JUnit reports go to the directory; after N minutes the
-tests are asked to end, so that worlds are taken down and the reports are written.
+`python -m tests.side_by_side test|e2e [--reports DIRECTORY] [--minutes N]`: JUnit reports go to the directory; after N minutes
+the tests are asked to end, so that worlds are taken down and the reports are written.
 """
 
 import argparse
@@ -32,7 +32,7 @@ TOO_LATE: Final = 124
 _GOODBYE: Final = 150.0
 
 
-def halves() -> dict[str, list[str]]:
+def e2e_halves() -> dict[str, list[str]]:
     """The test files of each half, in the order in which they run."""
     files = sorted((REPO / E2E).glob("test_*.py"), key=lambda path: (path.name == LAST, path.name))
     faults = [path for path in files if any(path.match(pattern) for pattern in FAULTS)]
@@ -43,9 +43,17 @@ def halves() -> dict[str, list[str]]:
     }
 
 
-def command(name: str, files: Sequence[str], reports: Path | None) -> list[str]:
+def test_halves() -> dict[str, list[str]]:
+    """What needs no server beside what runs the real engine against a real API server."""
+    return {"unit": ["tests/unit", "tests/policies"], "engine": ["tests/engine"]}
+
+
+HALVES: Final = {"test": test_halves, "e2e": e2e_halves}
+
+
+def command(name: str, files: Sequence[str], reports: Path | None, *, verbose: bool) -> list[str]:
     """pytest over one half. What failed last is remembered for each half."""
-    options = ["-v", "-o", f"cache_dir=.pytest_cache/{name}"]
+    options = [*(["-v"] if verbose else []), "-o", f"cache_dir=.pytest_cache/{name}"]
     options += [f"--junitxml={reports}/{name}.xml"] if reports else []
     return [sys.executable, "-m", "pytest", *options, *files]
 
@@ -78,9 +86,7 @@ def run(commands: dict[str, list[str]], seconds: float | None = None) -> int:
             time.sleep(0.2)
             if time.monotonic() < deadline:
                 continue
-            print(
-                "The end-to-end tests are ended, as their time is over." if not late else "They do not end.", flush=True
-            )
+            print("The tests are ended, as their time is over." if not late else "They do not end.", flush=True)
             _signal(processes.values(), signal.SIGKILL if late else signal.SIGINT)
         except KeyboardInterrupt:
             _signal(processes.values(), signal.SIGINT)
@@ -102,6 +108,7 @@ def _signal(processes: Iterable["subprocess.Popen[str]"], number: signal.Signals
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("tests", choices=tuple(HALVES))
     parser.add_argument("--reports", type=Path)
     parser.add_argument("--minutes", type=float)
     given = parser.parse_args(arguments)
@@ -109,9 +116,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     began = time.monotonic()
-    commands = {name: command(name, files, given.reports) for name, files in halves().items()}
+    commands = {
+        name: command(name, files, given.reports, verbose=given.tests == "e2e")
+        for name, files in HALVES[given.tests]().items()
+    }
     code = run(commands, max(0.0, given.minutes) * 60 if given.minutes is not None else None)
-    print(f"Both halves of the end-to-end tests took {(time.monotonic() - began) / 60:.0f} minutes.")
+    print(f"Both halves took {(time.monotonic() - began) / 60:.0f} minutes.")
     return code
 
 
