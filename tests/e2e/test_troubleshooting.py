@@ -56,7 +56,7 @@ def test_1_transport(page: Page, world: World) -> None:
     page.shows("transport: the network is well")
     relay = layout.of(world.home).address
     page.shows("transport: the relay answers", RELAY=relay)
-    assert steps(seen_by(page.laptop, page.gateway)) == {5, 6, 7, 8}
+    assert steps(seen_by(page.laptop, page.gateway)) == {5, 6, 7, 8, 9}
     with tailscaled_ended(world, page.laptop):
         page.shows("transport: tailscaled does not run")
         assert 1 in steps(seen_by(page.laptop, page.gateway))
