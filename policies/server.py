@@ -13,12 +13,12 @@ from typing import Any, Final
 
 import grpc
 from google.protobuf import empty_pb2, json_format
-from pulumi.runtime.proto import analyzer_pb2 as proto
-from pulumi.runtime.proto import analyzer_pb2_grpc, plugin_pb2
 
 from policies import pack
 from policies.decode import TooMuchError
 from policies.pack import DESCRIPTION, NAME, POLICIES, Violation
+from policies.protocol import analyzer as proto
+from policies.protocol import plugin, services
 from policies.rules.kinds import Resource
 from policies.rules.rule import Invariant
 from policies.rules.settings import SettingsError, schema, settings
@@ -29,7 +29,7 @@ _LARGEST_MESSAGE: Final = 400 * 1024 * 1024
 _LEVELS: Final = {True: proto.ADVISORY, False: proto.MANDATORY}
 
 
-class Analyzer(analyzer_pb2_grpc.AnalyzerServicer):
+class Analyzer:
     """Answers the engine. Refusals are said resource by resource; advice once, at the end, with how often it applies."""
 
     def __init__(self) -> None:
@@ -44,7 +44,7 @@ class Analyzer(analyzer_pb2_grpc.AnalyzerServicer):
         return proto.AnalyzerHandshakeResponse()
 
     def GetPluginInfo(self, request: Any, context: Any) -> Any:
-        return plugin_pb2.PluginInfo(version=_VERSION)
+        return plugin.PluginInfo(version=_VERSION)
 
     def GetAnalyzerInfo(self, request: Any, context: Any) -> Any:
         return proto.AnalyzerInfo(
@@ -183,7 +183,7 @@ def serve() -> None:
     server: Any = grpc.server(
         ThreadPoolExecutor(max_workers=4), options=[("grpc.max_receive_message_length", _LARGEST_MESSAGE)]
     )
-    analyzer_pb2_grpc.add_AnalyzerServicer_to_server(Analyzer(), server)
+    services.add_AnalyzerServicer_to_server(Analyzer(), server)
     port: int = server.add_insecure_port("127.0.0.1:0")
     server.start()
     sys.stdout.write(f"{port}\n")

@@ -5,6 +5,7 @@ In a world of its own (a real API server and a real engine, as the engine tests 
 
 import argparse
 import shutil
+import signal
 import statistics
 import sys
 import tempfile
@@ -54,6 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         home.go.symlink_to(usual.go)
     world = World(home, real=False)
     above = False
+    # So that the world is taken down.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("The measurement was ended."))
     try:
         world.start(PEOPLE)
         cli = pulumi_of(world)

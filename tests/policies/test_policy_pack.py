@@ -174,6 +174,12 @@ def test_pack_needs_nothing_of_the_program_but_constants() -> None:
     assert not {"pydantic", "pulumi", "pulumi_kubernetes", "pulumi_tailscale", "cryptography", "yaml"} & names
 
 
+def test_a_start_does_not_wait_for_the_sdk() -> None:
+    code = "import sys, policies.server; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert not {"pulumi", "yaml", "dill", "opentelemetry.sdk"} & set(loaded.split())
+
+
 def test_the_pack_is_installed_with_the_program() -> None:
     """An engine waits for ever, and hears no signal, for a pack whose packages are missing."""
     options = yaml.safe_load((ROOT / "policies" / "PulumiPolicy.yaml").read_text())["runtime"]["options"]

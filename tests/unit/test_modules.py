@@ -82,6 +82,7 @@ TESTED_BY: dict[str, tuple[str, ...]] = {
         "policies/decode",
         "policies/exceptions",
         "policies/pack",
+        "policies/protocol",
         "policies/server",
     ),
     "tests/policies/test_cli.py": ("policies/cli", "policies/inputs", "policies/rules/settings"),
