@@ -1,5 +1,6 @@
 """Programs of the gateway's image on a device: containers beside the kubelet's, with the device's network and name."""
 
+import subprocess
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +16,15 @@ USER: Final = 1000
 
 def new_name(kind: str) -> str:
     return f"{kind}-{uuid.uuid4().hex[:12]}"
+
+
+def kill(node: Layout, name: str) -> None:
+    """Ends the first process of a container, and so all of it; one that ended meanwhile is no error."""
+    subprocess.run([*_ctr(node), "tasks", "kill", "--signal", "SIGKILL", name], capture_output=True, check=False)
+
+
+def _ctr(node: Layout) -> list[str]:
+    return [str(node.packages / "usr/bin/ctr"), "--address", str(node.socket), "--namespace", "k8s.io"]
 
 
 @dataclass(frozen=True)
@@ -39,5 +49,4 @@ class Container:
         for source, (target, mode) in self.mounts.items():
             options += ["--mount", f"type=bind,src={source},dst={target},options=rbind:{mode}"]
         options += [part for key, value in self.variables.items() for part in ("--env", f"{key}={value}")]
-        ctr = [str(node.packages / "usr/bin/ctr"), "--address", str(node.socket), "--namespace", "k8s.io"]
-        return [*ctr, "run", *options, Images().gateway, name, *arguments]
+        return [*_ctr(node), "run", *options, Images().gateway, name, *arguments]

@@ -17,7 +17,10 @@ from sandbox.errors import SandboxError
 from sandbox.node import containers, devices
 from sandbox.node.containers import Container
 from sandbox.node.devices import Device
+from sandbox.node.layout import Layout
 
+# Seconds to end by itself.
+_PATIENCE: Final = 20
 # Files of root's that the node reads.
 _PUBLIC: Final = (f"{linux.LIB}/enrol.mjs", linux.CONFIG_FILE)
 
@@ -115,7 +118,7 @@ class LinuxMachine:
                 # It outlives the command line that started it.
                 start_new_session=True,
             )
-        return Running(process, log)
+        return Running(node, name, process, log)
 
     def serve(self) -> None:
         """Has the node's host running until the device is switched off, as its unit would after the enrolment."""
@@ -129,8 +132,10 @@ class LinuxMachine:
 
 @dataclass(frozen=True)
 class Running:
-    """A command that runs on the machine; stop it before the world goes."""
+    """A command that runs on the machine, in a container of this name; stop it before the world goes."""
 
+    node: Layout
+    name: str
     process: "subprocess.Popen[bytes]"
     log: Path
 
@@ -139,7 +144,11 @@ class Running:
         return self.log.read_text()
 
     def stop(self) -> None:
-        """As systemd ends it."""
+        """As systemd ends it: a node host whose browser relay listens does not end when it is asked to."""
         if self.process.poll() is None:
             self.process.terminate()
-            self.process.wait(30)
+            try:
+                self.process.wait(_PATIENCE)
+            except subprocess.TimeoutExpired:
+                containers.kill(self.node, self.name)
+                self.process.wait(30)
