@@ -6,7 +6,7 @@ from typing import Final
 from components.constants import GATEWAY_PORT, LABEL_SIDECAR
 from policies.rules.hints import may_be_gateways
 from policies.rules.kinds import Resource
-from policies.rules.networks import LISTABLE, Network, is_listed, is_never, network, reaches_private
+from policies.rules.networks import LISTABLE, Network, is_listed, is_metadata_host, is_never, network, reaches_private
 from policies.rules.rule import Finding
 from policies.rules.values import Unknown, Value, get, items, obj, present, text
 
@@ -120,6 +120,9 @@ def _block(resource: Resource, block: Value, at: str, rule: Value) -> Iterator[F
     ):
         return
     allowed = resource.settings.egress
+    # NodeLocal DNSCache and some clouds answer DNS there; nothing else is asked at that port.
+    if _is_dns(rule) and is_metadata_host(cidr):
+        return
     if is_never(cidr) and not is_listed(cidr, allowed):
         yield Finding("lets pods out to a metadata service, the tailnet or loopback", f"{at}.cidr", "Remove it.")
     elif _is_named(cidr):
@@ -128,6 +131,12 @@ def _block(resource: Resource, block: Value, at: str, rule: Value) -> Iterator[F
             yield Finding("lets pods out to a private network, on every port", f"{at}.cidr", _PORTS)
     elif reaches_private(cidr, excepted, allowed):
         yield Finding("lets pods out to private addresses", at, _EXCEPT)
+
+
+def _is_dns(rule: Value) -> bool:
+    """Says whether a rule opens port 53 alone."""
+    ports = [port for _, port in items(get(rule, "ports"), "")]
+    return bool(ports) and all(get(port, "port") == _DNS_PORT and get(port, "endPort") is None for port in ports)
 
 
 def _is_named(cidr: Network) -> bool:
@@ -158,6 +167,7 @@ def _ports_out(rule: Value, path: str) -> Iterator[Finding]:
             )
 
 
+_DNS_PORT: Final = 53
 _MAIL_AND_SHELLS: Final = (22, 23, 25, 465, 587, 2222, 3389, 5900, 6667)
 
 

@@ -20,7 +20,8 @@ PRIVATE: Final = _networks(
 )
 # IPv4 by translation: what is private there is private here.
 _TRANSLATED: Final = _networks("64:ff9b::/96")
-_NEVER: Final = _networks(*METADATA_CIDRS, *TAILNET_CIDRS, "127.0.0.0/8", "::1/128")
+_METADATA: Final = _networks(*METADATA_CIDRS)
+_NEVER: Final = (*_METADATA, *_networks(*TAILNET_CIDRS, "127.0.0.0/8", "::1/128"))
 # What a rule may list by name: private networks that are no metadata service's, and no tailnet's.
 LISTABLE: Final = _networks("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
 
@@ -39,6 +40,11 @@ def network(written: str) -> Network | None:
 def is_never(cidr: Network) -> bool:
     """Says whether a network lies in, or is, what no rule may open: metadata, tailnet, loopback."""
     return any(_within(cidr, other) for other in _NEVER)
+
+
+def is_metadata_host(cidr: Network) -> bool:
+    """Says whether a network is one address among those of metadata services."""
+    return cidr.num_addresses == 1 and any(_within(cidr, other) for other in _METADATA)
 
 
 def reaches_private(cidr: Network, excepted: Sequence[Network], allowed: Sequence[Network] = ()) -> bool:
