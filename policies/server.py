@@ -4,6 +4,7 @@ The SDK's own server (pulumi_policy) decodes it anew for every policy, behind pr
 was nearly all of the pack's time, and the pack a quarter of a preview. The protocol is the one of the SDK's language host.
 """
 
+import contextlib
 import sys
 import threading
 from collections import Counter
@@ -188,4 +189,6 @@ def serve() -> None:
     server.start()
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
-    server.wait_for_termination()
+    # An engine that gives up interrupts its plugins; that is no error of theirs.
+    with contextlib.suppress(KeyboardInterrupt):
+        server.wait_for_termination()

@@ -36,7 +36,11 @@ TESTED_BY: dict[str, tuple[str, ...]] = {
     ),
     "tests/unit/components/nodes/test_quoting.py": ("components/nodes/mobile",),
     "tests/unit/sandbox/node/test_enforcement.py": ("sandbox/node/dns",),
-    "tests/unit/test_documentation.py": ("components/settings/document", "policies/document"),
+    "tests/unit/test_documentation.py": (
+        "components/admission/document",
+        "components/settings/document",
+        "policies/document",
+    ),
     "tests/unit/components/settings/test_checks.py": (
         *("components/settings/gateway", "components/settings/load", "components/settings/model"),
         *("components/settings/models", "components/settings/stack"),
