@@ -80,7 +80,8 @@ def behind(proxy: NpmProxy, version: str) -> Values:
         HOME,
         gateway={"plugins": {"greeter": f"{NAME}@{version}"}, "permissions": "full"},
         pod={
-            "proxy": {"url": f"http://{proxy.address}:{proxy.port}"},
+            # The control server, the relay and the model are at this address, too.
+            "proxy": {"url": f"http://{proxy.address}:{proxy.port}", "noProxy": [proxy.address]},
             "caBundle": {"pem": (proxy.authority / "ca.crt").read_text()},
         },
         extraEgress=[*HOME["extraEgress"], {"cidr": f"{proxy.address}/32", "ports": [{"port": proxy.port}]}],
