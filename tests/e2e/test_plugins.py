@@ -1,5 +1,6 @@
 """Plugins and channels from npm: installed by the pod itself, through a proxy that inspects TLS, pinned and verified."""
 
+import contextlib
 import json
 from collections.abc import Generator
 from pathlib import Path
@@ -11,8 +12,9 @@ from components.constants import PLUGINS_CONTAINER
 from engine.configuration import Values
 from engine.errors import EngineError
 from sandbox import certificates
-from sandbox.node import layout
+from sandbox.node import layout, network
 from sandbox.node.devices import Device
+from sandbox.node.layout import Layout
 from sandbox.world import World
 from tests.support.e2e_agent import ask_by_http
 from tests.support.e2e_world import HOME, LAB, Figures, Gateway, apply, hasty, wait_answer, with_
@@ -69,9 +71,23 @@ def greeter(version: str, digest: str = "") -> Package:
 @pytest.fixture
 def proxy(world: World, tmp_path: Path) -> Generator[NpmProxy]:
     """On the pods' bridge, where a company's proxy would be an address outside the cluster."""
+    node = layout.of(world.home)
     certificates.authority(tmp_path)
-    with NpmProxy(layout.of(world.home).address, tmp_path, [greeter("1.0.0")]) as proxy:
+    with NpmProxy(node.address, tmp_path, [greeter("1.0.0")]) as proxy, open_to_pods(node, proxy.port):
         yield proxy
+
+
+@contextlib.contextmanager
+def open_to_pods(node: Layout, port: int) -> Generator[None]:
+    """A port of this machine that the sandbox's own firewall lets pods reach, while the block runs."""
+    rule = f"iifname {node.pod_bridge} ip daddr {node.address} tcp dport {port} accept"
+    chain = ("rule", "inet", node.table, "input")
+    said = network.run(["nft", "--echo", "--handle", "insert", *chain, rule])
+    handle = said.partition("# handle ")[2].split()[0]
+    try:
+        yield
+    finally:
+        network.run(["nft", "delete", *chain, "handle", handle])
 
 
 def behind(proxy: NpmProxy, version: str) -> Values:
