@@ -18,7 +18,7 @@ from sandbox.node.layout import Layout
 from sandbox.world import World
 from tests.support.e2e_agent import ask_by_http
 from tests.support.e2e_world import HOME, LAB, Figures, Gateway, apply, hasty, wait_answer, with_
-from tests.support.engine_world import Cluster, Stack
+from tests.support.engine_world import Cluster, Stack, eventually
 from tests.support.npm_proxy import NpmProxy, Package
 
 # Seconds for which the update waits for a gateway that never comes.
@@ -125,6 +125,7 @@ def test_a_plugin_is_installed_by_the_pod_and_serves_the_agent(
     proxy.packages[:] = [greeter("2.0.0", digest="A" * 86 + "==")]
     with pytest.raises(EngineError):
         hasty(stack, PATIENCE).up(behind(proxy, "2.0.0"), LAB)
+    eventually(lambda: _last_words(home), "the init container to fail", 180)
     said = _last_words(home)
     assert f"plugins: {NAME}@2.0.0 was not installed" in said, said
     assert "EINTEGRITY" in said, said
@@ -145,7 +146,7 @@ def assert_greets(owner: Device, home: Gateway, version: str) -> None:
 
 
 def _last_words(home: Gateway) -> str:
-    """What the init container said when it failed."""
+    """What the init container said when it failed, once it did."""
     status = home.statuses()[PLUGINS_CONTAINER]
     ended = [state["terminated"] for state in (status["state"], status["lastState"]) if "terminated" in state]
-    return ended[0]["message"]
+    return next((state["message"] for state in ended if state["exitCode"]), "")
