@@ -15,7 +15,7 @@ from typing import Final
 
 REPO: Final = Path(__file__).resolve().parent.parent
 # Their tests are steps that build on each other.
-JOURNEYS: Final = ("tests/e2e/test_node.py", "tests/e2e/test_page.py")
+JOURNEYS: Final = ("tests/e2e/test_browser.py", "tests/e2e/test_node.py", "tests/e2e/test_page.py")
 # More than that is no noise of a shared machine: it is not worth half an hour of repeating.
 REPEATED_AT_MOST: Final = 6
 _WORST: Final = ("passed", "skipped", "failed")
