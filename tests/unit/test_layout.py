@@ -14,7 +14,7 @@ ALLOWED = {
     "components": (),
     "components/tailnet/evaluator": ("components.tailnet.hujson",),
     "engine": (),
-    "policies": ("components.constants", "components.tailnet.hujson"),
+    "policies": ("components.constants",),
     "sandbox": ("components", "engine"),
 }
 

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from components import names
-from components.admission import guards
 from policies.pack import analyze
 from tests.support import invariants as held
 from tests.support import invariants_access as access
@@ -198,9 +197,7 @@ def test_i12_a_second_instance_changes_nothing_of_the_first() -> None:
     config["instances"].append({"id": "lab", "people": ["bob@example.com"]})
     two = run_program(config)
     shared = {urn for urn in one.resources if one.resources[urn] == two.resources[urn]}
-    # Two parts of the guard list the stack's namespaces.
-    changed = {"topology", "policy", "guard-accounts", "guard-volumes"}
-    assert {urn.rsplit("::", 1)[1] for urn in set(one.resources) - shared} == changed
+    assert {urn.rsplit("::", 1)[1] for urn in set(one.resources) - shared} == {"topology", "policy"}
 
 
 STACKS = ["prod", "dev", "Prod", "prod_eu", "prod.eu", "prod-eu", "_", "-", "x" * 100, "x" * 99 + "_", "9", "a" * 40]
@@ -225,4 +222,4 @@ def test_i12_two_stacks_in_one_cluster_share_no_cluster_wide_name() -> None:
         for stack in ("prod_eu", "prod-eu")
     ]
     assert names_of_each[0].isdisjoint(names_of_each[1])
-    assert len(names_of_each[0]) == 2 * len(guards([]))
+    assert len(names_of_each[0]) == 8
