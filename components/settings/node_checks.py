@@ -96,12 +96,13 @@ def _browser(path: str, node: Node, nodes: Mapping[int, Node]) -> Iterator[Probl
                 f"{path}.commands[{number}]",
                 "would offer every profile of the browser. Remove it, and use browser on a node of kind linux or mac.",
             )
-    first = next((place for place, other in nodes.items() if other.browser and other.gateway == node.gateway), None)
-    if node.browser and first is not None and nodes[first] is not node:
-        yield Problem(
-            f"{path}.browser",
-            f'is the second one for "{node.gateway}", after nodes[{first}]: the agent would have to guess. Remove one of them.',
-        )
+    if node.browser:
+        first = next(place for place, other in nodes.items() if other.browser and other.gateway == node.gateway)
+        if nodes[first] is not node:
+            yield Problem(
+                f"{path}.browser",
+                f'is the second one for "{node.gateway}", after nodes[{first}]: the agent would have to guess. Remove one of them.',
+            )
 
 
 def _denied(path: str, node: Node, index: int, instance: Instance) -> Iterator[Problem]:

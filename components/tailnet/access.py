@@ -150,9 +150,12 @@ def _browser(gateway: str, settings: Settings) -> str:
 def _driven(judged: Evaluator, settings: Settings) -> dict[str, tuple[tuple[int, int], str]]:
     """The served port of each gateway with a browser, and that browser's node: it connects, and the gateway never does."""
     driven: dict[str, tuple[tuple[int, int], str]] = {}
-    for instance in settings.instances:
-        node, port = browser.node_of(instance.id, settings), instance.tailscale.served_port
-        if node and judged.can(tag_of_node(node), tag_of(instance), port, str(TCP)).allowed:
+    for node in settings.nodes:
+        if node.browser is None:
+            continue
+        instance = gateway_of(node, settings)
+        port = instance.tailscale.served_port
+        if judged.can(tag_of_node(node), tag_of(instance), port, str(TCP)).allowed:
             driven[tag_of(instance)] = (TCP, port), node.id
     return driven
 
