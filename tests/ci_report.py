@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from tests.side_by_side import halves
+
 REPO: Final = Path(__file__).resolve().parent.parent
 # Their tests are steps that build on each other.
 JOURNEYS: Final = ("tests/e2e/test_browser.py", "tests/e2e/test_node.py", "tests/e2e/test_page.py")
@@ -121,15 +123,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     reports: Path = given.reports
     deadline = time.monotonic() + given.until * 60
-    files = {name: reports / f"{name}.xml" for name in ("unit", "engine", "journeys", "faults")}
+    quick, e2e = halves("test"), halves("e2e")
+    files = {name: reports / f"{name}.xml" for name in (*quick, *e2e)}
     there = {name: read(path) for name, path in files.items() if path.exists()}
-    first = {**there.get("journeys", {}), **there.get("faults", {})}
+    others, first = (
+        {test: case for name in names for test, case in there.get(name, {}).items()} for names in (quick, e2e)
+    )
     numbers = iter(range(REPEATED_AT_MOST))
     ended, repeated = repeat(
         first, lambda test: alone(test, reports, next(numbers)), lambda: time.monotonic() < deadline
     )
     lines, good = closing(
-        [*there.get("unit", {}).values(), *there.get("engine", {}).values(), *ended.values()],
+        [*others.values(), *ended.values()],
         repeated,
         collected("tests/e2e") - set(first),
         [name for name in files if name not in there],

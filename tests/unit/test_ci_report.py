@@ -107,13 +107,13 @@ def test_nothing_that_did_not_pass_is_hidden(
 
 
 def test_each_end_to_end_test_is_in_one_half() -> None:
-    files = [file for half in side_by_side.e2e_halves().values() for file in half]
+    files = [file for half in side_by_side.halves("e2e").values() for file in half]
     assert len(files) == len(set(files))
     assert {test.partition("::")[0] for test in collected("tests/e2e")} == set(files)
 
 
 def test_each_other_test_is_in_one_half_of_make_test() -> None:
-    directories = [directory for half in side_by_side.test_halves().values() for directory in half]
+    directories = [directory for half in side_by_side.halves("test").values() for directory in half]
     others = {path.parent.name for path in (REPO / "tests").glob("*/test_*.py")} - {"e2e"}
     assert {REPO / directory for directory in directories} == {REPO / "tests" / name for name in others}
 
