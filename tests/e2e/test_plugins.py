@@ -38,7 +38,7 @@ export default {
 """
 
 
-def greeter(version: str, digest: str = "") -> Package:
+def greeter(version: str) -> Package:
     """A plugin with one tool, which says its version."""
     package: dict[str, Any] = {
         "name": NAME,
@@ -61,7 +61,7 @@ def greeter(version: str, digest: str = "") -> Package:
         "configSchema": {"type": "object", "additionalProperties": False},
     }
     files = {"package.json": json.dumps(package), "openclaw.plugin.json": json.dumps(manifest)}
-    return Package({**files, "index.js": _TOOL.replace("VERSION", version)}, digest)
+    return Package({**files, "index.js": _TOOL.replace("VERSION", version)})
 
 
 @pytest.fixture

@@ -2,38 +2,41 @@
 
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import Final, TypeVar
+
+T = TypeVar("T")
 
 # Seconds that `_reference` takes of the processor on which the bounds of our tests were set (2.3 GHz, CPython 3.11).
 _REFERENCE_SECONDS: Final = 0.055
 _ATTEMPTS: Final = 3
 
 
-def seconds(work: Callable[[], object], bound: float) -> float:
-    """Seconds of the processor that `work` takes, as on the machine where bounds are set.
+def measured(work: Callable[[], T], bound: float) -> tuple[float, T]:
+    """Seconds of the processor that `work` takes, as on the machine where bounds are set; and what it returns.
 
     What else runs here slows a processor down for a while, by two and more: work that exceeds the bound is tried again, and
     each attempt is compared with a reference beside it. The least of the attempts counts, since noise only adds.
     """
+    attempts = 0
     least = float("inf")
-    for _ in range(_ATTEMPTS):
+    while True:
         before = _slowdown()
-        spent = _spent(work)
+        spent, result = _spent(work)
+        attempts += 1
         least = min(least, spent / max(before, _slowdown()))
-        if least < bound:
-            break
-    return least
+        if least < bound or attempts == _ATTEMPTS:
+            return least, result
 
 
 def _slowdown() -> float:
     """How many times slower the processor is now than the one of the bounds; at least 1, so no bound gets tighter."""
-    return max(1.0, min(_spent(_reference) for _ in range(2)) / _REFERENCE_SECONDS)
+    return max(1.0, min(_spent(_reference)[0] for _ in range(2)) / _REFERENCE_SECONDS)
 
 
-def _spent(work: Callable[[], object]) -> float:
+def _spent(work: Callable[[], T]) -> tuple[float, T]:
     started = time.process_time()
-    work()
-    return time.process_time() - started
+    result = work()
+    return time.process_time() - started, result
 
 
 def _reference() -> None:
