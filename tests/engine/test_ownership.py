@@ -32,7 +32,7 @@ def test_i7_somebody_elses_policy_is_refused_and_taken_over_by_import(stack: Mak
     assert tailnet.policy() == THEIRS
     planned = late.preview(instance("late"))
     assert "+ alice@example.com may open gateway late (tcp 80)" in planned.output
-    assert "| alice@example.com | tag:openclaw-late | late | tcp 80 | yes | no | grants[0] |" in planned.output
+    assert "| alice@example.com | tag:openclaw-late | late | tcp 80 | yes | no | no | grants[0] |" in planned.output
     assert steps(planned)["policy"] == "update", planned.output
     [row] = late.up(instance("late")).outputs["access"]
     assert (row["subject"], row["device"], row["port"]) == ("alice@example.com", "tag:openclaw-late", "tcp 80")
