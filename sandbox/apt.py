@@ -1,12 +1,28 @@
 """Debian packages with the machine's own apt-get."""
 
+import fcntl
 import os
 import shlex
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from sandbox.errors import SandboxError
+
+_DIRECTORY: Final = Path("/var/lib/apt")
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Waits until no other process of ours is in here."""
+    directory = os.open(_DIRECTORY, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(directory, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(directory)
 
 
 def install(packages: Sequence[str]) -> None:

@@ -81,8 +81,12 @@ def install(report: Callable[[str], None], *uses: Use) -> None:
         raise SandboxError(
             f"the Debian packages {', '.join(names)} are not installed, or not completely", f"As root: {line}"
         )
-    report(f"installing the Debian packages {', '.join(names)}")
-    apt.install(names)
+    # Runs of tests begin side by side, and apt waits for no other one that reads the lists.
+    with apt.alone():
+        if not (names := [package.name for package in commands.absent(*uses)]):
+            return
+        report(f"installing the Debian packages {', '.join(names)}")
+        apt.install(names)
     if left := [package for package in commands.absent(*uses) if package.name in names]:
         lacking = [*left[0].commands, *(str(path) for path in left[0].files)]
         raise SandboxError(f"{left[0].name} is installed, but {' or '.join(lacking)} was not found", f"See: {line}")

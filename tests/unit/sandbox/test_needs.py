@@ -3,7 +3,9 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -96,6 +98,7 @@ def test_root_gets_them_installed_and_hears_of_it(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(commands, "PACKAGES", (Package("some", files=(brought,)),))
     monkeypatch.setattr(needs.os, "geteuid", lambda: 0)
     monkeypatch.setattr(needs.shutil, "which", answers("/usr/bin/apt-get"))
+    monkeypatch.setattr(apt, "_DIRECTORY", tmp_path)
 
     def install(names: Sequence[str]) -> None:
         brought.write_text(" ".join(names))
@@ -108,6 +111,25 @@ def test_root_gets_them_installed_and_hears_of_it(monkeypatch: pytest.MonkeyPatc
     brought.unlink()
     with pytest.raises(SandboxError, match=f"some is installed, but {brought} was not found"):
         needs.install(said.append)
+
+
+def test_who_waited_for_another_finds_all_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    brought, calls = tmp_path / "file", list[Sequence[str]]()
+    monkeypatch.setattr(commands, "PACKAGES", (Package("some", files=(brought,)),))
+    monkeypatch.setattr(needs.os, "geteuid", lambda: 0)
+    monkeypatch.setattr(needs.shutil, "which", answers("/usr/bin/apt-get"))
+    monkeypatch.setattr(apt, "_DIRECTORY", tmp_path)
+
+    def install(names: Sequence[str]) -> None:
+        calls.append(names)
+        time.sleep(0.2)
+        brought.touch()
+
+    monkeypatch.setattr(apt, "install", install)
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(needs.install, answers()) for _ in range(2)]:
+            done.result()
+    assert calls == [["some"]]
 
 
 def test_the_list_for_scripts_is_the_table() -> None:
