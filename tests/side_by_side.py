@@ -48,7 +48,7 @@ def halves(tests: str) -> dict[str, list[str]]:
 
 def command(name: str, files: Sequence[str], reports: Path | None, *, verbose: bool) -> list[str]:
     """pytest over one half. What failed last is remembered for each half."""
-    options = [*(["-v"] if verbose else []), "-o", f"cache_dir=.pytest_cache/{name}"]
+    options = [*(["-v"] if verbose else []), "--durations=20", "-o", f"cache_dir=.pytest_cache/{name}"]
     options += [f"--junitxml={reports}/{name}.xml"] if reports else []
     return [sys.executable, "-m", "pytest", *options, *files]
 
