@@ -14,16 +14,14 @@ _ATTEMPTS: Final = 3
 def measured(work: Callable[[], T], bound: float) -> tuple[float, T]:
     """Seconds of the processor that `work` takes, as on the machine where bounds are set; and what it returns.
 
-    What else runs here slows a processor down for a while, by two and more: work that exceeds the bound is tried again, and
-    each attempt is compared with a reference beside it. The least of the attempts counts, since noise only adds.
+    What else runs here slows a processor down for a while, by two and more: work that exceeds the bound is compared with a
+    reference right after it, and tried again. The least of the attempts counts, since noise only adds.
     """
-    attempts = 0
-    least = float("inf")
+    least, attempts = float("inf"), 0
     while True:
-        before = _slowdown()
         spent, result = _spent(work)
+        least = min(least, spent if spent < bound else spent / _slowdown())
         attempts += 1
-        least = min(least, spent / max(before, _slowdown()))
         if least < bound or attempts == _ATTEMPTS:
             return least, result
 
