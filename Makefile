@@ -31,7 +31,7 @@ demo: .venv/ready
 logs: .venv/ready
 	@$(VENV)/python -m sandbox logs
 
-## tools: build all pinned tools, also those that only tests need (once)
+## tools: build all pinned tools and images, also those that only tests need (once)
 tools: .venv/ready
 	@$(VENV)/python -m sandbox tools
 

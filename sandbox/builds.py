@@ -181,9 +181,9 @@ def building(
             builds.end()
 
 
-def ensure(home: Home, names: Sequence[str], progress: Progress) -> float:
-    """Build what is missing; returns the seconds it took."""
-    with building(home, names, progress) as builds:
+def ensure(home: Home, names: Sequence[str], progress: Progress, images: bool = False) -> float:
+    """Build what is missing; returns the seconds it took. `images` as in `building`."""
+    with building(home, names, progress, images) as builds:
         return builds.wait()
 
 

@@ -195,18 +195,20 @@ def logs(
 def tools(
     names: Annotated[list[str] | None, typer.Argument(help="Tools to build; without a name, all.")] = None,
 ) -> None:
-    """Build tools into the cache."""
-    from sandbox import builds, needs
+    """Build tools into the cache; without a name also the images, where pods can run."""
+    from sandbox import builds, needs, world
     from sandbox import tools as toolchain
+    from sandbox.node import images
 
     home = Home.from_env()
     stages = Stages()
     with stages.shown():
         wanted = names or [*toolchain.TOOLS]
+        real = not names and world.World.chosen(home)[0].real
         if not set(wanted) - toolchain.TOOLS.keys():
-            needs.ensure(home, False, wanted, stages.doing)
-        seconds = builds.ensure(home, wanted, stages.doing)
-    stages.done("tools", "built" if seconds else "cached", seconds)
+            needs.ensure(home, real, wanted, stages.doing)
+        seconds = builds.ensure(home, wanted, stages.doing, images=real and images.missing(home))
+    stages.done("tools and images" if real else "tools", "built" if seconds else "cached", seconds)
 
 
 @app.command()
