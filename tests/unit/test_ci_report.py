@@ -127,6 +127,13 @@ def test_what_takes_too_long_is_ended_with_time_to_clean_up(tmp_path: Path) -> N
     assert side_by_side.run({"two": commands["two"], "three": [sys.executable, "-c", ""]}) == 3
 
 
+def test_unit_tests_leave_the_processors_to_the_others(capfd: pytest.CaptureFixture[str]) -> None:
+    said = "import os, time; time.sleep(1); print(os.nice(0))"
+    assert side_by_side.run({name: [sys.executable, "-c", said] for name in ("unit", "engine")}) == 0
+    lines = {line.split(" | ")[0].strip(): line.split(" | ")[1].strip() for line in capfd.readouterr().out.splitlines()}
+    assert lines == {"unit": "10", "engine": "0"}
+
+
 def test_a_step_of_a_journey_is_repeated_with_the_steps_before_it() -> None:
     assert all((REPO / journey).exists() for journey in JOURNEYS)
     assert run_again(f"{JOURNEYS[0]}::test_a") == JOURNEYS[0]
