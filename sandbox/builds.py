@@ -21,7 +21,10 @@ from sandbox.home import REPO, Home
 from sandbox.tools import Tool
 
 # A link is the work of one core, and a second family keeps the other one busy. Each link of a Kubernetes part takes 2 GiB.
-_COMPILERS: Final = 2 if os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >= 6 << 30 else 1
+_MEMORY: Final = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+_COMPILERS: Final = 2 if _MEMORY >= 6 << 30 else 1
+# With memory to spare the compiler collects garbage less often: a fifth less of the processors' time was seen.
+_COMPILER: Final = {"GOGC": "400"} if _MEMORY >= 14 << 30 else {}
 _IMAGES_SECONDS: Final = 90.0
 # What `wait` calls the images' layers.
 IMAGES: Final = "images"
@@ -211,7 +214,7 @@ def _compile(home: Home, go: Go, family: str, group: Sequence[Tool]) -> Job:
         tools.MODULES / family,
         home.logs / f"build-{family}.log",
         sum(tool.seconds for tool in group),
-        tools.ENVIRONMENT,
+        {**tools.ENVIRONMENT, **_COMPILER},
         tuple(tool.name for tool in group),
         finish,
     )
