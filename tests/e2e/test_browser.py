@@ -128,9 +128,9 @@ def test_the_machine_offers_its_browser_and_nothing_more(desk: Desk, figures: Fi
     assert joined.returncode == 0, joined.stderr
     enrol = nodes.start(nodes.machine.command("ExecStartPre"))
     nodes.approve_device("studio")
-    eventually(lambda: enrol.process.poll() is not None, "the approval to be seen", 60)
+    eventually(lambda: enrol.process.poll() is not None, "the approval to be seen", 240)
     host = nodes.start(nodes.machine.command("ExecStart"))
-    eventually(lambda: "node host gateway connected" in host.said, "the node to connect", 60)
+    eventually(lambda: "node host gateway connected" in host.said, "the node to connect", 240)
     # Connected, and asked for nothing before somebody has approved it.
     refused = nodes.invoke("studio", "browser.proxy", method="GET", path="/tabs", profile="chrome")
     assert "payload" not in refused, refused

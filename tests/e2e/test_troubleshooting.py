@@ -192,15 +192,15 @@ def test_7_and_8_node_approval_and_the_commands_of_the_agent(page: Page, world: 
         assert joined.returncode == 0, joined.stderr
         enrol = machine.start(machine.command("ExecStartPre"))
         started.append(enrol)
-        until(lambda: "detail=PAIRING_REQUIRED" in enrol.said, "the machine asks", 90)
+        until(lambda: "detail=PAIRING_REQUIRED" in enrol.said, "the machine asks", 240)
         assert steps(enrol.said) == {6}
         (asked,) = [entry for entry in pending(gateway, "devices", "list") if entry["displayName"] == "bench"]
         page.shows("pairing: approved", seconds=0, REQUEST=asked["requestId"])
-        until(lambda: enrol.process.poll() is not None, "the approval is seen", 90)
+        until(lambda: enrol.process.poll() is not None, "the approval is seen", 240)
         host = machine.start(machine.command("ExecStart"))
         started.append(host)
-        until(lambda: "node host gateway connected" in host.said, "the node connects", 90)
-        (offered,) = until(lambda: pending(gateway, "nodes", "pending"), "what it offers", 60)
+        until(lambda: "node host gateway connected" in host.said, "the node connects", 240)
+        (offered,) = until(lambda: pending(gateway, "nodes", "pending"), "what it offers", 240)
         status = page.shows("node: its commands are not approved")
         assert steps(status) == {7}
         assert steps(page.shows("node: refused")) == {7}

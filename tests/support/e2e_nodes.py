@@ -70,13 +70,13 @@ class Nodes:
         return [entry["requestId"] for entry in self.cli("devices", "list")["pending"] if entry["displayName"] == name]
 
     def approve_device(self, name: str) -> None:
-        eventually(lambda: self.pending_device(name), f"{name} to ask", 120)
+        eventually(lambda: self.pending_device(name), f"{name} to ask", 300)
         self.cli("devices", "approve", self.pending_device(name)[0])
 
     def pending_surface(self, name: str) -> list[Any]:
         return [entry for entry in self.cli("nodes", "pending") if entry["displayName"] == name]
 
     def approve_surface(self, name: str) -> Any:
-        eventually(lambda: self.pending_surface(name), f"{name} to say what it offers", 120)
+        eventually(lambda: self.pending_surface(name), f"{name} to say what it offers", 300)
         (request,) = self.pending_surface(name)
         return self.cli("nodes", "approve", request["requestId"])

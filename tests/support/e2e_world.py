@@ -107,7 +107,7 @@ class Gateway:
         conditions = {entry["type"]: entry["status"] for entry in pods[0]["status"].get("conditions", [])}
         return conditions.get("Ready") == "True"
 
-    def wait_ready(self, seconds: float = 120) -> float:
+    def wait_ready(self, seconds: float = 300) -> float:
         """Seconds until it was ready; the message of a failure says what the containers are doing."""
         begin = time.monotonic()
         while not self.ready:
@@ -136,7 +136,7 @@ class Gateway:
         """First process of a running container, as this machine counts."""
         return process_of(self.statuses()[container])
 
-    def kubectl(self, *arguments: str, seconds: float = 60, text: str = "") -> subprocess.CompletedProcess[str]:
+    def kubectl(self, *arguments: str, seconds: float = 180, text: str = "") -> subprocess.CompletedProcess[str]:
         """kubectl in its namespace; also returns what failed."""
         return subprocess.run(
             self.kubectl_command(*arguments), input=text, capture_output=True, text=True, timeout=seconds, check=False
@@ -146,14 +146,14 @@ class Gateway:
         program = str(kubectl.program(self.world.home))
         return [program, f"--kubeconfig={self.world.kubeconfig}", f"--namespace={self.namespace}", *arguments]
 
-    def exec(self, *command: str, container: str = GATEWAY_CONTAINER, seconds: float = 60) -> str:
+    def exec(self, *command: str, container: str = GATEWAY_CONTAINER, seconds: float = 180) -> str:
         """The output of a command in a container; it must succeed."""
         result = self.attempt(*command, container=container, seconds=seconds)
         assert result.returncode == 0, f"{' '.join(command)[:200]}: {result.stdout}{result.stderr}"
         return result.stdout
 
     def attempt(
-        self, *command: str, container: str = GATEWAY_CONTAINER, seconds: float = 60
+        self, *command: str, container: str = GATEWAY_CONTAINER, seconds: float = 180
     ) -> subprocess.CompletedProcess[str]:
         return self.kubectl(
             "exec", self.pod["metadata"]["name"], f"--container={container}", "--", *command, seconds=seconds
@@ -225,7 +225,7 @@ def answers(device: Device, url: str, seconds: int = 3) -> bool:
     return device.curl("--fail", "--output", "/dev/null", url, seconds=seconds).returncode == 0
 
 
-def wait_answer(device: Device, url: str, seconds: float = 60) -> float:
+def wait_answer(device: Device, url: str, seconds: float = 180) -> float:
     """Seconds until the device got an answer."""
     begin = time.monotonic()
     eventually(lambda: answers(device, url, 2), f"{url} to answer {device.name}", seconds)

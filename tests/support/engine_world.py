@@ -118,7 +118,7 @@ class Stack:
         return self.world.home.state / ".pulumi" / "stacks" / PROJECT / f"{self.name}.json"
 
 
-def eventually(condition: Callable[[], object], what: str, seconds: float = 60) -> None:
+def eventually(condition: Callable[[], object], what: str, seconds: float = 120) -> None:
     """Wait for what another process is about to bring."""
     deadline = time.monotonic() + seconds
     while not condition():
