@@ -4,7 +4,7 @@ import os
 import threading
 import time
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final
@@ -85,8 +85,8 @@ class Control:
                 "the scopes devices:core:read and auth_keys:read",
             )
         try:
-            listed = self._get("/tailnet/-/devices", "devices:core:read", fields="all")
-            devices = tuple(device(mapping(entry)) for entry in items(listed.get("devices")))
+            listed = self._list("/tailnet/-/devices", "devices", "devices:core:read", fields="all")
+            devices = tuple(device(mapping(entry)) for entry in listed)
             return read(
                 Source.CONTROL,
                 ControlFacts(devices=devices, keys=self._keys(), acl_may_be_read=self._policy_may_be_read()),
@@ -108,8 +108,8 @@ class Control:
     def _keys(self) -> tuple[KeyFacts, ...] | None:
         """The auth keys that stacks minted; None where they may not be read, which says nothing of the devices."""
         try:
-            listed = self._get("/tailnet/-/keys", "auth_keys:read")
-            ids = [text(mapping(entry).get("id")) for entry in items(listed.get("keys"))]
+            listed = self._list("/tailnet/-/keys", "keys", "auth_keys:read")
+            ids = [text(mapping(entry).get("id")) for entry in listed]
             with ThreadPoolExecutor(_KEYS_AT_ONCE) as pool:
                 details = list(pool.map(self._key, filter(None, ids)))
         except Refused:
@@ -123,7 +123,7 @@ class Control:
         if read_at and time.monotonic() - read_at < DETAILS_LAST:
             return kept
         try:
-            kept = self._get(f"/tailnet/-/keys/{quote(key_id, safe='')}", "auth_keys:read")
+            kept = mapping(_json(self._send("GET", f"/tailnet/-/keys/{quote(key_id, safe='')}", "auth_keys:read")))
         except Refused as error:
             if error.status != 404:
                 raise
@@ -144,8 +144,12 @@ class Control:
         self._policy = (time.monotonic(), answer)
         return answer
 
-    def _get(self, path: str, scope: str, **query: str) -> Json:
-        return mapping(_json(self._send("GET", path, scope, query=query)))
+    def _list(self, path: str, name: str, scope: str, **query: str) -> Sequence[object]:
+        answer = mapping(_json(self._send("GET", path, scope, query=query)))
+        # A proxy's page is not an empty tailnet.
+        if name not in answer:
+            raise Refused(f"The tailnet's API gave no list of {name}")
+        return items(answer[name])
 
     def _send(
         self,

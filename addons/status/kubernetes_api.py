@@ -1,7 +1,7 @@
 """The cluster's API, as far as the status reads it: lists, watches, and programs in containers. The only way out to it."""
 
 import json
-import re
+import ssl
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -20,6 +20,7 @@ TIMEOUT_SECONDS: Final = 5.0
 # More than any script of ours prints; a peer list of a thousand devices has 2 MB.
 PRINTED_MAX: Final = 8 * 2**20
 CONNECTIONS: Final = 16
+_PROTOCOLS: Final = ("v5.channel.k8s.io", "v4.channel.k8s.io")
 _STDOUT, _STDERR, _ERROR, _CLOSED = 1, 2, 3, 255
 
 
@@ -108,36 +109,31 @@ class KubernetesApi:
             response.close()
 
     def execute(self, place: Place, command: Sequence[str], seconds: float) -> Printed:
-        deadline = time.monotonic() + seconds
         socket = self._socket(place, command)
         try:
-            return _read_out(place, socket, deadline)
+            return _read_out(place, socket, time.monotonic() + seconds)
         finally:
             socket.close(timeout=0)
 
     def _socket(self, place: Place, command: Sequence[str]) -> Any:
-        kubernetes: Any = import_module("kubernetes")
-        # Else it would wait for a silent server for ever.
-        import_module("websocket").setdefaulttimeout(TIMEOUT_SECONDS)
+        # Not the client's own `stream`: it waits for a silent server for ever, and is not for several threads.
+        websocket, channels = import_module("websocket"), import_module("kubernetes.stream.ws_client")
+        wanted = [("container", place.container), ("stdout", "true"), ("stderr", "true")]
+        query = [*wanted, *(("command", word) for word in command)]
         try:
-            # The switch to WebSockets replaces a method of the ApiClient meanwhile: one for each run, then.
-            client = kubernetes.client.ApiClient(self._connected().configuration)
-            return kubernetes.stream.stream(
-                kubernetes.client.CoreV1Api(client).connect_get_namespaced_pod_exec,
-                place.pod,
-                place.namespace,
-                container=place.container,
-                command=list(command),
-                stdin=False,
-                stdout=True,
-                stderr=True,
-                tty=False,
-                _preload_content=False,
-            ).sock
+            configuration = self._connected().configuration
+            path = f"/api/v1/namespaces/{place.namespace}/pods/{place.pod}/exec"
+            url = channels.get_websocket_url(f"{configuration.host}{path}", query)
+            options = {"header": _authorization(configuration), "subprotocols": list(_PROTOCOLS)}
+            if configuration.proxy:
+                options = channels.websocket_proxycare(options, configuration, url, {})
+            socket = websocket.WebSocket(sslopt=_tls(configuration))
+            socket.connect(url, timeout=TIMEOUT_SECONDS, **options)
         except Unreachable as error:
             raise NotRun(error.problem, error.hint) from None
-        except Exception as error:  # ApiException for everything, and what a credential plugin raises
+        except Exception as error:  # of sockets, of TLS, of a handshake, of a credential plugin: no common class
             raise NotRun(f"Nothing can be run in {place}: {_handshake(error)}") from None
+        return socket
 
     def _get(self, kind: Kind, query: Sequence[tuple[str, Any]], seconds: float) -> Any:
         try:
@@ -208,14 +204,32 @@ def _unreachable(kind: Kind, error: Exception) -> Exception:
     )
 
 
+def _authorization(configuration: Any) -> list[str]:
+    """The header of a token; a client certificate needs none."""
+    token = configuration.auth_settings().get("BearerToken", {}).get("value")
+    return [f"Authorization: {token}"] if token else []
+
+
+def _tls(configuration: Any) -> dict[str, Any]:
+    """The kubeconfig's certificates, as websocket-client names them."""
+    given = {
+        "ca_certs": configuration.ssl_ca_cert,
+        "certfile": configuration.cert_file,
+        "keyfile": configuration.key_file,
+        "server_hostname": configuration.tls_server_name,
+        "check_hostname": configuration.assert_hostname if configuration.verify_ssl else False,
+    }
+    required = ssl.CERT_REQUIRED if configuration.verify_ssl else ssl.CERT_NONE
+    return {"cert_reqs": required, **{name: value for name, value in given.items() if value is not None}}
+
+
 def _handshake(error: Exception) -> str:
-    """Why a WebSocket was refused: the client puts status, headers and body into one text."""
-    words = str(getattr(error, "reason", None) or error)
-    status = re.search(r"Handshake status (\d+)", words)
-    message = re.search(r'"message":"((?:[^"\\]|\\.)*)"', words)
-    if status and message:
-        return shortened(message[1].replace('\\\\"', '"').replace('\\"', '"'))
-    return f"HTTP {status[1]}" if status else shortened(words)
+    """Why no connection came about: in the server's words, where it answered."""
+    status = getattr(error, "status_code", None)
+    if status is None:
+        return shortened(str(error)) or type(error).__name__
+    body = mapping(_json(getattr(error, "resp_body", None) or b""))
+    return shortened(text(body.get("message"))) or f"HTTP {status}"
 
 
 def _read_out(place: Place, socket: Any, deadline: float) -> Printed:

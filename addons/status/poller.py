@@ -22,11 +22,11 @@ from addons.status.readings import STALE_AFTER, Reading, Source
 from components.constants import GATEWAY_CONTAINER, SIDECAR_CONTAINER
 
 # Most of the time of a read is waiting, so there are more than processors.
-READS_AT_ONCE: Final = 32
+READS_AT_ONCE: Final = 48
 HISTORY: Final = timedelta(minutes=15)
 CADENCE: Final = {source: after / 4 for source, after in STALE_AFTER.items()}
 # Read by a run in a container: in which, and how.
-_RUNS: Final[dict[Source, tuple[str, Callable[[Execute, Place], Reading[Any]]]]] = {
+RUNS: Final[dict[Source, tuple[str, Callable[[Execute, Place], Reading[Any]]]]] = {
     Source.SIDECAR: (SIDECAR_CONTAINER, sidecar.reading),
     Source.NETCHECK: (SIDECAR_CONTAINER, netcheck.reading),
     Source.GATEWAY: (GATEWAY_CONTAINER, gateway.reading),
@@ -40,13 +40,13 @@ T = TypeVar("T")
 
 
 @dataclass
-class _Instance:
+class Known:
     """The newest readings of one instance. `pod` is the uid of the pod that they are of, `runs` what ran in it last."""
 
     pod: str = ""
     runs: tuple[str, ...] = ()
     readings: dict[Source, Reading[Any]] = field(
-        default_factory=lambda: {source: Reading[Any](source=source, reason=_NOT_YET) for source in _RUNS}
+        default_factory=lambda: {source: Reading[Any](source=source, reason=_NOT_YET) for source in RUNS}
     )
     history: deque[BytesSample] = field(default_factory=deque[BytesSample])
 
@@ -103,7 +103,7 @@ class Poller:
         self._version = 0
         self._stopped = False
         self._declared = {one.id: one for one in declared}
-        self._instances: dict[str, _Instance] = {}
+        self._instances: dict[str, Known] = {}
         self._tailnet: Reading[ControlFacts] = Reading(source=Source.CONTROL, reason=_NOT_YET)
         self._watched: Counter[str] = Counter()
         self._running: dict[_Key, Future[None]] = {}
@@ -158,13 +158,13 @@ class Poller:
 
     def refresh(self, instance: str) -> None:
         """Reads everything of one instance, netcheck too, and returns when that is done; joins reads that are under way."""
-        self._read_now([self._of(instance)], tuple(_RUNS))
+        self._read_now([self._of(instance)], tuple(RUNS))
 
     def once(self, *instances: str, measure: bool = False) -> tuple[Snapshot, ...]:
         """Reads these instances, or all, at the same time; with `measure` netcheck too, which takes up to 5 s."""
         with self._news:
             chosen = [self._of(name) for name in instances or self._declared]
-        self._read_now(chosen, tuple(_RUNS) if measure else (Source.SIDECAR, Source.GATEWAY))
+        self._read_now(chosen, tuple(RUNS) if measure else (Source.SIDECAR, Source.GATEWAY))
         return tuple(map(self._snapshot, chosen))
 
     def place(self, instance: str, container: str) -> Place:
@@ -184,7 +184,7 @@ class Poller:
     def _snapshot(self, declared: Declared) -> Snapshot:
         cluster = self._cluster.reading(declared)
         with self._news:
-            known = self._instances.setdefault(declared.id, _Instance())
+            known = self._instances.setdefault(declared.id, Known())
             readings = known.of(cluster.value.pod_uid if cluster.value else None)
             return Snapshot(
                 declared=declared,
@@ -209,10 +209,10 @@ class Poller:
             facts = self._cluster.reading(declared).value
             runs = (facts.pod_uid, *(one.name for one in facts.containers if one.state == "running")) if facts else ()
             with self._news:
-                known = self._instances.setdefault(declared.id, _Instance())
+                known = self._instances.setdefault(declared.id, Known())
                 if known.runs != runs:
                     known.runs = runs
-                    for source in _RUNS:
+                    for source in RUNS:
                         self._begun.pop((source, declared.id), None)
         self._told()
 
@@ -223,7 +223,7 @@ class Poller:
                     return
                 everybody = self._watched[_ALL] > 0
                 looked_at = [one for one in self._declared.values() if everybody or self._watched[one.id] > 0]
-                wanted = [(source, one) for one in looked_at for source in _RUNS]
+                wanted = [(source, one) for one in looked_at for source in RUNS]
                 pauses = [self._read_when_due(Source.CONTROL, None)] if looked_at else []
                 pauses += [self._read_when_due(source, one) for source, one in wanted]
                 self._news.wait(min(pauses, default=None))
@@ -260,14 +260,14 @@ class Poller:
             self._told()
 
     def _read(self, source: Source, declared: Declared) -> None:
-        container, reading = _RUNS[source]
+        container, reading = RUNS[source]
         place, pod, reason = self._place(declared, container)
         try:
             answer = Reading[Any](source=source, reason=reason) if place is None else reading(self._execute, place)
         except Exception as error:  # a mistake of ours must not look like a value that nobody read again
             answer = Reading[Any](source=source, reason=f"The Addons failed to read it: {type(error).__name__}")
         with self._news:
-            self._instances.setdefault(declared.id, _Instance()).take(answer, pod)
+            self._instances.setdefault(declared.id, Known()).take(answer, pod)
             self._told()
 
     def _place(self, declared: Declared, container: str) -> tuple[Place | None, str, str]:

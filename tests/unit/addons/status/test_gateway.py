@@ -23,7 +23,7 @@ from tests.support.status_samples import gateway_answer, saying
 PLACE = Place("openclaw-home", "openclaw-1", "gateway")
 TOKEN = "token-of-the-gateway-0123456789"
 STARTED = {"ok": True, "status": "started", "version": "2026.9.6", "uptimeMs": 5}
-READY = {"ready": True, "failing": [], "uptimeMs": 5, "eventLoop": {"degraded": False}}
+READY: dict[str, Any] = {"ready": True, "failing": [], "uptimeMs": 5, "eventLoop": {"degraded": False}}
 # As the gateway sends it: with more than the status shows.
 ASKS = {
     "requestId": "c77f8a17-1cd7-4c33-962e-3bc590c39feb",
@@ -217,7 +217,8 @@ def test_a_node_that_must_be_approved_anew_keeps_its_commands_only() -> None:
     """The approved ones go on working, and what it wants besides does not."""
     answer = gateway_answer("node-permitted")
     answer["nodes"]["value"][0]["approvalState"] = "pending-reapproval"
-    (node,) = gateway.parsed(answer).nodes or ()
+    (node,) = gateway.parsed(answer).nodes or (None,)
+    assert node is not None
     assert (node.callable, node.permitted) == (True, False)
 
 
@@ -288,7 +289,7 @@ def test_a_container_where_nothing_runs_is_a_reason() -> None:
     assert gateway.reading(execute, PLACE).reason == "Nothing can be run there: forbidden"
 
 
-JSON = st.recursive(
+JSON: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=6,
@@ -296,7 +297,7 @@ JSON = st.recursive(
 ENTRY = st.dictionaries(
     st.sampled_from(["ts", "scopes", "commands", "connected", "connectedAtMs", "role", "mode"]), JSON
 )
-LISTS = st.one_of(JSON, st.builds(lambda entries: {"value": entries}, st.lists(ENTRY, max_size=2)))
+LISTS: st.SearchStrategy[Any] = JSON | st.fixed_dictionaries({"value": st.lists(ENTRY, max_size=2)})
 
 
 @given(
