@@ -132,11 +132,10 @@ def _gateway_token(view: View) -> Credential:
 def credential_ends(view: View) -> Iterator[Said]:
     """The node key or the certificate ends within a week"""
     for one in (_node_key(view), _certificate(view)):
-        if (
-            one.expires is not None
-            and one.status in ("expires soon", "expired")
-            and one.expires - view.now <= VERY_SOON
-        ):
+        if one.expires is None or one.expires - view.now > VERY_SOON:
+            continue
+        # A node key that has expired has a rule of its own.
+        if one.kind == "certificate" or one.status == "expires soon":
             yield Said(f"{_WHOSE[one.kind]} {_ends(one.expires, view.now)}.", _RENEW[one.kind])
 
 

@@ -54,7 +54,7 @@ def sidecar_missing(view: View) -> Iterator[Said]:
         yield Said("Private access is on in the stack, but the pod has no sidecar.", _UP_REFRESH)
 
 
-@rule(0, Health.DEGRADED, Source.CLUSTER)
+@rule(0, Health.DEGRADED, Source.CLUSTER, state=State.UNCONFIRMED)
 def sidecar_left(view: View) -> Iterator[Said]:
     """Private access is off in the stack, and the pod still has its sidecar"""
     if not view.declared.wanted and view.cluster.container(SIDECAR_CONTAINER) is not None:
@@ -110,7 +110,8 @@ def not_ready_for_long(view: View) -> Iterator[Said]:
     cluster = view.cluster
     since = cluster.ready_changed_at or _began(view)
     lasted = view.seconds(since)
-    if cluster.pod and not cluster.ready and lasted is not None and lasted >= TOO_LONG:
+    going = cluster.terminating or cluster.ready
+    if cluster.pod and not going and lasted is not None and lasted >= TOO_LONG:
         waiting = _not_ready(cluster)
         yield Said(
             f"The pod does not become ready{f': it waits for {waiting}' if waiting else ''}.",

@@ -77,7 +77,8 @@ def needs_login(view: View) -> Iterator[Said]:
 @rule(1, Health.HEALTHY, state=State.DISABLED)
 def private_access_off(view: View) -> Iterator[Said]:
     """Private access is off in the stack"""
-    if not view.declared.wanted:
+    left = view.knows(Source.CLUSTER) and view.container(SIDECAR_CONTAINER) is not None
+    if not view.declared.wanted and not left:
         hint = f"Switch it on: `python -m addons enable {view.declared.id}`."
         yield Said("Private access is off. Data and device are kept.", hint)
 

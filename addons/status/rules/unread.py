@@ -39,7 +39,7 @@ def cluster_not_read(view: View) -> Iterator[Said]:
         )
 
 
-@rule(1, Health.UNKNOWN)
+@rule(1, Health.UNKNOWN, quiet=True)
 def sidecar_not_read(view: View) -> Iterator[Said]:
     """The sidecar runs, or nobody knows whether it does, and tailscaled did not say how it is"""
     if not view.declared.wanted or view.knows(Source.SIDECAR):
@@ -51,7 +51,7 @@ def sidecar_not_read(view: View) -> Iterator[Said]:
         yield _unknown(view, Source.SIDECAR, _may_exec(view, SIDECAR_CONTAINER))
 
 
-@rule(4, Health.UNKNOWN)
+@rule(4, Health.UNKNOWN, quiet=True)
 def gateway_not_read(view: View) -> Iterator[Said]:
     """The gateway's container is ready, or nobody knows whether it is, and its gateway did not answer"""
     if view.knows(Source.GATEWAY):
@@ -64,7 +64,7 @@ def gateway_not_read(view: View) -> Iterator[Said]:
         yield _unknown(view, Source.GATEWAY, _may_exec(view, GATEWAY_CONTAINER))
 
 
-@rule(1, Health.HEALTHY)
+@rule(1, Health.HEALTHY, quiet=True)
 def netcheck_not_read(view: View) -> Iterator[Said]:
     """netcheck failed in a sidecar that runs: whether UDP passes is not known"""
     netcheck = view.snapshot.netcheck

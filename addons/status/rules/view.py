@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Final, TypeVar
 
 from addons.status.facts import (
@@ -75,11 +76,18 @@ class View:
 
     def knows(self, source: Source) -> bool:
         """True while what the source said is of the present."""
-        reading = self.reading(source)
-        return reading is None or not self.why_unknown(source)
+        return not self.why_unknown(source)
 
     def why_unknown(self, source: Source) -> str:
         """Why nothing of it is known now; empty when it is."""
+        return self._unknown[source]
+
+    @cached_property
+    def _unknown(self) -> dict[Source, str]:
+        """Asked for by every rule, so looked at once."""
+        return {source: self._why_unknown(source) for source in Source}
+
+    def _why_unknown(self, source: Source) -> str:
         reading = self.reading(source)
         if reading is None:
             return ""
@@ -89,7 +97,9 @@ class View:
         began = self.began(container) if container else None
         if began is not None and reading.read_at is not None and reading.read_at < began:
             return "its container was started since"
-        return self._not_running(container)
+        if container and self.snapshot.cluster.current(self.now) is not None and not self.running(container):
+            return "its container does not run"
+        return ""
 
     def began(self, container: str) -> datetime | None:
         """When the container was last started, as far as the cluster tells. A time in the future is another clock's."""
@@ -117,13 +127,6 @@ class View:
         """True when the container is known to have been started less than so many seconds ago."""
         lasted = self.seconds(self.began(container))
         return lasted is not None and lasted < seconds
-
-    def _not_running(self, container: str) -> str:
-        """The cluster says that the container is not there, and nothing was read of it after that."""
-        cluster = self.snapshot.cluster.current(self.now)
-        if not container or cluster is None or self.running(container):
-            return ""
-        return "its container does not run"
 
     def _current(self, reading: Reading[T]) -> T:
         value = reading.value
