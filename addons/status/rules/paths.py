@@ -142,9 +142,8 @@ def warns(view: View) -> Iterator[Said]:
     """tailscaled warns of something that has no rule of its own: in its own words"""
     codes = {known.code for known in KNOWN}
     for warning in _warnings(view):
-        if warning.code not in codes and warning.code not in SILENT and _matters(view, warning):
-            words = ": ".join(one for one in (warning.title, warning.text) if one)
-            yield Said(f"tailscaled warns: {quoted(words) or warning.code}", since=warning.broken_since)
+        if warning.code not in codes and warning.code not in SILENT and _matters(warning):
+            yield Said(f"tailscaled warns: {_own_words(warning)}", since=warning.broken_since)
 
 
 @rule(1, Health.HEALTHY, Source.SIDECAR)
@@ -152,12 +151,16 @@ def remarks(view: View) -> Iterator[Said]:
     """tailscaled remarks something of little weight: in its own words"""
     codes = {known.code for known in KNOWN}
     for warning in _warnings(view):
-        if warning.code not in codes and warning.code not in SILENT and not _matters(view, warning):
-            words = ": ".join(one for one in (warning.title, warning.text) if one)
-            yield Said(f"tailscaled remarks: {quoted(words) or warning.code}", since=warning.broken_since)
+        if warning.code not in codes and warning.code not in SILENT and not _matters(warning):
+            yield Said(f"tailscaled remarks: {_own_words(warning)}", since=warning.broken_since)
 
 
-def _matters(view: View, warning: HealthWarning) -> bool:
+def _own_words(warning: HealthWarning) -> str:
+    """Its title and its text, which are the same where only one of them is known."""
+    return quoted(": ".join(one for one in dict.fromkeys((warning.title, warning.text)) if one)) or warning.code
+
+
+def _matters(warning: HealthWarning) -> bool:
     return warning.impacts_connectivity or warning.severity != "low"
 
 

@@ -8,13 +8,15 @@ from typing import Final
 from addons.status.facts import ClusterFacts, EventFacts
 from addons.status.model import Health, State
 from addons.status.readings import Source
-from addons.status.rules.rule import Rule, Said, quoted, rule
+from addons.status.rules.rule import Rule, Said, newest, quoted, rule
 from addons.status.rules.view import View
 from components.constants import SIDECAR_CONTAINER, TUN_DEVICE, VOLUME_KEK, VOLUME_TUN
 
 # The startup probe gives a gateway five minutes: an upgrade moves its data at the first start.
 TOO_LONG: Final = 330.0
 _MOUNTS: Final = ("FailedMount", "FailedAttachVolume")
+_TUN: Final = rf'"{VOLUME_TUN}"|{TUN_DEVICE}'
+_SEALING_KEY: Final = rf'"{VOLUME_KEK}".*not found'
 
 
 @rule(0, Health.DOWN, Source.CLUSTER)
@@ -36,14 +38,13 @@ def scaled_to_zero(view: View) -> Iterator[Said]:
 @rule(0, Health.DOWN, Source.CLUSTER)
 def pod_refused(view: View) -> Iterator[Said]:
     """The cluster refuses to make the pod: quota, Pod Security or the admission guard"""
-    for event in view.cluster.events:
-        if event.reason in ("FailedCreate", "ReplicaFailure") and not view.cluster.pod:
-            yield Said(
-                f"The cluster refuses the gateway's pod: {quoted(event.message)}",
-                "It names the rule: a quota, Pod Security, or the admission guard (docs/guard-rails.md).",
-                event.last_at,
-            )
-            return
+    event = newest(one for one in view.cluster.events if one.reason == "FailedCreate")
+    if event is not None and not view.cluster.pod:
+        yield Said(
+            f"The cluster refuses the gateway's pod: {quoted(event.message)}",
+            "It names the rule: a quota, Pod Security, or the admission guard (docs/guard-rails.md).",
+            event.last_at,
+        )
 
 
 @rule(0, Health.DOWN, Source.CLUSTER)
@@ -64,7 +65,7 @@ def sidecar_left(view: View) -> Iterator[Said]:
 @rule(0, Health.DOWN, Source.CLUSTER)
 def tun_missing(view: View) -> Iterator[Said]:
     """The Kubernetes node has no /dev/net/tun: the pod stays Pending"""
-    for event in _mounts(view, rf'"{VOLUME_TUN}"|{TUN_DEVICE}'):
+    for event in _mounts(view, _TUN):
         node = f" {view.cluster.kubernetes_node}" if view.cluster.kubernetes_node else ""
         yield Said(
             f"The Kubernetes node{node} has no {TUN_DEVICE}, so the pod does not start.",
@@ -76,7 +77,7 @@ def tun_missing(view: View) -> Iterator[Said]:
 @rule(0, Health.DOWN, Source.CLUSTER)
 def sealing_key_missing(view: View) -> Iterator[Said]:
     """The Secret with the key-encryption key is gone: the pod does not start"""
-    for event in _mounts(view, rf'"{VOLUME_KEK}".*not found'):
+    for event in _mounts(view, _SEALING_KEY):
         says = "The Secret with the key-encryption key is gone, so the pod does not start."
         yield Said(says, _UP_REFRESH, event.last_at)
 
@@ -84,13 +85,10 @@ def sealing_key_missing(view: View) -> Iterator[Said]:
 @rule(0, Health.DOWN, Source.CLUSTER)
 def mount_failed(view: View) -> Iterator[Said]:
     """A volume, Secret or ConfigMap cannot be mounted: the pod does not start"""
-    known = re.compile(rf'"{VOLUME_TUN}"|{TUN_DEVICE}|"{VOLUME_KEK}".*not found')
-    for event in _mounts(view, ""):
-        if not known.search(event.message):
-            hint = _UP_REFRESH if "not found" in event.message else "Look at the storage of the Kubernetes node."
-            says = f"The pod does not start, because a volume cannot be mounted: {quoted(event.message)}"
-            yield Said(says, hint, event.last_at)
-            return
+    for event in _mounts(view, "", but=f"{_TUN}|{_SEALING_KEY}"):
+        hint = _UP_REFRESH if "not found" in event.message else "Look at the storage of the Kubernetes node."
+        says = f"The pod does not start, because a volume cannot be mounted: {quoted(event.message)}"
+        yield Said(says, hint, event.last_at)
 
 
 @rule(0, Health.DOWN, Source.CLUSTER)
@@ -145,13 +143,18 @@ def _began(view: View) -> datetime | None:
     return max(begins, default=view.cluster.started_at)
 
 
-def _mounts(view: View, words: str) -> Iterator[EventFacts]:
+def _mounts(view: View, words: str, but: str = "") -> Iterator[EventFacts]:
     """The newest event about a mount that failed, while nothing of the pod has started."""
     cluster = view.cluster
     if not cluster.pod or cluster.ready or any(one.state != "waiting" for one in cluster.containers):
         return
-    found = [one for one in cluster.events if one.reason in _MOUNTS and re.search(words, one.message, re.DOTALL)]
-    yield from found[-1:]
+    found = newest(
+        one
+        for one in cluster.events
+        if one.reason in _MOUNTS and re.search(words, one.message) and not (but and re.search(but, one.message))
+    )
+    if found is not None:
+        yield found
 
 
 _UP: Final = "Run `pulumi up`."

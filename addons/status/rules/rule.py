@@ -1,11 +1,12 @@
 """What a rule is: the sources that it needs, what it finds, how bad that is, and the step of the doctor that it belongs to."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
+from addons.status.facts import EventFacts
 from addons.status.model import Finding, Health, State
 from addons.status.readings import Source
 from addons.status.rules.view import View
@@ -74,6 +75,12 @@ def rule(
 def implied(health: Health) -> State | None:
     """The state of an instance of which a rule says no other."""
     return {Health.DOWN: State.DOWN, Health.UNKNOWN: State.UNKNOWN}.get(health)
+
+
+def newest(events: Iterable[EventFacts]) -> EventFacts | None:
+    """The one that happened last; one without a time only where there is no other."""
+    long_ago = datetime.min.replace(tzinfo=UTC)
+    return max(events, key=lambda event: event.last_at or long_ago, default=None)
 
 
 def quoted(words: str) -> str:

@@ -7,7 +7,7 @@ from addons.status.facts import FillFacts
 from addons.status.model import Health
 from addons.status.readings import Source
 from addons.status.rules.failures import failed_by
-from addons.status.rules.rule import Rule, Said, quoted, rule
+from addons.status.rules.rule import Rule, Said, newest, quoted, rule
 from addons.status.rules.view import View
 
 _NEARLY: Final = 0.80
@@ -72,13 +72,12 @@ def claim_pending(view: View) -> Iterator[Said]:
     for claim in cluster.claims:
         if claim.phase != "Pending":
             continue
-        about = [one for one in cluster.events if one.reason in _NO_STORAGE or claim.name in one.message]
-        if about or cluster.unschedulable:
-            reason = quoted(about[-1].message if about else cluster.unschedulable)
+        about = newest(one for one in cluster.events if one.reason in _NO_STORAGE or claim.name in one.message)
+        if about is not None or cluster.unschedulable:
             yield Said(
-                f"The claim {claim.name} gets no storage: {reason}",
+                f"The claim {claim.name} gets no storage: {quoted(about.message if about else cluster.unschedulable)}",
                 "Check the storage class (`kubectl get storageclass`) and `storage` in the stack: docs/configuration.md.",
-                about[-1].last_at if about else None,
+                about.last_at if about else None,
             )
 
 

@@ -162,10 +162,10 @@ def hostname_taken(view: View) -> Iterator[Said]:
 def hostname_shared(view: View) -> Iterator[Said]:
     """Another device of the tailnet asks for the same hostname"""
     wanted = view.declared.hostname
-    if view.control.device(view.sidecar.device_id) is None or _label(view.sidecar.dns_name) != wanted:
+    own = view.control.device(view.sidecar.device_id)
+    if own is None or _label(view.sidecar.dns_name) != wanted:
         return
-    others = [one for one in view.control.devices if one.id != view.sidecar.device_id and one.hostname == wanted]
-    for other in others:
+    for other in (one for one in view.control.devices if one != own and one.hostname == wanted):
         owner = f" of {other.user}" if other.user else ""
         yield Said(
             f"Another device{owner} asks for the name {wanted} too; the tailnet calls it {_label(other.name)}. This gateway keeps "
@@ -224,8 +224,9 @@ def _earlier(view: View) -> Iterator[DeviceFacts]:
     sidecar, declared = view.sidecar, view.declared
     if not sidecar.dns_name or _label(sidecar.dns_name) == declared.hostname:
         return
+    own = view.control.device(sidecar.device_id)
     for device in view.control.tagged(declared.tag):
-        if device.id != sidecar.device_id and _label(device.name) == declared.hostname:
+        if device != own and _label(device.name) == declared.hostname:
             yield device
             return
 

@@ -115,7 +115,8 @@ def test_any_status_is_diagnosed(snapshot: Snapshot) -> None:
         assert found.cause is not None
 
 
-@pytest.mark.parametrize("rule", [name for name in CASES if name not in ("not-confirmed",)])
+# A gateway that starts is in a pod that does, and that is found before it.
+@pytest.mark.parametrize("rule", [name for name in CASES if name != "gateway-starting"])
 def test_each_rule_can_be_a_cause_or_is_shown(rule: str) -> None:
     found = of(CASES[rule]())
     assert rule in {one.rule for check in found.checks for one in check.findings}
