@@ -30,6 +30,8 @@ class Declared(Frozen):
     people: tuple[str, ...]
     nodes: tuple[str, ...]
     """Ids of the execution nodes that work for it."""
+    preferred: Literal["name", "address"] = "name"
+    """What is printed, exported and opened: its MagicDNS name, or its raw address."""
 
 
 class ContainerFacts(Frozen):
@@ -45,6 +47,8 @@ class ContainerFacts(Frozen):
     message: str = ""
     last_reason: str = ""
     """Why it ended before: OOMKilled, Error ..."""
+    last_message: str = ""
+    """Its last words then: the end of its log, where Kubernetes or a reader of logs has it."""
     last_ended_at: datetime | None = None
     image: str = ""
 
@@ -77,6 +81,8 @@ class ClusterFacts(Frozen):
     pod_uid: str = ""
     phase: str = ""
     ready: bool = False
+    ready_changed_at: datetime | None = None
+    """When the pod last became ready, or ceased to be."""
     terminating: bool = False
     started_at: datetime | None = None
     kubernetes_node: str = ""
@@ -112,6 +118,8 @@ class PeerFacts(Frozen):
     relay: str = ""
     received: int = 0
     sent: int = 0
+    handshake_at: datetime | None = None
+    """The last WireGuard handshake: the peer answered then."""
 
 
 class HealthWarning(Frozen):
@@ -174,6 +182,8 @@ class SidecarFacts(Frozen):
     """None: never."""
     expired: bool = False
     certificate_domains: tuple[str, ...] = ()
+    certificate_expires: datetime | None = None
+    """Of the certificate that it has for its name; None where it has none, or did not say."""
     warnings: tuple[HealthWarning, ...] = ()
     peers: tuple[PeerFacts, ...] = ()
     served: tuple[ServedFacts, ...] | None = None

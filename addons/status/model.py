@@ -36,7 +36,7 @@ class State(StrEnum):
 
 
 class Health(StrEnum):
-    """In the order of how bad it is, after the plugin convention of monitoring: exit codes 0, 1, 2, 3."""
+    """In the order of their exit codes 0, 1, 2, 3, which are those of monitoring plugins."""
 
     HEALTHY = "healthy"
     DEGRADED = "degraded"
@@ -46,6 +46,11 @@ class Health(StrEnum):
     @property
     def exit_code(self) -> int:
         return list(Health).index(self)
+
+    @property
+    def rank(self) -> int:
+        """How bad it is: what is down is known to be, so it comes before what nobody knows."""
+        return (Health.HEALTHY, Health.DEGRADED, Health.UNKNOWN, Health.DOWN).index(self)
 
 
 class Finding(Frozen):
@@ -121,6 +126,8 @@ class InstanceStatus(Frozen):
     declared: Declared
     url: str
     """By its name; empty while Tailscale is off."""
+    opens: str = ""
+    """What is printed and opened: `url`, or the same by the raw address where the stack prefers that and it is known."""
     addresses: tuple[str, ...] | None = None
     dns_name: str | None = None
     confirmed_by: str = ""
