@@ -30,13 +30,13 @@ def _node_key(view: View) -> Credential:
         says = "Kept on the tailnet volume until private access is on again."
         return Credential(kind="node key", status="not needed now", says=says)
     if not view.knows(Source.SIDECAR):
-        return Credential(kind="node key", status="unknown", says="Not known: tailscaled was not read.")
+        return Credential(kind="node key", status="unknown", says="tailscaled was not read.")
     sidecar = view.sidecar
     if not sidecar.device_id:
         return Credential(kind="node key", status="unknown", says="The device has not joined yet.")
     if sidecar.key_expiry is None:
         status = "expired" if sidecar.expired else "never expires"
-        says = "Expired." if sidecar.expired else "Never ends: devices with a tag keep theirs."
+        says = "Nobody reaches the device." if sidecar.expired else "Devices with a tag keep theirs."
         return Credential(kind="node key", status=status, says=says)
     status = "expired" if sidecar.expired else _status(sidecar.key_expiry, view.now)
     return Credential(
@@ -51,23 +51,19 @@ def _auth_key(view: View) -> Credential:
     kind: Literal["auth key"] = "auth key"
     match view.declared.credential:
         case "workloadIdentity":
-            says = "None: the pod's own token proves who it is (a federated identity)."
+            says = "The pod's own token proves who it is (a federated identity)."
             return Credential(kind=kind, status="not used", says=says)
         case "oauth":
-            says = (
-                "An OAuth client mints a key for each login; it never ends. Needed only if the tailnet volume is lost."
-            )
+            says = "An OAuth client mints a key for each login. Needed only if the tailnet volume is lost."
             return Credential(kind=kind, status="never expires", says=says)
         case "authKey":
             pass
     if not view.knows(Source.CONTROL) or view.control.keys is None:
-        says = "Not known: the tailnet's keys may not be read (scope auth_keys). Needed only if the tailnet volume is lost."
+        says = "The tailnet's keys were not read (scope auth_keys). Needed only if the tailnet volume is lost."
         return Credential(kind=kind, status="unknown", says=says)
     key = newest_key(view)
     if key is None:
-        says = (
-            "Not known: the stack minted none of the tailnet's keys for it. Needed only if the tailnet volume is lost."
-        )
+        says = "None of the tailnet's keys was minted for it by the stack. Needed only if the tailnet volume is lost."
         return Credential(kind=kind, status="unknown", says=says)
     ended = key.invalid or (key.expires is not None and key.expires <= view.now)
     if not _joined(view):
@@ -75,10 +71,10 @@ def _auth_key(view: View) -> Credential:
         says = "It has ended: the device cannot join with it." if ended else "The device joins with it."
         return Credential(kind=kind, status=status, expires=key.expires, says=says)
     if ended:
-        says = "It was used or has ended. Not needed now; needed if the tailnet volume is lost: rotate it then."
+        says = "It was used or has ended. Needed only if the tailnet volume is lost: rotate it then."
     else:
         until = f"; {_ends(key.expires, view.now)}" if key.expires is not None else ""
-        says = f"Not needed now; needed if the tailnet volume is lost{until}."
+        says = f"Needed only if the tailnet volume is lost{until}."
     return Credential(kind=kind, status="not needed now", expires=key.expires, says=says)
 
 
@@ -99,14 +95,12 @@ def newest_key(view: View) -> KeyFacts | None:
 def _certificate(view: View) -> Credential:
     kind: Literal["certificate"] = "certificate"
     if not view.declared.wanted or view.declared.reach != "https":
-        return Credential(
-            kind=kind, status="not used", says="None: it is not served by HTTPS. WireGuard encrypts all of it."
-        )
+        return Credential(kind=kind, status="not used", says="It is not served by HTTPS. WireGuard encrypts all of it.")
     if not view.knows(Source.SIDECAR):
-        return Credential(kind=kind, status="unknown", says="Not known: tailscaled was not read.")
+        return Credential(kind=kind, status="unknown", says="tailscaled was not read.")
     expires = view.sidecar.certificate_expires
     if expires is None:
-        says = "Not known: tailscaled fetches and renews it by itself, at the first request."
+        says = "tailscaled fetches and renews it by itself, at the first request."
         return Credential(kind=kind, status="unknown", says=says)
     says = f"tailscaled renews it by itself, a month before its end; {_ends(expires, view.now)}."
     # It is renewed within that month: only its last week is worth a worry.
@@ -117,18 +111,20 @@ def _certificate(view: View) -> Credential:
 def _api_key(view: View) -> Credential:
     kind: Literal["API key"] = "API key"
     if view.knows(Source.CONTROL):
-        says = "The stack's own, for the tailnet's API: it is accepted. When it ends, the API does not say."
+        says = "The stack's own, for the tailnet's API, which accepts it. When it ends, the API does not say."
         return Credential(kind=kind, status="valid", says=says)
     reason = quoted(view.why_unknown(Source.CONTROL))
-    return Credential(kind=kind, status="unknown", says=f"The stack's own, for the tailnet's API. Not known: {reason}.")
+    return Credential(
+        kind=kind, status="unknown", says=f"The stack's own, for the tailnet's API, which was not read: {reason}"
+    )
 
 
 def _gateway_token(view: View) -> Credential:
     kind: Literal["gateway token"] = "gateway token"
     if view.declared.auth == "identity":
-        says = "None for people: Tailscale's login says who they are."
+        says = "Tailscale's login says who people are."
         return Credential(kind=kind, status="not used", says=says)
-    says = f"Never ends; a new word in `gateway.auth.rotation` makes another {view.declared.auth}."
+    says = f"A new word in `gateway.auth.rotation` makes another {view.declared.auth}."
     return Credential(kind=kind, status="never expires", says=says)
 
 

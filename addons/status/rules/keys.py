@@ -14,7 +14,7 @@ from components.constants import SIDECAR_CONTAINER, UNSEAL_CONTAINER
 _UPDATE: Final = "Run `pulumi up --refresh`."
 
 
-@rule(2, Health.DOWN, Source.CLUSTER)
+@rule(0, Health.DOWN, Source.CLUSTER)
 def sealed_key_foreign(view: View) -> Iterator[Said]:
     """The sealed auth key is another instance's: the container `unseal` refuses it"""
     for one in failed_by(view, "sealed-key-foreign"):
@@ -22,7 +22,7 @@ def sealed_key_foreign(view: View) -> Iterator[Said]:
         yield Said(says, _UPDATE, one.last_ended_at)
 
 
-@rule(2, Health.DOWN, Source.CLUSTER)
+@rule(0, Health.DOWN, Source.CLUSTER)
 def sealed_key_damaged(view: View) -> Iterator[Said]:
     """The sealed auth key does not open: the container `unseal` fails"""
     for one in failed_by(view, "sealed-key-damaged"):
@@ -30,7 +30,7 @@ def sealed_key_damaged(view: View) -> Iterator[Said]:
         yield Said(says, f"{_UPDATE} If that changes nothing, rotate the key.", one.last_ended_at)
 
 
-@rule(2, Health.DOWN, Source.CLUSTER)
+@rule(0, Health.DOWN, Source.CLUSTER)
 def sealing_key_damaged(view: View) -> Iterator[Said]:
     """The key-encryption key has not its length: the container `unseal` fails"""
     for one in failed_by(view, "sealing-key-damaged"):
@@ -38,7 +38,7 @@ def sealing_key_damaged(view: View) -> Iterator[Said]:
         yield Said(says, f"{_UPDATE} If that changes nothing, rotate the key.", one.last_ended_at)
 
 
-@rule(2, Health.DOWN, Source.CLUSTER)
+@rule(0, Health.DOWN, Source.CLUSTER)
 def sealed_key_missing(view: View) -> Iterator[Said]:
     """Neither Secret nor volume has the sealed auth key: the container `unseal` fails"""
     for one in failed_by(view, "sealed-key-missing"):
@@ -64,7 +64,7 @@ def key_refused(view: View) -> Iterator[Said]:
         yield Said(says, _new_credential(view), refusal.since)
 
 
-@rule(2, Health.DOWN, Source.CLUSTER, state=State.OUT_OF_TOUCH)
+@rule(1, Health.DOWN, Source.CLUSTER, state=State.OUT_OF_TOUCH)
 def control_unreachable(view: View) -> Iterator[Said]:
     """A sidecar that starts waits for the control server"""
     for silence in _said(view, "control-unreachable"):

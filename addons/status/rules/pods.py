@@ -73,7 +73,7 @@ def tun_missing(view: View) -> Iterator[Said]:
         )
 
 
-@rule(2, Health.DOWN, Source.CLUSTER)
+@rule(0, Health.DOWN, Source.CLUSTER)
 def sealing_key_missing(view: View) -> Iterator[Said]:
     """The Secret with the key-encryption key is gone: the pod does not start"""
     for event in _mounts(view, rf'"{VOLUME_KEK}".*not found'):

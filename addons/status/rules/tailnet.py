@@ -74,6 +74,14 @@ def needs_login(view: View) -> Iterator[Said]:
         )
 
 
+@rule(1, Health.HEALTHY, state=State.DISABLED)
+def private_access_off(view: View) -> Iterator[Said]:
+    """Private access is off in the stack"""
+    if not view.declared.wanted:
+        hint = f"Switch it on: `python -m addons enable {view.declared.id}`."
+        yield Said("Private access is off. Data and device are kept.", hint)
+
+
 @rule(1, Health.DOWN, Source.SIDECAR)
 def switched_off(view: View) -> Iterator[Said]:
     """Somebody ran `tailscale down` in the sidecar"""
@@ -237,5 +245,5 @@ def _logs(view: View) -> str:
 RULES: tuple[Rule, ...] = (
     *(removed, node_key_expired, needs_approval, needs_login, switched_off, joins_not),
     *(tailnet_volume_lost, hostname_taken, out_of_touch, tag_missing, views_differ, hostname_shared),
-    *(joining, sidecar_just_started, not_confirmed, nobody_listed),
+    *(private_access_off, joining, sidecar_just_started, not_confirmed, nobody_listed),
 )

@@ -31,10 +31,11 @@ def judge(snapshot: Snapshot, now: datetime) -> InstanceStatus:
     view = View(snapshot, now)
     declared = snapshot.declared
     findings = _findings(view)
-    health = findings[0].health if findings else Health.HEALTHY
+    health = max((one.health for one in findings), key=lambda one: one.rank, default=Health.HEALTHY)
     state = next((state for one in findings if (state := _STATES[one.rule])), None)
     confirmed_by = witness(view) if declared.wanted else ""
     url = address(declared, declared.fqdn) if declared.wanted else ""
+    headline, hint = _words(declared, findings, url, confirmed_by)
     sidecar = view.sidecar if declared.wanted and view.knows(Source.SIDECAR) else None
     gateway = view.gateway if view.knows(Source.GATEWAY) else None
     netcheck = view.netcheck if declared.wanted and view.knows(Source.NETCHECK) else None
@@ -42,10 +43,10 @@ def judge(snapshot: Snapshot, now: datetime) -> InstanceStatus:
         at=now,
         id=declared.id,
         wanted=declared.wanted,
-        state=state or (State.CONNECTED if declared.wanted else State.DISABLED),
+        state=state or State.CONNECTED,
         health=health,
-        headline=findings[0].says if health is not Health.HEALTHY else _well(declared, url),
-        hint=findings[0].hint if health is not Health.HEALTHY else _also(declared, confirmed_by),
+        headline=headline,
+        hint=hint,
         findings=findings,
         declared=declared,
         url=url,
@@ -98,16 +99,17 @@ def _drowned(finding: Finding, found: list[Finding]) -> bool:
     return any(one.health.rank > finding.health.rank or one.rule not in _QUIET for one in grave)
 
 
-def _well(declared: Declared, url: str) -> str:
-    if not declared.wanted:
-        return "Private access is off. Data and device are kept."
-    return f"Connected. {declared.hostname} is reachable{f' at {url}' if url else ' in its tailnet'}."
-
-
-def _also(declared: Declared, confirmed_by: str) -> str:
-    if not declared.wanted:
-        return f"Switch it on: `python -m addons enable {declared.id}`."
-    return f"Confirmed by {confirmed_by}." if confirmed_by else ""
+def _words(declared: Declared, findings: tuple[Finding, ...], url: str, confirmed_by: str) -> tuple[str, str]:
+    """The headline and the hint: what is worst, or that all is well."""
+    if findings and findings[0].health is not Health.HEALTHY:
+        return findings[0].says, findings[0].hint
+    if off := next((one for one in findings if _STATES[one.rule] is State.DISABLED), None):
+        return off.says, off.hint
+    where = f" at {url}" if url else " in its tailnet"
+    return (
+        f"Connected. {declared.hostname} is reachable{where}",
+        f"Confirmed by {confirmed_by}." if confirmed_by else "",
+    )
 
 
 def _opens(declared: Declared, url: str, addresses: tuple[str, ...]) -> str:
