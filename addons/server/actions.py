@@ -10,6 +10,7 @@ from addons.changes.model import Change, Job, Kind
 from addons.console import Console, LedgerRow, LeftOver
 from addons.errors import AddonsError
 from addons.server.problems import Problem
+from addons.server.reports import Reports
 from addons.server.session import Visitor
 from addons.status.model import InstanceStatus
 from components.outputs import AccessOutput
@@ -20,9 +21,10 @@ class Actions:
     """Raises Problem or AddonsError. Read-only, everything may be looked at, previews too, and nothing changed."""
 
     console: Console
+    reports: Reports
 
     def instance(self, id: str) -> InstanceStatus:
-        for status in self.console.report().instances:
+        for status in self.reports.newest().instances:
             if status.id == id:
                 return status
         raise Problem(HTTPStatus.NOT_FOUND, "The stack has no such instance.", "See the list of gateways.")

@@ -109,7 +109,7 @@ def _reading(routes: APIRouter, actions: Actions) -> None:
     @routes.get("/instances")
     def instances() -> Report:
         """All instances of the stack, judged now."""
-        return console.report()
+        return actions.reports.newest()
 
     @routes.get("/instances/{instance}")
     def instance(instance: str) -> InstanceStatus:

@@ -18,6 +18,7 @@ from addons.server.actions import Actions
 from addons.server.events import BEAT, Changes
 from addons.server.page import HERE, Pages
 from addons.server.problems import Graceful, Problem
+from addons.server.reports import Reports
 from addons.server.security import Guard
 from addons.server.session import Sessions, SignedIn
 from addons.server.settings import Settings
@@ -31,9 +32,10 @@ def create_app(
 ) -> FastAPI:
     """The server of one stack. `announce` is told each link that logs a browser in; the first at the start."""
     sessions = Sessions(settings, announce)
-    actions = Actions(console)
+    reports = Reports(console)
+    actions = Actions(console, reports)
     pages = Pages(console)
-    changes = Changes(console, beat)
+    changes = Changes(console, reports, beat)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:

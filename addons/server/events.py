@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import hashlib
 import secrets
+import time
 from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Annotated, Final
@@ -14,6 +15,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel
 
 from addons.console import Console
+from addons.server.reports import Reports
 from addons.status.model import InstanceStatus
 from addons.status.readings import utc_now
 from components.unexpected import record
@@ -21,7 +23,9 @@ from components.unexpected import record
 # Seconds. A page that heard nothing for 15 says that it is not live.
 BEAT: Final = 10.0
 # Seconds that the console is waited for; what is new by the passing of time alone, as a source past its limit, is seen after it.
-_LOOK: Final = 1.0
+_WAIT: Final = 2.0
+# Seconds between two looks: a console that reads a hundred gateways has news all the time. A look that takes long is rarer.
+_PAUSE: Final = 0.3
 
 
 class Changed(BaseModel):
@@ -41,8 +45,9 @@ class Beat(BaseModel):
 class Changes:
     """Follows the console, however many streams follow it. Versions count from 1, anew with each server."""
 
-    def __init__(self, console: Console, beat: float = BEAT) -> None:
+    def __init__(self, console: Console, reports: Reports, beat: float = BEAT) -> None:
         self._console = console
+        self._reports = reports
         self._beat = beat
         self._run: Final = secrets.token_hex(4)
         self._version = 0
@@ -50,22 +55,27 @@ class Changes:
         self._since: dict[tuple[str, str], int] = {}
         self._news = asyncio.Condition()
         self._ended = False
+        self._followers = 0
+        self._followed = asyncio.Event()
 
     async def follow(self) -> None:
-        """Until it is cancelled. A console that fails is asked again: pages see their values grow old meanwhile."""
+        """Until it is cancelled; looks while somebody follows. A console that fails is asked again: pages see their values grow
+        old meanwhile."""
         one = CapacityLimiter(1)
         seen = 0
         while True:
+            await self._followed.wait()
+            began = time.monotonic()
             try:
-                digests = await to_thread.run_sync(self._look, limiter=one)
-                await self._note(digests)
-                seen = await to_thread.run_sync(self._console.wait, seen, _LOOK, limiter=one, abandon_on_cancel=True)
+                await self._note(await to_thread.run_sync(self._look, limiter=one))
+                await asyncio.sleep(max(_PAUSE, 2 * (time.monotonic() - began)))
+                seen = await to_thread.run_sync(self._console.wait, seen, _WAIT, limiter=one, abandon_on_cancel=True)
             except Exception as error:
                 record(error)
-                await asyncio.sleep(_LOOK)
+                await asyncio.sleep(_WAIT)
 
     def _look(self) -> dict[tuple[str, str], str]:
-        digests = {("instance", status.id): _digest(status) for status in self._console.report().instances}
+        digests = {("instance", status.id): _digest(status) for status in self._reports.newest().instances}
         return digests | {("job", job.id): f"{job.state}{len(job.events)}" for job in self._console.jobs()}
 
     async def _note(self, digests: dict[tuple[str, str], str]) -> None:
@@ -95,6 +105,17 @@ class Changes:
 
     async def stream(self, last: str) -> AsyncIterator[ServerSentEvent]:
         """From the event with the id `last` on; from the start when it is another server's, or none."""
+        self._followers += 1
+        self._followed.set()
+        try:
+            async for event in self._events(last):
+                yield event
+        finally:
+            self._followers -= 1
+            if not self._followers:
+                self._followed.clear()
+
+    async def _events(self, last: str) -> AsyncIterator[ServerSentEvent]:
         run, _, number = last.partition("-")
         version = int(number) if run == self._run and number.isdecimal() else 0
         loop = asyncio.get_running_loop()

@@ -98,7 +98,7 @@ def router(actions: Actions, pages: Pages) -> APIRouter:
 
     @routes.get("/")
     def gateways(request: Request) -> HTMLResponse:
-        report = console.report()
+        report = actions.reports.newest()
         return pages.view(request, "gateways.html", report=report, job=_current(console.jobs()))
 
     @routes.get("/instances/{id}")
@@ -168,7 +168,7 @@ def _gateway(actions: Actions, pages: Pages, request: Request, id: str, said: Sa
         request,
         "gateway.html",
         status=status,
-        report=actions.console.report(),
+        report=actions.reports.newest(),
         job=_shown(jobs, id),
         elsewhere=next((job for job in jobs if not job.state.ended and job.change.instance != id), None),
         diagnosis=diagnose(status),

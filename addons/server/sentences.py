@@ -1,5 +1,6 @@
 """How the page says and marks what the status model knows; times and sizes are in addons/status/words.py."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -65,12 +66,7 @@ def scopes(asked: Iterable[str]) -> str:
 
 def coded(text: str) -> Markup:
     """With what stands between backticks as code."""
-    parts = escape(text).split("`")
-    # The last backtick of an odd number opens nothing.
-    pairs = len(parts) - 1 + len(parts) % 2 if len(parts) > 1 else 1
-    return Markup("").join(
-        Markup(f"<code>{part}</code>") if index % 2 and index < pairs else part for index, part in enumerate(parts)
-    )
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
 
 
 def shape(status: InstanceStatus) -> str:
@@ -129,6 +125,8 @@ def summary(statuses: Iterable[InstanceStatus]) -> str:
     """One sentence on all gateways: how many of them are in the worst state."""
     tones = Counter(tone(status) for status in statuses)
     count = tones.total()
+    if count == 0:
+        return "The stack has no gateways yet"
     for name, one, many in (
         ("bad", "is down", "are down"),
         ("unknown", "is not known now", "are not known now"),
@@ -140,8 +138,6 @@ def summary(statuses: Iterable[InstanceStatus]) -> str:
             return f"All {count} gateways {many}"
         if tones[name]:
             return f"{tones[name]} of {count} gateways {one if tones[name] == 1 else many}"
-    if count == 0:
-        return "The stack has no gateways yet"
     return "The gateway is well" if count == 1 else f"All {count} gateways are well"
 
 
