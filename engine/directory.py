@@ -84,6 +84,12 @@ class StackDirectory:
         """The stack's outputs, each secret in them replaced by a word."""
         return json.loads(self._run(["stack", "output", "--json", "--stack", self.stack]) or "{}")
 
+    def updated_at(self) -> str:
+        """When the stack's state was last written, as the engine writes times; empty before its first update."""
+        exported = json.loads(self._run(["stack", "export", "--stack", self.stack]))
+        deployment: dict[str, Any] = exported.get("deployment") or {}
+        return str((deployment.get("manifest") or {}).get("time", ""))
+
     def encrypt(self, secret: str) -> str:
         """`secret` as it may stand in the stack's file behind `secure:`. Raises EngineError without it."""
         with tempfile.TemporaryDirectory() as scratch:

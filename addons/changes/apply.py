@@ -46,11 +46,13 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Application:
-    """One change, being applied. `operations` are those that were planned; `cancelled` tells whether somebody asked to stop."""
+    """One change, being applied. `operations` are those that were planned, for a stack whose state was written at
+    `updated_at`; `cancelled` tells whether somebody asked to stop."""
 
     stack: StackDirectory
     files: Files
     operations: frozenset[Operation]
+    updated_at: str
     say: Say
     cancelled: Callable[[], bool]
 
@@ -62,8 +64,11 @@ class Application:
         """Applies it; None when that succeeded, else how it ended, with everything put back that could be."""
         before, after = (Text(path.read_bytes().decode()) for path in (self.files.before, self.files.candidate))
         try:
+            # The plan alone would not do: it lets an update undo what somebody else changed in a property of its own.
+            if self.stack.updated_at() != self.updated_at:
+                raise AddonsError("the stack was updated by somebody since the preview", "Preview the change again")
             self.file.replace(after.text, only_over=before.digest)
-        except AddonsError as error:
+        except UserError as error:
             return Outcome(JobState.REFUSED, "Nothing was changed.", error.problem, error.hint)
         progress = Progress(self.operations)
         try:

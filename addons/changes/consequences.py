@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from addons.changes.candidate import Candidate
+from addons.changes.events import called
 from addons.changes.model import Consequence, Kind, Step
 from components import sidecar
 from components.outputs import AccessOutput
@@ -26,14 +27,6 @@ _WORDS: Final = {
     "update": ("changed", "is changed in place", "are changed in place"),
     "replace": ("changed", "is made anew under another name", "are made anew under other names"),
     "delete": ("deleted", "is deleted", "are deleted"),
-}
-# Kinds of the providers' own, in the words of the field.
-_KINDS: Final = {
-    "Acl": "tailnet policy",
-    "TailnetKey": "auth key",
-    "OauthClient": "OAuth client",
-    "FederatedIdentity": "federated identity",
-    "RandomPassword": "random text",
 }
 _SHOWN: Final = 6
 
@@ -178,15 +171,16 @@ def _objects(facts: Facts) -> Iterator[Consequence]:
     groups: dict[str, list[str]] = {}
     for step in facts.steps:
         if step.operation in _WORDS and not step.type.startswith(_COMPONENTS):
-            kind = step.type.rpartition(":")[2]
-            groups.setdefault(step.operation, []).append(f"{_KINDS.get(kind, kind)} {step.name}")
+            groups.setdefault(step.operation, []).append(called(step.type, step.name))
     for operation, listed in groups.items():
         # The engine's order of what goes is by chance.
         names = sorted(listed)
         sort, one, many = _WORDS[operation]
         more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
         verb = one if len(names) == 1 else many
-        yield Consequence(sort=sort, says=f"{', '.join(names[:_SHOWN])}{more} {verb}.")  # pyright: ignore[reportArgumentType]  # sorts of _WORDS
+        all_of_them = ", ".join(names[:_SHOWN])
+        says = f"{all_of_them[0].upper()}{all_of_them[1:]}{more} {verb}."
+        yield Consequence(sort=sort, says=says)  # pyright: ignore[reportArgumentType]  # sorts of _WORDS
 
 
 def _url(instance: Instance, settings: Settings) -> str:

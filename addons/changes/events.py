@@ -13,6 +13,13 @@ if TYPE_CHECKING:  # 0.3 s to import, so only where an engine is used
 _STACK: Final = "pulumi:pulumi:Stack"
 _DEPLOYMENT: Final = "kubernetes:apps/v1:Deployment"
 _TEMPLATE: Final = "spec.template"
+# Kinds of the providers' own, in the words of the field.
+_KINDS: Final = {
+    "TailnetKey": "auth key",
+    "OauthClient": "OAuth client",
+    "FederatedIdentity": "federated identity",
+    "RandomPassword": "random text",
+}
 # Nothing happens in these.
 _IDLE: Final = frozenset({"same", "read", "refresh"})
 # The two halves of a replacement, which is told as one.
@@ -37,6 +44,13 @@ class Operation:
     @property
     def is_pod(self) -> bool:
         return self.type == _DEPLOYMENT
+
+
+def called(type: str, name: str) -> str:
+    """A resource in words: `auth key home-authkey`."""
+    kind = type.rpartition(":")[2]
+    # A stack has one.
+    return "the tailnet's policy" if kind == "Acl" else f"{_KINDS.get(kind, kind)} {name}"
 
 
 def operation(metadata: "StepEventMetadata") -> Operation | None:
@@ -143,5 +157,5 @@ def _said(one: Operation, failed: bool) -> str:
     """What was done, in words; nothing for what exists only in the engine's books."""
     if one.type.startswith(("openclaw:", "pulumi:")) or one.kind not in _DONE:
         return ""
-    what = f"{one.type.rpartition(':')[2]} {one.name}"
-    return f"{what} failed" if failed else f"{what} {_DONE[one.kind]}"
+    what = called(one.type, one.name)
+    return f"{what[0].upper()}{what[1:]} {'failed' if failed else _DONE[one.kind]}"

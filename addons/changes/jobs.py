@@ -3,19 +3,18 @@
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from pydantic import SecretStr
 
 from addons.changes.apply import VERIFY_SECONDS, Application, Outcome, Verify, verified
 from addons.changes.candidate import candidate
-from addons.changes.events import Operation
 from addons.changes.journal import Journal, Line, Record, own_process
 from addons.changes.model import Change, Job, JobState, Kind
 from addons.changes.preview import preview, said
 from addons.changes.stack_file import StackFile, Text
 from addons.errors import AddonsError
+from components.unexpected import described
 from engine.directory import StackDirectory
 from engine.errors import UserError
 from engine.interrupt import interrupt
@@ -62,6 +61,11 @@ class Jobs:
     def file(self) -> StackFile:
         return StackFile(self.stack.file)
 
+    @property
+    def read_only(self) -> str:
+        """Why nothing can be changed here; empty when it can."""
+        return self.file.read_only()
+
     def propose(self, change: Change, by: str, key: SecretStr | None = None) -> Job:
         """Begins a job with its preview, and returns at once. Raises AddonsError for a change that makes no sense, and while
         another job is not ended."""
@@ -90,7 +94,7 @@ class Jobs:
                 raise AddonsError(f"this change does not wait for a yes: it is {record.job.state}", "Look at it again")
             says = f"Writing {self.stack.file.name}, then updating the stack"
             self._add(job, Line(worker=own_process(), state=JobState.APPLYING, says=says, total=len(record.operations)))
-        self._start(job, lambda: self._apply(job, record.job.change, record.operations))
+        self._start(job, lambda: self._apply(job, record))
         return self._job(job)
 
     def cancel(self, job: str) -> Job:
@@ -118,8 +122,13 @@ class Jobs:
         self._settle()
         return [record.job for record in self.journal.records()]
 
+    def version(self) -> object:
+        """Another value after each line that anybody added, also in another process."""
+        return self.journal.version()
+
     def _preview(self, name: str, change: Change, key: SecretStr | None) -> None:
         self._add(name, Line(state=JobState.PREVIEWING, says="Asking the engine what it would do"))
+        updated_at = self.stack.updated_at()
         wanted = candidate(change, self.file.read(), self.stack.encrypt, key)
         shown, operations = preview(self.stack, wanted, self.journal.files(name), key)
         if self._record(name).cancel:
@@ -132,19 +141,22 @@ class Jobs:
             return self._end(name, Outcome(JobState.REFUSED, "Nothing was changed.", shown.refused, shown.hint))
         kept = tuple(sorted((one.kind, one.urn) for one in operations))
         says = "Nothing was changed yet: apply it, or drop it"
-        return self._add(name, Line(preview=shown, operations=kept, state=JobState.ASKING, says=says))
+        line = Line(preview=shown, operations=kept, updated_at=updated_at, state=JobState.ASKING, says=says)
+        return self._add(name, line)
 
-    def _apply(self, name: str, change: Change, operations: frozenset[Operation]) -> None:
+    def _apply(self, name: str, record: Record) -> None:
         def say(says: str, done: int | None = None, total: int | None = None) -> None:
             self._add(name, Line(says=says, done=done, total=total))
 
-        application = Application(
-            self.stack, self.journal.files(name), operations, say, lambda: self._record(name).cancel
-        )
+        def cancelled() -> bool:
+            return self._record(name).cancel
+
+        files = self.journal.files(name)
+        application = Application(self.stack, files, record.operations, record.updated_at, say, cancelled)
         if (failed := application.run()) is not None:
             return self._end(name, failed)
         self._add(name, Line(state=JobState.VERIFYING, says="The stack is updated; looking whether it has come true"))
-        return self._end(name, verified(change, self.verify, say, self.patience))
+        return self._end(name, verified(record.job.change, self.verify, say, self.patience))
 
     def _start(self, name: str, work: Callable[[], None]) -> None:
         def run() -> None:
@@ -154,10 +166,12 @@ class Jobs:
                 outcome = Outcome(JobState.FAILED, "Nothing was changed.", said(error), error.hint)
                 self._abandon(name, outcome)
             except Exception as error:  # whatever it is, the job must not seem to go on
-                problem = f"an unexpected {type(error).__name__}"
+                # Never its message, which may quote anything.
+                problem = f"something unexpected happened ({described(error)})"
                 self._abandon(name, Outcome(JobState.FAILED, "It stopped.", problem, "Report it, with what was done"))
 
-        threading.Thread(target=run, name=f"change {name}", daemon=True).start()
+        # No daemon: a server that is asked to stop finishes what it has begun.
+        threading.Thread(target=run, name=f"change {name}").start()
 
     def _settle(self) -> None:
         """Ends the jobs whose process died."""
@@ -214,9 +228,3 @@ def _died(job: Job) -> Outcome:
     if job.state == JobState.VERIFYING:
         return Outcome(JobState.UNCONFIRMED, "The stack was updated.", problem, "Look at the status")
     return Outcome(JobState.FAILED, "It stopped.", problem, "Propose it again")
-
-
-def usual_journal(stack: StackDirectory, state_home: Path) -> Journal:
-    """The jobs of an owner's stack, below the user's own state directory: never beside the stack file, where git would see
-    them."""
-    return Journal(state_home / "openclaw-tailnet" / f"{stack.stack.replace('/', '.')}-{stack.mark}")

@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import functools
 import os
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -37,6 +38,8 @@ class Line(Frozen):
     """The process that works on it, with the moment at which that began."""
     preview: Preview | None = None
     operations: tuple[tuple[str, str], ...] | None = None
+    updated_at: str = ""
+    """When the stack's state had last been written before the preview."""
     cancel: bool = False
     """Somebody asked to stop."""
     state: JobState | None = None
@@ -54,6 +57,7 @@ class Record:
     job: Job
     worker: Process | None
     operations: frozenset[Operation]
+    updated_at: str
     cancel: bool
 
     @property
@@ -102,11 +106,11 @@ class Journal:
     def record(self, job: str) -> Record | None:
         """One job; None when there is none of that id."""
         path = self.directory / f"{job}{_LINES}"
-        return _record(job, _lines(path)) if path in self._paths() else None
+        return _record(path, path.stat().st_size) if path in self._paths() else None
 
     def records(self) -> list[Record]:
         """All jobs, the newest first."""
-        read = [_record(path.name.removesuffix(_LINES), _lines(path)) for path in self._paths()]
+        read = [_record(path, path.stat().st_size) for path in self._paths()]
         return [record for record in read if record is not None]
 
     def files(self, job: str) -> Files:
@@ -126,21 +130,31 @@ def own_process() -> tuple[int, int]:
     return os.getpid(), start_time(os.getpid()) or 0
 
 
-def _lines(path: Path) -> list[Line]:
+def _lines(content: bytes) -> list[Line]:
     lines: list[Line] = []
-    for text in path.read_bytes().splitlines():
+    for text in content.splitlines():
         # What a kill cut off says nothing.
         with contextlib.suppress(ValidationError):
             lines.append(Line.model_validate_json(text))
     return lines
 
 
-def _record(name: str, lines: list[Line]) -> Record | None:
+@functools.lru_cache(maxsize=4 * KEPT)
+def _record(path: Path, size: int) -> Record | None:
+    """What a file says: lines are only added, so its size tells whether it says more than before."""
+    lines = _lines(path.read_bytes()[:size])
     first = next((line for line in lines if line.began), None)
     if first is None or first.began is None:
         return None
     events: list[JobEvent] = []
-    last: dict[str, Any] = {"preview": None, "worker": None, "operations": (), "problem": "", "hint": ""}
+    last: dict[str, Any] = {
+        "preview": None,
+        "worker": None,
+        "operations": (),
+        "updated_at": "",
+        "problem": "",
+        "hint": "",
+    }
     state = JobState.QUEUED
     for line in lines:
         state = line.state or state
@@ -151,7 +165,7 @@ def _record(name: str, lines: list[Line]) -> Record | None:
                 JobEvent(number=number, at=line.at, state=state, says=line.says, done=line.done, total=line.total)
             )
     job = Job(
-        id=name,
+        id=path.name.removesuffix(_LINES),
         change=first.began.change,
         by=first.began.by,
         began_at=first.at,
@@ -163,4 +177,4 @@ def _record(name: str, lines: list[Line]) -> Record | None:
     )
     operations = frozenset(Operation(kind, urn) for kind, urn in last["operations"])
     worker = Process(*last["worker"]) if last["worker"] else None
-    return Record(job, worker, operations, any(line.cancel for line in lines))
+    return Record(job, worker, operations, last["updated_at"], any(line.cancel for line in lines))

@@ -204,7 +204,11 @@ def test_a_new_key_is_minted_and_the_old_one_revoked(own: Owner, cluster: Cluste
 def test_what_the_status_does_not_show_is_not_said_to_be_done(own: Owner) -> None:
     asked = own.asked(change(Kind.HOSTNAME, "den"))
     missing = "the tailnet still shows the old name"
-    jobs = dataclasses.replace(own.jobs, verify=lambda _: missing, patience=1)
+
+    def blind(_: Change) -> str:
+        return missing
+
+    jobs = dataclasses.replace(own.jobs, verify=blind, patience=1)
     job = own.ended(jobs.confirm(asked.id))
     assert (job.state, job.problem) == (JobState.UNCONFIRMED, missing)
     assert own.sidecar()["hostname"] == "den", "the stack was updated"
@@ -222,24 +226,40 @@ def test_a_file_that_somebody_changed_meanwhile_is_theirs(own: Owner, cluster: C
     own.directory.file.write_text(before[0])
 
 
-def test_a_stack_that_somebody_changed_meanwhile_is_not_updated(own: Owner, cluster: Cluster, tmp_path: Path) -> None:
+def test_a_stack_that_somebody_updated_meanwhile_is_not_updated(own: Owner, cluster: Cluster, tmp_path: Path) -> None:
     job = own.asked(change(Kind.HOSTNAME, "mine"))
-    # Another person's checkout, with another limit.
+    # Another person's checkout, with another limit: the plan would let it be undone, unseen.
     theirs = dataclasses.replace(own.directory, directory=tmp_path / "theirs")
     shutil.copytree(own.directory.directory, theirs.directory, symlinks=True)
     document = yaml.safe_load(theirs.file.read_text())
     document["config"][INSTANCES][0]["gateway"] = {"resources": {"memoryLimit": "3Gi"}}
     theirs.file.write_text(yaml.safe_dump(document, sort_keys=False))
     theirs.up()
-    text = own.file()
+    before = snapshot(own, cluster)
+    refused = own.ended(own.jobs.confirm(job.id))
+    assert (refused.state, refused.problem) == (
+        JobState.REFUSED,
+        "the stack was updated by somebody since the preview",
+    )
+    assert snapshot(own, cluster) == before
+    assert containers(cluster.deployment(own.namespace))["gateway"]["resources"]["limits"]["memory"] == "3Gi"
+    own.directory.up()
+
+
+def test_an_update_does_what_was_previewed_or_nothing(own: Owner, cluster: Cluster) -> None:
+    """Bound to its plan: here to that of another change, as if everything had become another meanwhile."""
+    other = own.asked(change(Kind.HOSTNAME, "mine"))
+    plan = own.journal.files(other.id).plan.read_bytes()
+    own.jobs.cancel(other.id)
+    before, env = own.file(), containers(cluster.deployment(own.namespace))["tailscale"]["env"]
+    job = own.asked(change(Kind.ROTATE_KEY))
+    own.journal.files(job.id).plan.write_bytes(plan)
     refused = own.ended(own.jobs.confirm(job.id))
     assert refused.state in (JobState.REFUSED, JobState.FAILED)
     assert refused.problem == "the stack is not any more what it was at the preview: somebody changed it meanwhile"
-    assert own.file() == text
-    assert own.sidecar()["hostname"] == "den"
-    env = {entry["name"]: entry.get("value") for entry in containers(cluster.pod(own.namespace))["tailscale"]["env"]}
-    assert env["TS_HOSTNAME"] == "den"
-    own.directory.up()
+    assert own.file() == before
+    assert containers(cluster.deployment(own.namespace))["tailscale"]["env"] == env
+    assert own.directory.preview(own.directory.file, own.stack.world.home.root / "unused-plan").unchanged
 
 
 def test_a_stack_that_somebody_updates_is_left_alone_and_they_are_named(own: Owner, cluster: Cluster) -> None:

@@ -3,6 +3,7 @@
 from pulumi.automation.events import EngineEvent
 
 from engine import operation
+from tests.support.engine_events import event
 
 # The file backend's words (pkg/backend/diy/lock.go), as the CLI prints them.
 LOCKED = (
@@ -24,7 +25,7 @@ def test_a_locked_stack_is_told_with_its_holder() -> None:
 
 
 def diagnostic(message: str, severity: str = "error") -> EngineEvent:
-    return EngineEvent.from_json({"diagnosticEvent": {"message": message, "severity": severity, "color": "never"}})
+    return event({"diagnosticEvent": {"message": message, "severity": severity, "color": "never"}})
 
 
 def test_errors_and_refusals_are_told_once_and_in_plain_text() -> None:
@@ -33,7 +34,7 @@ def test_errors_and_refusals_are_told_once_and_in_plain_text() -> None:
         diagnostic("wrong\n"),
         diagnostic("an unhandled error occurred: wrong\nTraceback (most recent call last):\n..."),
         diagnostic("only a warning", "warning"),
-        EngineEvent.from_json({"policyEvent": refusal}),
-        EngineEvent.from_json({"policyEvent": {**refusal, "enforcementLevel": "advisory"}}),
+        event({"policyEvent": refusal}),
+        event({"policyEvent": {**refusal, "enforcementLevel": "advisory"}}),
     ]
     assert operation.errors(events) == ["wrong", "i1: NodePort"]

@@ -9,7 +9,7 @@ from addons.changes.consequences import Facts, access_of, consequences
 from addons.changes.events import planned
 from addons.changes.model import Change, Kind, Step
 from addons.changes.stack_file import Text
-from tests.support.addons_changes import STACK_FILE, events
+from tests.support.engine_events import STACK_FILE, events
 
 
 def facts(kind: Kind, sample: str, value: str = "", file: str = STACK_FILE) -> Facts:
@@ -40,7 +40,7 @@ def test_switching_off() -> None:
         "deleted: Its auth key is revoked; switching on mints a new one.",
         DATA,
         "kept: The device's identity stays on its volume: switched on again, it is the same device.",
-        "changed: Deployment home-gateway, Namespace home-namespace, tailnet policy policy are changed in place.",
+        "changed: Deployment home-gateway, Namespace home-namespace, the tailnet's policy are changed in place.",
         "changed: ConfigMap home-config is made anew under another name.",
         "deleted: ConfigMap home-serve, NetworkPolicy home-allow-wireguard, Secret home-tailnet-authkey, "
         "Secret home-tailnet-kek, auth key home-authkey, random text home-kek are deleted.",

@@ -35,7 +35,7 @@ def lines(old: str, new: str) -> tuple[list[str], list[str]]:
 
 
 # The text of a first instance, a path, a value; the lines that go and those that come.
-CASES = {
+CASES: dict[str, tuple[str, tuple[str | int, ...], str | bool, tuple[list[str], list[str]]]] = {
     "a value is there": (
         "    - id: home # mine\n      tailscale:\n        enabled:   true  # since May\n",
         *(ENABLED, False),
@@ -257,7 +257,7 @@ def stack_files(draw: st.DrawFn) -> str:
     if draw(st.booleans()):
         instances[0]["tailscale"] = sidecar
     document = {"config": {INSTANCES[1]: instances, "other:key": draw(trees(2))}, "encryptionsalt": "v1:x"}
-    written = YAML()
+    written: Any = YAML()
     written.indent(*draw(st.sampled_from([(2, 2, 0), (2, 4, 2), (4, 6, 4)])))
     written.width = draw(st.sampled_from([40, 4096]))
     written.default_flow_style = draw(st.sampled_from([False, False, None]))

@@ -3,7 +3,7 @@
 import pytest
 
 from addons.changes.events import Operation, Progress, planned
-from tests.support.addons_changes import events
+from tests.support.engine_events import events
 
 SAMPLES = ("preview-disable", "preview-enable", "preview-hostname", "preview-rotate")
 
@@ -51,7 +51,7 @@ def test_progress_counts_what_was_planned_and_ends_with_all_of_it() -> None:
     assert progress.waiting() is None
     assert "Deployment home-gateway is changed" in said
     assert "ConfigMap home-config is there, in the place of the old one" in said
-    assert "TailnetKey home-authkey is gone" in said
+    assert "Auth key home-authkey is gone" in said
     assert len(said) == len(set(said))
 
 

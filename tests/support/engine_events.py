@@ -3,7 +3,7 @@
 import functools
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pulumi.automation.events import EngineEvent
@@ -31,9 +31,14 @@ encryptionsalt: v1:salt
 """
 
 
+def event(content: dict[str, Any]) -> "EngineEvent":
+    """An event as the engine writes it, in JSON."""
+    from pulumi.automation.events import EngineEvent
+
+    return EngineEvent.from_json(content)  # pyright: ignore[reportUnknownMemberType]  # its parameter is a bare dict
+
+
 @functools.cache
 def events(name: str) -> "list[EngineEvent]":
     """The events of `preview-disable` and the like, without what the engine only says about itself."""
-    from pulumi.automation.events import EngineEvent
-
-    return [EngineEvent.from_json(json.loads(line)) for line in (SAMPLES / f"{name}.jsonl").read_text().splitlines()]
+    return [event(json.loads(line)) for line in (SAMPLES / f"{name}.jsonl").read_text().splitlines()]
