@@ -86,7 +86,7 @@ def test_waiting_ends_with_the_next_change() -> None:
 
 def test_a_request_is_answered_once() -> None:
     console = FakeConsole()
-    asked = (console.report().instances[0].pairings or ())[0]
+    asked = next(iter(console.report().instances[0].pairings or ()))
     assert console.decide("home", asked.request, approve=True) == "Approved alice-laptop"
     assert console.report().instances[0].pairings == ()
     with pytest.raises(AddonsError, match="is over"):

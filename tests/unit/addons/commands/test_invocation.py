@@ -24,7 +24,10 @@ def test_an_instance_that_is_not_there_is_named_with_those_that_are() -> None:
 
 
 def test_yes_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(typer, "confirm", lambda question: pytest.fail("it asked"))
+    def asked(question: str) -> bool:
+        pytest.fail(f"it asked: {question}")
+
+    monkeypatch.setattr(typer, "confirm", asked)
     assert agreed("Sure?", yes=True)
 
 

@@ -20,7 +20,8 @@ def console(monkeypatch: pytest.MonkeyPatch) -> FakeConsole:
 
 def test_status_shows_all_or_everything_of_one(console: FakeConsole, capsys: pytest.CaptureFixture[str]) -> None:
     cli.run(["status"])
-    assert all(name in capsys.readouterr().out for name in ("home",))
+    shown = capsys.readouterr().out
+    assert all(f"{name}  " in shown for name in ("home", "lab", "den"))
     cli.run(["status", "lab"])
     shown = capsys.readouterr().out
     assert "lab  connected, degraded" in shown
@@ -44,7 +45,12 @@ def test_open_prints_and_opens(
     console: FakeConsole, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     opened: list[str] = []
-    monkeypatch.setattr(commands.webbrowser, "open", lambda url: opened.append(url) or True)
+
+    def opens(url: str) -> bool:
+        opened.append(url)
+        return True
+
+    monkeypatch.setattr(commands.webbrowser, "open", opens)
     assert cli.run(["open", "home"]) == 0
     assert opened == ["https://openclaw-home.example.ts.net"]
     assert capsys.readouterr().out == "https://openclaw-home.example.ts.net\n"
@@ -53,7 +59,10 @@ def test_open_prints_and_opens(
 def test_without_a_browser_the_address_is_still_printed(
     console: FakeConsole, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(commands.webbrowser, "open", lambda url: False)
+    def opens_nothing(url: str) -> bool:
+        return False
+
+    monkeypatch.setattr(commands.webbrowser, "open", opens_nothing)
     assert cli.run(["open", "home"]) == 1
     shown = capsys.readouterr()
     assert shown.out == "https://openclaw-home.example.ts.net\n"

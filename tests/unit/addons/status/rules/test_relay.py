@@ -29,8 +29,10 @@ def samples(*counts: tuple[float, int, int]) -> tuple[BytesSample, ...]:
 
 def test_a_contact_begins_by_a_relay_and_that_is_no_news() -> None:
     """Tailscale looks for a direct path while the first packets go over a relay."""
-    begun = ((60, 0, 0), (50, 0, 9000), (44, 0, 12_000), (36, 90_000, 12_000))
-    first = samples(*begun, (28, 190_000, 12_000), (16, 300_000, 12_000), (8, 400_000, 12_000), (1, 500_000, 12_000))
+    begun = ((60, 0, 0), (50, 0, 400_000), (44, 0, 600_000), (36, 90_000, 600_000))
+    first = samples(
+        *begun, (28, 190_000, 600_000), (16, 300_000, 600_000), (8, 400_000, 600_000), (1, 500_000, 600_000)
+    )
     assert risk(altered(well(), history=first)) is RelayRisk.NONE
 
 
