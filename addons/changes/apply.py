@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # 0.3 s to import, so only where an engine is used
 # The update itself waits for the pod; what is left is what the tailnet sees, and that is seconds late.
 VERIFY_SECONDS: Final = 90.0
 _VERIFY_EVERY: Final = 1.0
+GOING_BACK: Final = "Going back to what was before"
 # Said after so many seconds of waiting, then once in each of the last.
 _WAITING: Final = (2, 5, 10)
 
@@ -122,7 +123,7 @@ class Application:
         if not touched:
             hint = error.hint if isinstance(error, StackLocked) else "Preview the change again"
             return Outcome(state, f"Nothing was changed; {name} is as it was before.", problem, hint)
-        self.say("Going back to what was before")
+        self.say(GOING_BACK)
         again = Progress(frozenset())
         try:
             with self._told(again):

@@ -7,7 +7,7 @@ from typing import Final
 
 from pydantic import SecretStr
 
-from addons.changes.apply import VERIFY_SECONDS, Application, Outcome, Verify, verified
+from addons.changes.apply import GOING_BACK, VERIFY_SECONDS, Application, Outcome, Verify, verified
 from addons.changes.candidate import candidate
 from addons.changes.journal import Journal, Line, Record, own_process
 from addons.changes.model import Change, Job, JobState, Kind
@@ -31,6 +31,10 @@ _VERBS: Final = {
 _SECOND: Final = (
     "The engine was asked to stop already, and finishes what is in flight. A second interrupt would end it at once, and may "
     "leave objects that the stack does not know of"
+)
+# Where the stack file is not written here: git's, or another user's.
+_BY_HAND: Final = (
+    "Save the difference as a file; where the stack file is changed: git apply FILE, and let it be applied there"
 )
 
 
@@ -111,6 +115,8 @@ class Jobs:
             if state == JobState.ASKING:
                 self._end(job, Outcome(JobState.CANCELLED, "Dropped; nothing was changed."))
                 return self._job(job)
+            if any(event.says == GOING_BACK for event in record.job.events):
+                raise AddonsError("this change is being undone already", "Wait for it")
             if record.worker is None or not interrupt(record.worker):
                 raise AddonsError("the engine is not at work at this moment", "Try again in a second")
             says = "Asked to stop: the engine finishes what is in flight, then everything is put back"
@@ -131,11 +137,10 @@ class Jobs:
         updated_at = self.stack.updated_at()
         wanted = candidate(change, self.file.read(), self.stack.encrypt, key)
         shown, operations = preview(self.stack, wanted, self.journal.files(name), key)
-        if self._record(name).cancel:
+        if self._cancelled(name):
             return self._end(name, Outcome(JobState.CANCELLED, "Nothing was changed."))
         if not shown.refused and (reason := self.file.read_only()):
-            hint = "Save the difference as a file, then: git apply FILE, commit, and let the pipeline apply it"
-            shown = shown.model_copy(update={"refused": reason, "hint": hint})
+            shown = shown.model_copy(update={"refused": reason, "hint": _BY_HAND})
         if shown.refused:
             self._add(name, Line(preview=shown))
             return self._end(name, Outcome(JobState.REFUSED, "Nothing was changed.", shown.refused, shown.hint))
@@ -148,15 +153,23 @@ class Jobs:
         def say(says: str, done: int | None = None, total: int | None = None) -> None:
             self._add(name, Line(says=says, done=done, total=total))
 
-        def cancelled() -> bool:
-            return self._record(name).cancel
-
-        files = self.journal.files(name)
-        application = Application(self.stack, files, record.operations, record.updated_at, say, cancelled)
+        application = Application(
+            self.stack,
+            self.journal.files(name),
+            record.operations,
+            record.updated_at,
+            say,
+            lambda: self._cancelled(name),
+        )
         if (failed := application.run()) is not None:
             return self._end(name, failed)
         self._add(name, Line(state=JobState.VERIFYING, says="The stack is updated; looking whether it has come true"))
         return self._end(name, verified(record.job.change, self.verify, say, self.patience))
+
+    def _cancelled(self, name: str) -> bool:
+        # Whoever interrupts the engine says so before they let go.
+        with self.journal.alone():
+            return self._record(name).cancel
 
     def _start(self, name: str, work: Callable[[], None]) -> None:
         def run() -> None:
