@@ -8,7 +8,6 @@ from pydantic import SecretStr
 
 from addons.changes.model import Change, Job, Kind
 from addons.console import Console, LedgerRow, LeftOver
-from addons.errors import AddonsError
 from addons.server.problems import Problem
 from addons.server.reports import Reports
 from addons.server.session import Visitor
@@ -39,18 +38,13 @@ class Actions:
         self.console.refresh(self.instance(instance).id)
 
     def access(self, instance: str) -> Sequence[AccessOutput]:
-        known = self.instance(instance)
-        with _read():
-            return self.console.access(known.id)
+        return self.console.access(self.instance(instance).id)
 
     def ledger(self, instance: str, limit: int) -> Sequence[LedgerRow]:
-        known = self.instance(instance)
-        with _read():
-            return self.console.ledger(known.id, limit)
+        return self.console.ledger(self.instance(instance).id, limit)
 
     def left_over(self) -> Sequence[LeftOver]:
-        with _read():
-            return self.console.left_over()
+        return self.console.left_over()
 
     def decide(self, instance: str, request: str, approve: bool) -> str:
         self._writable()
@@ -84,13 +78,3 @@ class Actions:
     def _writable(self) -> None:
         if reason := self.console.read_only:
             raise Problem(HTTPStatus.FORBIDDEN, f"Nothing can be changed here: {reason}")
-
-
-class _read:
-    """A source that cannot be read is no fault of the request's."""
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
-        if isinstance(error, AddonsError):
-            raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, error.problem, error.hint) from None

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Depends, Request
@@ -17,6 +17,7 @@ from starlette.responses import Response
 
 from addons.changes.model import Change, Job, Kind
 from addons.console import Console, LedgerRow
+from addons.errors import AddonsError
 from addons.server import change_words, sentences
 from addons.server.actions import Actions
 from addons.server.problems import Problem, ProblemDocument
@@ -35,11 +36,9 @@ _LEDGER: Final = 30
 
 @dataclass(frozen=True)
 class Said:
-    """What an action answered, for the person who asked."""
+    """What an action answered, for the person who asked. Of a change nothing: that shows how far it is where it stands."""
 
-    says: str
-    sort: Literal["done", "change", "wrong"] = "done"
-    hint: str = ""
+    says: str = ""
 
 
 async def _form(request: Request) -> dict[str, str]:
@@ -64,8 +63,7 @@ class Pages:
         )
         self._env.filters |= {"iso": _iso, "coded": sentences.coded}
 
-    def view(self, request: Request, template: str, **values: Any) -> HTMLResponse:
-        values = {"said": None, **values}
+    def view(self, request: Request, template: str, said: Said | None = None, **values: Any) -> HTMLResponse:
         return self._html(
             template,
             HTTPStatus.OK,
@@ -73,6 +71,7 @@ class Pages:
             visitor=visitor_of(request),
             read_only=self._console.read_only,
             path=request.url.path,
+            said=said,
             **values,
         )
 
@@ -183,13 +182,13 @@ def _act(actions: Actions, visitor: Visitor, id: str, form: dict[str, str]) -> S
     match form.get("do", ""):
         case "propose":
             actions.propose(_change(id, form), visitor, _key(form))
-            return Said("The preview has begun. Nothing is changed yet.", "change")
+            return Said()
         case "confirm":
             actions.confirm(job)
-            return Said("It is being applied.", "change")
+            return Said()
         case "cancel":
             actions.cancel(job)
-            return Said("Cancelled.", "change")
+            return Said()
         case "approve" | "reject" as verb:
             return Said(actions.decide(id, request, approve=verb == "approve"))
         case "refresh":
@@ -219,12 +218,12 @@ def _activity(actions: Actions, id: str) -> dict[str, object]:
     access_problem = ledger_problem = None
     try:
         access = actions.access(id)
-    except Problem as problem:
-        access_problem = problem.document
+    except AddonsError as error:
+        access_problem = error
     try:
         ledger = actions.ledger(id, _LEDGER)
-    except Problem as problem:
-        ledger_problem = problem.document
+    except AddonsError as error:
+        ledger_problem = error
     return {"access": access, "access_problem": access_problem, "ledger": ledger, "ledger_problem": ledger_problem}
 
 

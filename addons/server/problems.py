@@ -87,6 +87,9 @@ def as_json(document: ProblemDocument, headers: Mapping[str, str] | None = None)
 def answer(request: Request, error: Exception, shown: Shown) -> Response:
     """A document for programs, a page for people."""
     document = of(error)
+    if isinstance(error, AddonsError) and request.method == "GET":
+        # A source that cannot be read is no fault of the request's.
+        document = Problem(HTTPStatus.SERVICE_UNAVAILABLE, error.problem, error.hint).document
     # Allow, of a method that is not there.
     headers = error.headers if isinstance(error, HTTPException) else None
     if request.url.path.startswith(API):

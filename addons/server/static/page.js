@@ -65,7 +65,7 @@ async function load(again) {
 function say(says, hint) {
   const told = document.createElement("p");
   told.className = "said wrong";
-  told.role = "alert";
+  told.setAttribute("role", "alert");
   told.tabIndex = -1;
   told.textContent = [says, hint].filter(Boolean).join(" ");
   main.querySelector("#said").replaceChildren(told);

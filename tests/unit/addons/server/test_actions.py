@@ -1,13 +1,11 @@
 """Each thing a person may do is checked in one place, whichever way it is asked for."""
 
 from collections.abc import Callable
-from typing import NoReturn
 
 import pytest
 from pydantic import SecretStr
 
 from addons.changes.model import Change, JobState, Kind
-from addons.errors import AddonsError
 from addons.server.actions import Actions
 from addons.server.problems import Problem
 from addons.server.reports import Reports
@@ -89,12 +87,3 @@ def test_only_a_device_that_is_left_over_is_removed(console: FakeConsole, action
 def test_a_change_is_asked_for_under_the_visitor_s_name(console: FakeConsole, actions: Actions) -> None:
     actions.propose(DISABLE, Visitor("alice@example.com", "by Tailscale"))
     assert console.jobs()[0].by == "alice@example.com"
-
-
-def test_a_source_that_cannot_be_read_is_no_fault_of_the_request(console: FakeConsole, actions: Actions) -> None:
-    def unread(instance: str = "", limit: int = 0) -> NoReturn:
-        raise AddonsError("The gateway did not answer within 5 s", "See its log")
-
-    console.access = console.ledger = console.left_over = unread
-    for act in (lambda: actions.access("home"), lambda: actions.ledger("home", 1), actions.left_over):
-        assert status_of(act) == 503

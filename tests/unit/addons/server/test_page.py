@@ -183,7 +183,7 @@ def test_a_ledger_that_cannot_be_read_leaves_the_rest() -> None:
 
     with served(Silent()) as server:
         page = text_of(server.browser().get("/instances/home/activity").text)
-        assert "Not known: The gateway did not answer within 5 s See its log" in page
+        assert "Not known: The gateway did not answer within 5 s. See its log" in page
         assert "alice@example.com may open gateway home" in page
 
 

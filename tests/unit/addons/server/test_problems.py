@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from http import HTTPStatus
 from pathlib import Path
+from typing import NoReturn
 
 import httpx
 import pytest
@@ -90,3 +91,15 @@ def test_a_program_gets_a_document_and_a_person_a_page(browser: httpx.Client) ->
 def test_what_is_allowed_is_said_with_the_refusal(browser: httpx.Client) -> None:
     answer = browser.put("/api/instances")
     assert (answer.status_code, answer.headers["allow"]) == (405, "GET")
+
+
+def test_a_source_that_cannot_be_read_is_no_fault_of_the_request(console: FakeConsole, browser: httpx.Client) -> None:
+    def unread(instance: str = "", limit: int = 0) -> NoReturn:
+        raise AddonsError("The gateway did not answer within 5 s", "See its log")
+
+    console.access = console.ledger = console.left_over = unread
+    for path in ("/api/instances/home/access", "/api/instances/home/ledger", "/api/devices", "/devices"):
+        answer = browser.get(path)
+        assert answer.status_code == 503
+        assert "The gateway did not answer within 5 s" in answer.text
+        assert "See its log" in answer.text
