@@ -75,8 +75,7 @@ SHAPES: Final[dict[str, Raw]] = {
     "identity": smallest(gateway={"auth": {"mode": "identity"}}),
     "metrics": smallest(
         tailscale={"metrics": True}, extraEgress=[{"cidr": "10.1.2.3/32", "ports": [{"port": 53, "protocol": "UDP"}]}]
-    )
-    | {"cluster": {"dnsAddresses": ["169.254.20.10", "fd00:10::a"]}},
+    ),
     "placed": smallest(pod=PLACED, extraEgress=[TO_THE_PROXY]),
     "oauth": smallest(tailscale={"credential": "oauth"}),
     "workload-identity": {
@@ -185,8 +184,6 @@ def instances(draw: st.DrawFn, instance_id: str, given_key: bool, key_kind: str 
         )
     )
     sidecar["enabled"] = enabled
-    if sidecar.get("reach") == "tcp":
-        sidecar["prefer"] = draw(st.sampled_from(["name", "address"]))
     sidecar |= draw(_credential(given_key, key_kind))
     auth: Raw = {"rotation": draw(st.sampled_from(["", "again"]))}
     auth["mode"] = "identity" if identity else draw(st.sampled_from(["token", "password"]))
@@ -302,14 +299,7 @@ def configurations(draw: st.DrawFn, most: int = 2) -> Raw:
         config["nodes"] = [
             draw(nodes(node_id, able, external, key_kind, browser=place == 0)) for place, node_id in enumerate(chosen)
         ]
-    cluster = draw(
-        _optional(
-            context=st.just("some"),
-            monitoringNamespace=st.just("watch"),
-            identifier=st.just("one"),
-            dnsAddresses=st.just(["169.254.20.10", "fd00:10::a"]),
-        )
-    )
+    cluster = draw(_optional(context=st.just("some"), monitoringNamespace=st.just("watch"), identifier=st.just("one")))
     return {**config, "cluster": {"issuer": "https://oidc.example.com", **cluster}}
 
 

@@ -40,7 +40,6 @@ FULL: Final[Raw] = {
         "issuer": "https://oidc.example.com/id/1",
         "dnsNamespace": "kube-system",
         "dnsLabels": {"k8s-app": "kube-dns"},
-        "dnsAddresses": ["169.254.20.10"],
         "monitoringNamespace": "monitoring",
     },
     "images": {
@@ -66,7 +65,6 @@ FULL: Final[Raw] = {
                 "hostname": "home",
                 "mode": "tun",
                 "reach": "https",
-                "prefer": "name",
                 "credential": "authKey",
                 "authKey": {"reusable": True, "ephemeral": False, "expiryDays": 90, "rotation": "a", "rotateDays": 60},
                 "metrics": True,

@@ -23,10 +23,9 @@ _END_OF_HEADERS = b"\r\n\r\n"
 
 @dataclass(frozen=True)
 class Package:
-    """An npm package: `files` by path; `package.json` gives its name and version. `digest` is what the registry publishes."""
+    """An npm package: `files` by path; `package.json` gives its name and version."""
 
     files: Mapping[str, str]
-    digest: str = ""
 
     @property
     def manifest(self) -> dict[str, Any]:
@@ -44,7 +43,7 @@ class Package:
 
     @property
     def integrity(self) -> str:
-        return f"sha512-{self.digest or base64.b64encode(hashlib.sha512(self.tarball).digest()).decode()}"
+        return f"sha512-{base64.b64encode(hashlib.sha512(self.tarball).digest()).decode()}"
 
 
 @dataclass

@@ -1,1 +1,0 @@
-"""What an owner sees and switches while it runs: status, changes, command line, API, page."""

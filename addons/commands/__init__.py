@@ -1,1 +1,0 @@
-"""The commands of `python -m addons`, one module for each kind."""
