@@ -4,7 +4,7 @@ import fcntl
 import os
 import shlex
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -15,7 +15,7 @@ _DIRECTORY: Final = Path("/var/lib/apt")
 
 
 @contextmanager
-def alone() -> Iterator[None]:
+def alone() -> Generator[None]:
     """Waits until no other process of ours is in here."""
     directory = os.open(_DIRECTORY, os.O_RDONLY | os.O_DIRECTORY)
     try:
