@@ -20,6 +20,7 @@ def declared(settings: Settings) -> tuple[Declared, ...]:
             mode=instance.tailscale.mode,
             credential=instance.tailscale.credential,
             auth=instance.gateway.auth.mode,
+            preferred=instance.tailscale.prefer,
             people=instance.people,
             nodes=tuple(node.id for node in settings.nodes if node.gateway == instance.id),
         )

@@ -39,6 +39,7 @@ def facts(
         pod_uid=text(meta.get("uid")),
         phase=text(status.get("phase")),
         ready=text(conditions.get("Ready", {}).get("status")) == "True",
+        ready_changed_at=when(conditions.get("Ready", {}).get("lastTransitionTime")),
         terminating="deletionTimestamp" in meta,
         started_at=when(status.get("startTime")),
         kubernetes_node=text(mapping(pod.get("spec")).get("nodeName")),
@@ -74,6 +75,8 @@ def _containers(status: Json) -> Iterator[ContainerFacts]:
                 message=shortened(text(detail.get("message"))),
                 last_reason=text(before.get("reason")),
                 last_ended_at=when(before.get("finishedAt")),
+                # Whole: one of its lines says why.
+                last_message=text((detail if state == "terminated" else before).get("message")),
                 image=text(entry.get("image")),
             )
 

@@ -106,6 +106,7 @@ def _peers(status: Json) -> Iterator[PeerFacts]:
             relay=text(entry.get("Relay")) if way is Path.RELAY else "",
             received=count(entry.get("RxBytes")),
             sent=count(entry.get("TxBytes")),
+            handshake_at=when(entry.get("LastHandshake")),
         )
 
 

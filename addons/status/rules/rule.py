@@ -29,7 +29,7 @@ Find = Callable[[View], Iterator[Said]]
 
 @dataclass(frozen=True)
 class Rule:
-    """`state` is what it makes of the instance. A `quiet` one is not said beside something worse."""
+    """`state` is what it makes of the instance. A `quiet` one says little: last, and not at all beside what is down."""
 
     name: str
     step: int

@@ -86,9 +86,10 @@ def address(declared: Declared, host: str) -> str:
 
 
 def _findings(view: View) -> tuple[Finding, ...]:
-    """All that is worth saying, the worst first; sorting keeps the order of the table where two are equally bad."""
+    """All that is worth saying, the worst first; of two that are equally bad the quiet one last, else as in the table."""
     found = [finding for rule in RULES for finding in rule.findings(view)]
-    return tuple(sorted((one for one in found if not _drowned(one, found)), key=lambda one: -one.health.rank))
+    said = (one for one in found if not _drowned(one, found))
+    return tuple(sorted(said, key=lambda one: (-one.health.rank, one.rule in _QUIET)))
 
 
 def _drowned(finding: Finding, found: list[Finding]) -> bool:

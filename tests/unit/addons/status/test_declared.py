@@ -15,7 +15,11 @@ def test_names_reach_and_nodes_are_those_of_the_settings() -> None:
                     "tailscale": {"hostname": "claw", "reach": "http", "mode": "userspace", "credential": "oauth"},
                     "gateway": {"auth": {"mode": "password"}},
                 },
-                {"id": "lab", "people": ["bob@example.com"], "tailscale": {"enabled": False}},
+                {
+                    "id": "lab",
+                    "people": ["bob@example.com"],
+                    "tailscale": {"enabled": False, "reach": "tcp", "prefer": "address"},
+                },
             ],
             "nodes": [{"id": "build", "kind": "linux", "gateway": "home"}],
         }
@@ -31,4 +35,5 @@ def test_names_reach_and_nodes_are_those_of_the_settings() -> None:
         "password",
     )
     assert (home.people, home.nodes, home.wanted) == (("alice@example.com",), ("build",), True)
+    assert (home.preferred, lab.preferred) == ("name", "address")
     assert (lab.wanted, lab.nodes, lab.hostname) == (False, (), "openclaw-lab")

@@ -59,6 +59,25 @@ def test_a_container_that_ended_has_its_last_words() -> None:
     assert (gateway.state, gateway.reason, gateway.message) == ("terminated", "Error", "Unrecognized key")
 
 
+def test_the_last_words_are_whole_whichever_end_they_are_of() -> None:
+    """Of the log of a container, where its policy is FallbackToLogsOnError: the reason is one of many lines."""
+    said = "boot: starting\n" * 40 + "backend error: authkey expired\nboot: exit"
+    waits = container("tailscale", waiting={"reason": "CrashLoopBackOff"})
+    waits |= {"lastState": {"terminated": {"reason": "Error", "message": said}}}
+    for one in (waits, container("tailscale", terminated={"reason": "Error", "message": said})):
+        read = facts(pod(HOME, "p", one)).container("tailscale")
+        assert read is not None
+        assert read.last_message == said
+
+
+def test_a_pod_tells_since_when_it_is_not_ready() -> None:
+    unready = pod(HOME)
+    unready["status"]["conditions"] = [
+        {"type": "Ready", "status": "False", "lastTransitionTime": "2026-11-27T21:10:00Z"}
+    ]
+    assert facts(unready).ready_changed_at == datetime(2026, 11, 27, 21, 10, tzinfo=UTC)
+
+
 def test_a_pod_that_no_node_takes_has_the_scheduler_s_reason() -> None:
     waiting = pod(HOME)
     waiting["status"] = {

@@ -48,6 +48,7 @@ def test_a_direct_peer_has_the_address_of_the_path(tmp_path: FilePath) -> None:
     (peer,) = facts(tmp_path, "direct").peers
     assert (peer.device, peer.online, peer.path, peer.address) == ("alice-laptop", True, Path.DIRECT, "10.9.0.1:52893")
     assert (peer.relay, peer.received, peer.sent) == ("", 156, 436)
+    assert peer.handshake_at == datetime(2026, 11, 27, 21, 30, 22, 128203, tzinfo=UTC)
 
 
 def test_a_relayed_peer_has_the_relay_s_code(tmp_path: FilePath) -> None:

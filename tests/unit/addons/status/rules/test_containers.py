@@ -1,11 +1,14 @@
 """A container that fails is named by its last words, by one rule; one that is well, or was long ago, is not named."""
 
+import re
 from typing import Any
 
 import pytest
 
 from addons.status.facts import Snapshot
 from addons.status.rules import judge
+from addons.status.rules.failures import cause
+from components.sealed_key import UNSEAL_SCRIPT
 from tests.support import addons_snapshots as s
 from tests.support.addons_cases import CASES, only
 from tests.support.addons_snapshots import NOW, altered, broken, container, well
@@ -44,6 +47,15 @@ def found(snapshot: Snapshot) -> list[str]:
 def test_every_message_of_unseal_has_its_rule(whose: str, words: str, rule: str) -> None:
     """components/unseal.mjs has them."""
     assert found(broken("home", NOW, whose, f"unseal: {words}")) == [rule]
+
+
+def test_no_message_of_unseal_is_without_a_rule() -> None:
+    """As its source has them now."""
+    messages = re.findall(r"fail\(\s*[`\"](.*?)[`\"]\);", UNSEAL_SCRIPT)
+    assert len(messages) >= 7
+    for message in messages:
+        words = re.sub(r"\$\{error\.code\}", "EROFS", message)
+        assert cause("unseal", f"unseal: {re.sub(r'[$][{][^}]*[}]', 'x', words)}"), message
 
 
 @pytest.mark.parametrize(
