@@ -208,7 +208,9 @@ class NetcheckFacts(Frozen):
 
 
 class PairingFacts(Frozen):
-    """Somebody asks to be let in. Requests end five minutes after they were last repeated, and get new ids then."""
+    """Somebody asks to be let in. A device's requests end five minutes after they were last repeated, and get new ids then; a
+    node's commands wait for ever (`ends_at` is None).
+    """
 
     request: str
     kind: Literal["device", "node"]
@@ -254,6 +256,9 @@ class DeviceFacts(Frozen):
     """A device of the tailnet as the control server lists it."""
 
     id: str
+    """The stable id, by which the API also removes it."""
+    api_id: str = ""
+    """The API's older id. headscale's devices know themselves by this one."""
     name: str
     """Its MagicDNS name."""
     hostname: str
@@ -286,7 +291,8 @@ class ControlFacts(Frozen):
     acl_may_be_read: bool | None = None
 
     def device(self, device_id: str) -> DeviceFacts | None:
-        return next((device for device in self.devices if device.id == device_id), None)
+        """The device that calls itself so (SidecarFacts.device_id)."""
+        return next((one for one in self.devices if device_id and device_id in (one.id, one.api_id)), None)
 
     def tagged(self, tag: str) -> tuple[DeviceFacts, ...]:
         return tuple(device for device in self.devices if tag in device.tags)

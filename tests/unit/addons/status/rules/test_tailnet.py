@@ -34,6 +34,14 @@ def test_devices_are_compared_by_id_not_by_name() -> None:
     assert "removed" in found(altered(s.removed("home", NOW), control={"devices": (other,)}))
 
 
+def test_a_device_may_know_itself_by_the_older_id() -> None:
+    """As headscale's do: it is neither removed nor another device of its own name."""
+    own = s.device("home", NOW, id="nStableCNTRL", api_id="nhomeCNTRL")
+    assert found(altered(well(), control={"devices": (own,)})) == []
+    renamed = s.device("home", NOW, id="nStableCNTRL", api_id="nhomeCNTRL", name="openclaw-home-1.example.ts.net")
+    assert "tailnet-volume-lost" not in found(altered(s.name_taken("home", NOW), control={"devices": (renamed,)}))
+
+
 @pytest.mark.parametrize("backend", ["NeedsLogin", "Starting", "NoState"])
 def test_joining_takes_a_minute_at_most(backend: str) -> None:
     state: dict[str, Any] = {"backend": backend, "online": False, "peers": ()}
