@@ -82,9 +82,14 @@ class Application:
     def _hear(self, progress: Progress) -> "Callable[[EngineEvent], None]":
         def heard(event: "EngineEvent") -> None:
             if words := progress.heard(event):
-                self.say(words, len(progress.done), progress.total)
+                self._say(words, progress)
 
         return heard
+
+    def _say(self, words: str, progress: Progress) -> None:
+        # The way back was not previewed: nobody knows how far it is.
+        counted = (len(progress.done), progress.total) if progress.planned else (None, None)
+        self.say(words, *counted)
 
     @contextlib.contextmanager
     def _told(self, progress: Progress) -> Generator[None]:
@@ -98,7 +103,7 @@ class Application:
                 seconds = int(waiting[1]) if waiting else 0
                 due = max((mark for mark in (*_WAITING, seconds // 10 * 10) if mark <= seconds), default=0)
                 if waiting and due > told:
-                    self.say(f"Waiting for the pod of {waiting[0]}: {due} s", len(progress.done), progress.total)
+                    self._say(f"Waiting for the pod of {waiting[0]}: {due} s", progress)
                 told = due
 
         thread = threading.Thread(target=tell, daemon=True)

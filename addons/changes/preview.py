@@ -16,6 +16,7 @@ from engine.directory import StackDirectory
 from engine.errors import EngineError, UserError
 
 _VIOLATED: Final = ("violates plan", "not allowed by the plan")
+_NOT_REACHED: Final = "expected resource operations for "
 HIDDEN: Final = "[secret]"
 
 
@@ -87,7 +88,10 @@ def said(error: UserError, key: SecretStr | None = None) -> str:
     """The engine's words, with nothing in them that is not for everybody: the message of a violated plan quotes values."""
     if violates_plan(error):
         return "the stack is not any more what it was at the preview: somebody changed it meanwhile"
-    text = "\n".join(error.diagnostics) if isinstance(error, EngineError) and error.diagnostics else error.problem
+    given = error.diagnostics if isinstance(error, EngineError) else []
+    # What an update that failed has not come to any more says nothing of the reason.
+    told = [line for line in given if not line.startswith(_NOT_REACHED)]
+    text = "\n".join(told) or error.problem
     return text.replace(key.get_secret_value(), HIDDEN) if key else text
 
 

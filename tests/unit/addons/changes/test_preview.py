@@ -36,6 +36,11 @@ def test_a_refusal_is_told_in_its_own_words_without_the_pasted_key() -> None:
     assert said(refusal, CANARY) == "i1-publishing: no\ndenied [secret]"
 
 
+def test_what_a_failed_update_did_not_come_to_is_not_told() -> None:
+    left = "expected resource operations for urn:pulumi:x::y::z but none were seen"
+    assert said(EngineError("up", ["the cluster is out of order", left], "", None)) == "the cluster is out of order"
+
+
 def test_a_held_lock_is_told_with_its_holder() -> None:
     error = StackLocked("prod", "pid 7 of alice on laptop, since 2026-11-27T20:14:06+01:00")
     assert said(error).endswith("is running (pid 7 of alice on laptop, since 2026-11-27T20:14:06+01:00)")
