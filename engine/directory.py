@@ -73,11 +73,12 @@ class StackDirectory:
         files: dict[str, Any] = {"config_file": str(config), "plan": str(plan)}
         return perform(self._opened(), "preview", on_event, **self._policies(), **files)
 
-    def up(self, on_event: OnEvent = _ignored, plan: Path | None = None) -> Result:
-        """Applies the program with the stack's own file. Anything but the plan is an error before it is done."""
+    def up(self, on_event: OnEvent = _ignored, plan: Path | None = None, refresh: bool = False) -> Result:
+        """Applies the program with the stack's own file. Anything but the plan is an error before it is done; with `refresh`
+        the state is compared with the world first."""
         stack = self._opened()
         release_stale(self.holders(), self.stack, stack.cancel)
-        bound: dict[str, Any] = {"plan": str(plan)} if plan else {}
+        bound: dict[str, Any] = {"refresh": refresh, **({"plan": str(plan)} if plan else {})}
         return perform(stack, "up", on_event, show_secrets=False, **self._policies(), **bound)
 
     def outputs(self) -> dict[str, Any]:
@@ -86,9 +87,10 @@ class StackDirectory:
 
     def updated_at(self) -> str:
         """When the stack's state was last written, as the engine writes times; empty before its first update."""
-        exported = json.loads(self._run(["stack", "export", "--stack", self.stack]))
+        exported: dict[str, Any] = json.loads(self._run(["stack", "export", "--stack", self.stack]))
         deployment: dict[str, Any] = exported.get("deployment") or {}
-        return str((deployment.get("manifest") or {}).get("time", ""))
+        manifest: dict[str, Any] = deployment.get("manifest") or {}
+        return str(manifest.get("time", ""))
 
     def encrypt(self, secret: str) -> str:
         """`secret` as it may stand in the stack's file behind `secure:`. Raises EngineError without it."""

@@ -21,6 +21,8 @@ if TYPE_CHECKING:  # 0.3 s to import, so only where an engine is used
 # The update itself waits for the pod; what is left is what the tailnet sees, and that is seconds late.
 VERIFY_SECONDS: Final = 90.0
 _VERIFY_EVERY: Final = 1.0
+# After an update that was cut off, by whatever: the second finds what the first deleted as a replaced object of its own name.
+BY_HAND: Final = "Run `pulumi up`, then `pulumi up --refresh`: they bring the cluster to what the file says"
 GOING_BACK: Final = "Going back to what was before"
 # Said after so many seconds of waiting, then once in each of the last.
 _WAITING: Final = (2, 5, 10)
@@ -123,7 +125,7 @@ class Application:
         try:
             self.file.replace(before.text, only_over=after.digest)
         except AddonsError as other:
-            hint = f"{other.problem}. Look at {name}, then run `pulumi up`"
+            hint = f"{other.problem}. Look at {name}. {BY_HAND}"
             return Outcome(JobState.FAILED, f"{name} could not be put back.", problem, hint)
         if not touched:
             hint = error.hint if isinstance(error, StackLocked) else "Preview the change again"
@@ -133,8 +135,11 @@ class Application:
         try:
             with self._told(again):
                 self.stack.up(self._hear(again))
+                # An object is named after its content. One that was to be replaced, and is wanted again, is found by its name;
+                # then the engine deletes what was replaced, which is the same object, and believes it is there.
+                self.stack.up(self._hear(again), refresh=True)
         except UserError as other:
-            hint = "The cluster is not as before: run `pulumi up`, which brings it to what the file says"
+            hint = f"The cluster is not as before. {BY_HAND}"
             return Outcome(
                 JobState.FAILED,
                 f"{name} is as it was before; the cluster is not.",

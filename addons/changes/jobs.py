@@ -7,7 +7,7 @@ from typing import Final
 
 from pydantic import SecretStr
 
-from addons.changes.apply import GOING_BACK, VERIFY_SECONDS, Application, Outcome, Verify, verified
+from addons.changes.apply import BY_HAND, GOING_BACK, VERIFY_SECONDS, Application, Outcome, Verify, verified
 from addons.changes.candidate import candidate
 from addons.changes.journal import Journal, Line, Record, own_process
 from addons.changes.model import Change, Job, JobState, Kind
@@ -33,7 +33,7 @@ _SECOND: Final = (
     "leave objects that the stack does not know of"
 )
 # Where the stack file is not written here: git's, or another user's.
-_BY_HAND: Final = (
+_ELSEWHERE: Final = (
     "Save the difference as a file; where the stack file is changed: git apply FILE, and let it be applied there"
 )
 
@@ -140,7 +140,7 @@ class Jobs:
         if self._cancelled(name):
             return self._end(name, Outcome(JobState.CANCELLED, "Nothing was changed."))
         if not shown.refused and (reason := self.file.read_only()):
-            shown = shown.model_copy(update={"refused": reason, "hint": _BY_HAND})
+            shown = shown.model_copy(update={"refused": reason, "hint": _ELSEWHERE})
         if shown.refused:
             self._add(name, Line(preview=shown))
             return self._end(name, Outcome(JobState.REFUSED, "Nothing was changed.", shown.refused, shown.hint))
@@ -202,7 +202,7 @@ class Jobs:
         if state == JobState.APPLYING and files.before.exists():
             before, after = (Text(path.read_bytes().decode()) for path in (files.before, files.candidate))
             says = f"{outcome.says} {self.file.path.name} is as it was before."
-            hint = "The cluster may be half way: run `pulumi up`, which brings it to what the file says"
+            hint = f"The cluster may be half way. {BY_HAND}"
             try:
                 now = self.file.read().digest
                 if now == after.digest:

@@ -17,6 +17,7 @@ from engine.errors import EngineError, UserError
 
 _VIOLATED: Final = ("violates plan", "not allowed by the plan")
 _NOT_REACHED: Final = "expected resource operations for "
+_FAILED: Final = ("update failed", "preview failed")
 HIDDEN: Final = "[secret]"
 
 
@@ -89,8 +90,8 @@ def said(error: UserError, key: SecretStr | None = None) -> str:
     if violates_plan(error):
         return "the stack is not any more what it was at the preview: somebody changed it meanwhile"
     given = error.diagnostics if isinstance(error, EngineError) else []
-    # What an update that failed has not come to any more says nothing of the reason.
-    told = [line for line in given if not line.startswith(_NOT_REACHED)]
+    # What an update that failed has not come to any more says nothing of the reason, nor does that it failed.
+    told = [line for line in given if not line.startswith(_NOT_REACHED) and line not in _FAILED]
     text = "\n".join(told) or error.problem
     return text.replace(key.get_secret_value(), HIDDEN) if key else text
 

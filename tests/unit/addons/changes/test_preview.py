@@ -38,7 +38,10 @@ def test_a_refusal_is_told_in_its_own_words_without_the_pasted_key() -> None:
 
 def test_what_a_failed_update_did_not_come_to_is_not_told() -> None:
     left = "expected resource operations for urn:pulumi:x::y::z but none were seen"
-    assert said(EngineError("up", ["the cluster is out of order", left], "", None)) == "the cluster is out of order"
+    assert (
+        said(EngineError("up", ["the cluster is out of order", left, "update failed"], "", None))
+        == "the cluster is out of order"
+    )
 
 
 def test_a_held_lock_is_told_with_its_holder() -> None:
