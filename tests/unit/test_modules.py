@@ -19,6 +19,8 @@ TESTED_BY: dict[str, tuple[str, ...]] = {
         "addons/status/readings",
     ),
     "tests/unit/addons/test_cli.py": ("addons/errors", "addons/stack"),
+    "tests/unit/addons/changes/test_edit.py": ("addons/changes/yaml_tree",),
+    "tests/engine/test_addons_changes.py": ("addons/changes/jobs",),
     "tests/unit/support/test_console_fake.py": ("addons/changes/model", "addons/console"),
     "tests/unit/components/test_invariants.py": (
         *(

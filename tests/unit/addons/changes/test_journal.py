@@ -51,7 +51,7 @@ def test_only_its_user_may_read_it(journal: Journal) -> None:
     assert journal.files(name).directory.parent == journal.directory
 
 
-def test_a_job_whose_process_is_gone_is_abandoned_unless_it_waits_for_a_person(journal: Journal) -> None:
+def test_a_job_whose_process_is_gone_is_abandoned_unless_it_asks(journal: Journal) -> None:
     name = journal.begin(CHANGE, "me")
     pid, started = own_process()
     journal.add(name, Line(worker=(pid, started - 1), state=JobState.APPLYING))
