@@ -4,18 +4,21 @@ import functools
 from collections.abc import Callable, Iterator
 from typing import Any, cast
 
+import pulumi
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from components import names
 from components.admission import guards
+from components.config_map import config_map
+from components.scope import Scope
 from policies.pack import analyze
 from tests.support import invariants as held
 from tests.support import invariants_access as access
 from tests.support import invariants_nodes as workers
 from tests.support.configs import SHAPES, STACK_FILES, Raw, configurations, read_stack_file, smallest
 from tests.support.graph import UNKNOWN
-from tests.support.harness import run_program
+from tests.support.harness import run, run_program
 from tests.support.invariants import Run
 
 CONFIGS: dict[str, Raw] = {path.name: read_stack_file(path) for path in STACK_FILES} | SHAPES
@@ -142,6 +145,16 @@ def test_what_a_preview_knows_is_what_the_update_does(name: str) -> None:
         for path in differing(resource.inputs.plain, update.resources[urn].inputs.plain)
     ]
     assert wrong == []
+
+
+@pytest.mark.parametrize("preview", [True, False])
+def test_a_uid_is_known_only_of_what_is_there(preview: bool) -> None:
+    def program() -> None:
+        scope = Scope(names.of("home"), "test")
+        pulumi.export("uid", config_map(scope, "config", {"a": "b"}, pulumi.ResourceOptions()).uid)
+
+    uid = run(program, preview=preview).exports.plain.get("uid", UNKNOWN)
+    assert (uid == UNKNOWN) is preview, uid
 
 
 def differing(planned: Any, done: Any, path: str = "") -> Iterator[str]:
