@@ -56,8 +56,9 @@ format: .venv/ready
 	$(VENV)/ruff format .
 	$(VENV)/ruff check --fix .
 
-## docs: generate docs/configuration.md from the models, and the table of docs/gateway.md
+## docs: generate docs/configuration.md from the models, docs/guard-rails.md from the rules, and the table of docs/gateway.md
 docs: .venv/ready
+	{ $(VENV)/python -m policies.document && $(VENV)/python -m components.admission.document; } > docs/guard-rails.md
 	$(VENV)/python -m components.settings.document > docs/configuration.md
 	$(VENV)/python -m components.openclaw.document
 

@@ -9,6 +9,8 @@ LABEL_STACK: Final = "openclaw-tailnet/stack"
 LABEL_INSTANCE: Final = "openclaw-tailnet/instance"
 # On a pod: a digest of which objects it was started with.
 ANNOTATION_OBJECTS: Final = "openclaw-tailnet/objects"
+# On a pod, before the name of a container: its image as the stack declares it.
+ANNOTATION_IMAGE: Final = "openclaw-tailnet/image-"
 # On an object of another owner: the stack that may take it over.
 ANNOTATION_HAND_OVER: Final = "openclaw-tailnet/hand-over"
 # On the pod only while the sidecar is in it: the NetworkPolicy that opens UDP selects by this (I6).
@@ -43,6 +45,30 @@ VOLUME_CA: Final = "extra-ca"
 
 # The audience of every federated identity of Tailscale is this and its client id; no Kubernetes API has such a one (I5).
 TOKEN_AUDIENCE_PREFIX: Final = "api.tailscale.com/"
+
+# API groups whose only purpose is to publish, or to lead traffic elsewhere (I1).
+PUBLISHING_GROUPS: Final = (
+    "gateway.networking.k8s.io",
+    "gateway.networking.x-k8s.io",
+    "multicluster.x-k8s.io",
+    "net.gke.io",
+    "networking.gke.io",
+    "tailscale.com",  # the operator's own kinds: into the tailnet past our grants and our sidecar
+    "networking.istio.io",
+    "traefik.io",
+    "traefik.containo.us",
+    "projectcontour.io",
+    "route.openshift.io",
+    "serving.knative.dev",
+    "k8s.nginx.org",
+    "apisix.apache.org",
+    "configuration.konghq.com",
+    "getambassador.io",
+    "elbv2.k8s.aws",
+    "externaldns.k8s.io",
+    "submariner.io",
+    "skupper.io",
+)
 
 TUN_DEVICE: Final = "/dev/net/tun"
 

@@ -1,5 +1,6 @@
 """Default-deny network around one gateway; egress to public addresses only (I6)."""
 
+import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -70,7 +71,7 @@ def network_policies(args: NetworkArgs) -> dict[str, Manifest]:
     rules: dict[str, tuple[Manifest, Manifest]] = {
         # Every pod of the namespace, also those that nobody declared here.
         "default-deny": ({}, {"policyTypes": ["Ingress", "Egress"]}),
-        "allow-dns": (pod, _egress([_dns(cluster)], [Port.udp(53), Port.tcp(53)])),
+        "allow-dns": (pod, _egress(_dns(cluster), [Port.udp(53), Port.tcp(53)])),
         # Model providers, the control server, relays (DERP) and certificates.
         "allow-https": (pod, _egress(public(), [Port.tcp(443)])),
     }
@@ -88,11 +89,13 @@ def network_policies(args: NetworkArgs) -> dict[str, Manifest]:
     }
 
 
-def _dns(cluster: Cluster) -> Manifest:
-    return {
+def _dns(cluster: Cluster) -> list[Manifest]:
+    pods: Manifest = {
         "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": cluster.dns_namespace}},
         "podSelector": {"matchLabels": dict(cluster.dns_labels)},
     }
+    # No selector finds what runs in the host's network or outside the cluster.
+    return [pods, *({"ipBlock": {"cidr": str(ipaddress.ip_network(address))}} for address in cluster.dns_addresses)]
 
 
 def _egress(to: Sequence[Manifest], ports: Sequence[Port]) -> Manifest:

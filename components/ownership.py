@@ -12,13 +12,14 @@ from typing import Any, Final
 
 import pulumi
 
+from components import cluster_dns
 from components.constants import ANNOTATION_HAND_OVER, LABEL_INSTANCE, LABEL_STACK
 from components.errors import Refusal
 from components.names import Names
 from components.nodes.kinds import kind_of
 from components.settings import Cluster, Settings
 
-# For each of the two questions. A cluster that is slower than that is judged by its API server alone.
+# For each question. A cluster that is slower than that is judged by its API server alone.
 TIMEOUT_SECONDS: Final = 5
 
 
@@ -39,10 +40,12 @@ class LiveCluster:
     joined: frozenset[str] = frozenset()
     """Instances and nodes, by label, whose device identity this stack keeps on a volume."""
     reason: str = ""
+    warnings: tuple[str, ...] = ()
+    """Doubts about its DNS."""
 
 
 def read(cluster: Cluster, stack: str) -> LiveCluster:
-    """The live cluster. Two requests, whatever the number of gateways."""
+    """The live cluster. Four requests, whatever the number of gateways."""
     # Only here: it takes a quarter of a second to import, and no manifest needs it. It has no types.
     kubernetes: Any = import_module("kubernetes")
     configuration = kubernetes.client.Configuration()
@@ -56,6 +59,7 @@ def read(cluster: Cluster, stack: str) -> LiveCluster:
         ) as client:
             namespaces = _items(client, "/api/v1/namespaces", "")
             claims = _items(client, "/api/v1/persistentvolumeclaims", f"{LABEL_STACK}={stack}")
+            doubts = _doubts(cluster, client)
     except Exception as error:  # of the client, of its credential plugins, of the connection: all mean the same here
         return LiveCluster(reason=_reason(error))
     return LiveCluster(
@@ -65,7 +69,16 @@ def read(cluster: Cluster, stack: str) -> LiveCluster:
             for item in claims
             if item["metadata"]["name"] == Names.tailnet_claim
         ),
+        warnings=doubts,
     )
+
+
+def _doubts(cluster: Cluster, client: Any) -> tuple[str, ...]:
+    """Nobody needs the right to list pods but for this, so a refusal is no doubt."""
+    try:
+        return tuple(cluster_dns.doubts(cluster, lambda path, selector: _items(client, path, selector, 1)))
+    except Exception:  # as in `read`
+        return ()
 
 
 def conflicts(settings: Settings, stack: str, live: LiveCluster) -> Iterator[str]:
@@ -99,6 +112,8 @@ def check(settings: Settings, stack: str, of: pulumi.Resource) -> LiveCluster:
             f"({live.reason}). The kubeconfig's user needs to list namespaces and persistentvolumeclaims.",
             of,
         )
+    for warning in live.warnings:
+        pulumi.log.warn(warning, of)
     if taken := list(conflicts(settings, stack, live)):
         raise Refusal(message(taken))
     return live
@@ -113,12 +128,12 @@ def namespaced(settings: Settings) -> Iterator[tuple[str, Names]]:
             yield f"nodes[{index}]", node.names
 
 
-def _items(client: Any, path: str, selector: str) -> list[dict[str, Any]]:
+def _items(client: Any, path: str, selector: str, most: int = 0) -> list[dict[str, Any]]:
     """Objects as plain JSON, metadata alone: models of a thousand namespaces would take seconds to build."""
     response = client.call_api(
         path,
         "GET",
-        query_params=[("labelSelector", selector)] if selector else [],
+        query_params=[("labelSelector", selector)] * bool(selector) + [("limit", most)] * bool(most),
         header_params={"Accept": "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"},
         auth_settings=["BearerToken"],
         _preload_content=False,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Final, Literal, NotRequired, TypedDict
 
-from components.constants import LABEL_INSTANCE
+from components.constants import ANNOTATION_IMAGE, LABEL_INSTANCE
 from components.manifest import Manifest
 from components.scope import Scope
 from components.settings import Resources
@@ -78,9 +78,18 @@ def one_pod_deployment(
             "strategy": {"type": "Recreate"},
             "revisionHistoryLimit": 2,
             "selector": {"matchLabels": {LABEL_INSTANCE: scope.names.id}},
-            "template": {"metadata": {"labels": {**scope.labels, **labels}, "annotations": rolled_by}, "spec": pod},
+            "template": {
+                "metadata": {"labels": {**scope.labels, **labels}, "annotations": {**rolled_by, **_images(pod)}},
+                "spec": pod,
+            },
         },
     }
+
+
+def _images(pod: Manifest) -> dict[str, str]:
+    """The images again, as annotations: by them the admission guard sees that nobody changed one on its way to the pod."""
+    containers: list[Container] = [*pod.get("initContainers", []), *pod["containers"]]
+    return {f"{ANNOTATION_IMAGE}{container['name']}": container["image"] for container in containers}
 
 
 def confined(grace_seconds: int) -> Manifest:

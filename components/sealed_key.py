@@ -28,6 +28,7 @@ KEK_PATH = "/run/tailnet-kek"
 SEALED_PATH = "/run/tailnet-sealed"
 KEK_KEY, SEALED_KEY = "kek", "authkey.jwe"
 COPY_FILE = f"{STATE_PATH}/sealed-{SEALED_KEY}"
+FILES = (f"{KEK_PATH}/{KEK_KEY}", f"{SEALED_PATH}/{SEALED_KEY}", COPY_FILE, AUTH_KEY_FILE)
 UNSEAL_SCRIPT = Path(__file__).with_name("unseal.mjs").read_text()
 UNSEAL_RESOURCES = Resources.model_construct(
     cpu_request="50m", cpu_limit="500m", memory_request="64Mi", memory_limit="128Mi"
@@ -64,12 +65,11 @@ def _base64url(data: bytes) -> str:
 
 def container(image: str, subject: str) -> Container:
     """The init container that opens the key, with the Node of the gateway's image."""
-    files = [f"{KEK_PATH}/{KEK_KEY}", f"{SEALED_PATH}/{SEALED_KEY}", COPY_FILE, AUTH_KEY_FILE]
     return {
         "name": UNSEAL_CONTAINER,
         "image": image,
         "imagePullPolicy": "IfNotPresent",
-        "args": ["node", "--input-type=module", "--eval", UNSEAL_SCRIPT, "--", subject, *files],
+        "args": ["node", "--input-type=module", "--eval", UNSEAL_SCRIPT, "--", subject, *FILES],
         "resources": limits(UNSEAL_RESOURCES),
         "securityContext": locked_down(USER),
         "volumeMounts": [

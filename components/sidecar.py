@@ -26,6 +26,7 @@ SERVE_KEY = "serve.json"
 SERVE_PATH = "/etc/tailnet-serve"
 # Not a directory called `tailscale`: tailscaled would chmod it, which fails as non-root and leaves the state in memory.
 STATE_PATH = "/var/lib/ts-state"
+PROBE_COMMAND = ("wget", "-q", "--spider", f"http://127.0.0.1:{SIDECAR_HEALTH_PORT}/healthz")
 
 
 def address(sidecar: Sidecar, fqdn: str) -> str:
@@ -131,7 +132,7 @@ def _probe(sidecar: Sidecar, period: int, failures: int) -> Manifest:
     check: Manifest = (
         {"httpGet": {"path": "/healthz", "port": SIDECAR_HEALTH_PORT, "scheme": "HTTP"}}
         if sidecar.metrics
-        else {"exec": {"command": ["wget", "-q", "--spider", f"http://127.0.0.1:{SIDECAR_HEALTH_PORT}/healthz"]}}
+        else {"exec": {"command": [*PROBE_COMMAND]}}
     )
     return {**check, "periodSeconds": period, "timeoutSeconds": 5, "failureThreshold": failures, "successThreshold": 1}
 

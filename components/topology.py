@@ -50,7 +50,7 @@ class Topology(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(
             parent=self, providers=[_cluster(settings, stack, within), random.Provider("random", opts=within)]
         )
-        guard = AdmissionGuard("guard", AdmissionGuardArgs(stack, keeps_volumes(settings)), child)
+        guard = AdmissionGuard("guard", _guard_args(settings, stack), child)
         gateways = {
             instance.id: GatewayInstance(
                 instance.names.logical(),
@@ -82,6 +82,11 @@ class Topology(pulumi.ComponentResource):
         self.nodes = {name: worker.summary for name, worker in workers.items()}
         self.join = {name: worker.join for name, worker in workers.items() if worker.join is not None}
         self.register_outputs({"instances": self.instances, "nodes": self.nodes})
+
+
+def _guard_args(settings: Settings, stack: str) -> AdmissionGuardArgs:
+    namespaces = sorted(names.namespace for _, names in ownership.namespaced(settings))
+    return AdmissionGuardArgs(stack, namespaces, settings.cluster.admission, keeps_volumes(settings))
 
 
 def _cluster(settings: Settings, stack: str, opts: pulumi.ResourceOptions) -> k8s.Provider:

@@ -1,89 +1,30 @@
-"""The invariants as Pulumi policies, and `analyze` for those who have the resources and no engine."""
+"""The invariants as policies: `judge` for one resource, `Stack` for all of them together, `analyze` for both at once."""
 
 import traceback
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
-from pulumi_policy import (
-    EnforcementLevel,
-    Policy,
-    ReportViolation,
-    ResourceValidationArgs,
-    ResourceValidationPolicy,
-    proxy,
-)
-
-from policies.rules import ADVICE, INVARIANTS
+from policies.decode import TooMuchError, properties
+from policies.exceptions import ANNOTATION, exceptions
+from policies.rules import ADVICE, INVARIANTS, STACK_RULES
 from policies.rules.kinds import Resource
-from policies.rules.rule import Invariant
-from policies.rules.values import UNKNOWN, Value, obj
+from policies.rules.rule import Finding, Invariant, Rule
+from policies.rules.settings import PackSettings
+from policies.rules.stack import StackRule
 
 NAME: Final = "openclaw-tailnet"
 DESCRIPTION: Final = "Refuses what would expose a gateway: public bindings, privileges, tokens, Tailscale's secrets."
-
-_UNKNOWNS: Final = frozenset(
-    {
-        proxy.UNKNOWN_ARCHIVE_VALUE,
-        proxy.UNKNOWN_ARRAY_VALUE,
-        proxy.UNKNOWN_ASSET_VALUE,
-        proxy.UNKNOWN_BOOLEAN_VALUE,
-        proxy.UNKNOWN_NUMBER_VALUE,
-        proxy.UNKNOWN_OBJECT_VALUE,
-        proxy.UNKNOWN_STRING_VALUE,
-    }
+POLICIES: Final = (*INVARIANTS, *ADVICE)
+# Types that have nothing that a rule could look at: components, and providers that make values.
+# Kinds of Kubernetes that run nothing, publish nothing and hold nothing.
+_UNSEEN_KINDS: Final = frozenset(
+    {"ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding", "PriorityClass", "RuntimeClass", "IngressClass"}
+    | {"CustomResourceDefinition", "PodDisruptionBudget", "HorizontalPodAutoscaler"}
 )
-# How Pulumi marks special objects on the wire; the pack gets secrets unmarked, recorded requests have them marked.
-_SIGNATURE: Final = "4dabf18193072939515e22adb298388d"
-_SECRET: Final = "1b47061264138c4ac30d75fd1eb44270"
-_OUTPUT: Final = "d0e6a833031e9bbcd3f4e8bde6ca49a4"
-
-
-def plain(value: Any) -> Value:
-    """A property as the rules read it: out of the SDK's proxies, unknown leaves as UNKNOWN, secrets as their value."""
-    if isinstance(value, str):
-        return UNKNOWN if value in _UNKNOWNS else value
-    if isinstance(value, Mapping):
-        fields = cast(Mapping[str, Any], value)
-        # One by one: a proxy raises at each unknown leaf, and the other leaves are still to be judged.
-        values = {key: _plain_at(fields, key) for key in fields}
-        if values.get(_SIGNATURE) in (_SECRET, _OUTPUT):
-            return values.get("value", UNKNOWN)
-        return values
-    if isinstance(value, Sequence):
-        elements = cast(Sequence[Any], value)
-        return [_plain_at(elements, index) for index in range(len(elements))]
-    return value
-
-
-def _plain_at(container: Any, key: str | int) -> Value:
-    try:
-        return plain(container[key])
-    except proxy.UnknownValueError:
-        return UNKNOWN
-
-
-def policy(invariant: Invariant) -> ResourceValidationPolicy:
-    """An invariant for the engine. Without a level of its own: the pack's counts (mandatory, see __main__.py)."""
-
-    def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
-        try:
-            for message in invariant.messages(Resource(args.resource_type, args.name, obj(plain(args.props)))):
-                report(message, None)
-        # A rule that fails must not let the resource pass, and no traceback reaches a person.
-        except Exception as error:
-            last = traceback.extract_tb(error.__traceback__)[-1]
-            where = f"{type(error).__name__} in {Path(last.filename).name}:{last.lineno}"
-            refused = "" if invariant.advisory else ", so it is refused"
-            report(f"{invariant.id}: this resource cannot be judged{refused}. Report this: {where}", None)
-
-    level = EnforcementLevel.ADVISORY if invariant.advisory else None
-    return ResourceValidationPolicy(invariant.name, invariant.description, validate, level)
-
-
-def policies() -> list[Policy]:
-    return [policy(invariant) for invariant in (*INVARIANTS, *ADVICE)]
+_ANY_KIND: Final = "kubernetes:apiextensions.k8s.io:CustomResource"
+_UNSEEN: Final = ("openclaw:", "random:", "pulumi:pulumi:", "tls:", "time:")
 
 
 @dataclass(frozen=True)
@@ -93,16 +34,126 @@ class Violation:
     name: str
     message: str
     advisory: bool = False
+    policy: str = ""
+    rule: str = ""
 
 
-def analyze(resources: Iterable[tuple[str, str, Mapping[str, Any]]]) -> list[Violation]:
-    """Judges resources without an engine, each (type token, name, inputs: recorded or plain)."""
-    return list(_violations(resources))
+@dataclass(frozen=True)
+class Setup:
+    """How an owner has configured the pack: parameters, the policies whose exceptions count, those that are off."""
+
+    settings: PackSettings = field(default_factory=PackSettings)
+    excepted: frozenset[str] = frozenset(policy.name for policy in POLICIES if policy.excepted)
+    disabled: frozenset[str] = frozenset()
 
 
-def _violations(resources: Iterable[tuple[str, str, Mapping[str, Any]]]) -> Iterator[Violation]:
+DEFAULT: Final = Setup()
+
+
+def is_seen(kind: str) -> bool:
+    """Says whether any rule looks at resources of a type."""
+    return not kind.startswith(_UNSEEN) and kind.rpartition(":")[2] not in _UNSEEN_KINDS
+
+
+def decoded(kind: str, name: str, props: Any, setup: Setup = DEFAULT) -> Resource:
+    """A resource as the rules see it. Raises TooMuchError."""
+    read = properties(props)
+    if kind == _ANY_KIND and isinstance(version := read.get("apiVersion"), str) and isinstance(read.get("kind"), str):
+        # The API server takes what is written inside.
+        kind = f"kubernetes:{'core/v1' if version == 'v1' else version}:{read['kind']}"
+    return Resource(kind, name, read, settings=setup.settings)
+
+
+def judge(resource: Resource, setup: Setup = DEFAULT) -> Iterator[Violation]:
+    """What is wrong with a resource, and with the objects inside it."""
+    for described in resource.objects:
+        reasons = exceptions(described.annotations) if ANNOTATION in described.annotations else {}
+        for policy in POLICIES:
+            if policy.name in setup.disabled:
+                continue
+            for rule in policy.rules:
+                for finding in _findings(rule, described, policy):
+                    yield _violation(policy, rule.__name__, described, finding, reasons, setup)
+
+
+def unreadable(kind: str, name: str) -> Violation:
+    """The answer to a resource that is larger than any is."""
+    message = f'I1: resource "{name}" is nested deeper, or has more values, than any rule reads. Declare it in parts.'
+    return Violation("I1", kind, name, message, policy=INVARIANTS[0].name, rule="too_much")
+
+
+def _findings(rule: Rule, resource: Resource, policy: Invariant) -> Iterator[Finding]:
+    try:
+        yield from rule(resource)
+    # A rule that fails must not let the resource pass, and no traceback reaches a person.
+    except Exception as error:
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{type(error).__name__} in {Path(last.filename).name}:{last.lineno}"
+        refused = "" if policy.advisory else ", so it is refused"
+        yield Finding(f"cannot be judged{refused}", "", f"Report this: {where}")
+
+
+def _violation(
+    policy: Invariant, rule: str, resource: Resource, finding: Finding, reasons: Mapping[str, str], setup: Setup
+) -> Violation:
+    where = f" ({finding.path})" if finding.path else ""
+    said = f'{policy.id}: {_kind(resource)} "{resource.name}" {finding.what}{where}'
+    reason = reasons.get(policy.id) if policy.name in setup.excepted else None
+    if reason is not None:
+        message = f"{said}. It is excepted by its annotation {ANNOTATION}: {reason}"
+        return Violation(policy.id, resource.type, resource.name, message, True, policy.name, rule)
+    return Violation(
+        policy.id, resource.type, resource.name, f"{said}. {finding.hint}", policy.advisory, policy.name, rule
+    )
+
+
+def _kind(resource: Resource) -> str:
+    # The kind of an object inside another is a value of that one's.
+    return resource.kind if not resource.path or (resource.kind.isalpha() and len(resource.kind) <= 40) else "object"
+
+
+class Stack:
+    """The resources of a stack together: what is wrong between them."""
+
+    def __init__(self, setup: Setup = DEFAULT) -> None:
+        self._setup = setup
+        self._objects: list[Resource] = []
+
+    def add(self, resource: Resource) -> None:
+        self._objects += resource.objects
+
+    def judge(self) -> Iterator[Violation]:
+        by_name = {policy.name: policy for policy in POLICIES}
+        for stack_rule in STACK_RULES:
+            policy = by_name[stack_rule.policy]
+            if policy.name in self._setup.disabled:
+                continue
+            for resource, finding in self._findings(stack_rule, policy):
+                reasons = exceptions(resource.annotations)
+                yield _violation(policy, stack_rule.check.__name__, resource, finding, reasons, self._setup)
+
+    def _findings(self, stack_rule: StackRule, policy: Invariant) -> Iterator[tuple[Resource, Finding]]:
+        try:
+            yield from stack_rule.check(self._objects)
+        except Exception as error:
+            last = traceback.extract_tb(error.__traceback__)[-1]
+            where = f"{type(error).__name__} in {Path(last.filename).name}:{last.lineno}"
+            yield Resource("stack", "stack", {}), Finding("cannot be judged as a whole", "", f"Report this: {where}")
+
+
+def analyze(resources: Iterable[tuple[str, str, Mapping[str, Any]]], setup: Setup = DEFAULT) -> list[Violation]:
+    """Judges resources without an engine, each (type token, name, inputs: recorded or plain), and all of them together."""
+    violations: list[Violation] = []
+    stack = Stack(setup)
     for kind, name, props in resources:
-        resource = Resource(kind, name, obj(plain(props)))
-        for invariant in (*INVARIANTS, *ADVICE):
-            for message in invariant.messages(resource):
-                yield Violation(invariant.id, kind, name, message, invariant.advisory)
+        if not is_seen(kind):
+            continue
+        try:
+            resource = decoded(kind, name, props, setup)
+        except TooMuchError:
+            violations.append(unreadable(kind, name))
+            continue
+        violations += judge(resource, setup)
+        stack.add(resource)
+    violations += stack.judge()
+    return violations

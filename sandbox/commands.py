@@ -92,12 +92,15 @@ PACKAGES: Final = (
     Package("mount", ("mount", "umount"), uses=("real node",)),
     Package("iproute2", ("ip",), uses=("real node",)),
     Package("nftables", ("nft",), uses=("real node",)),
+    # kube-router turns NetworkPolicies into their rules.
+    Package("iptables", ("iptables", "iptables-save", "iptables-restore"), uses=("real node",)),
+    Package("ipset", ("ipset",), uses=("real node",)),
     Package("debootstrap", ("debootstrap",), uses=("real node",)),
     # The images are Debian's, on Ubuntu too: without its keys debootstrap trusts no archive.
     Package(
         "debian-archive-keyring", files=(Path("/usr/share/keyrings/debian-archive-keyring.gpg"),), uses=("real node",)
     ),
-    # Answers the pods' DNS. Without the service of the package dnsmasq.
+    # Answers the cluster's DNS. Without the service of the package dnsmasq.
     Package("dnsmasq-base", ("dnsmasq",), uses=("real node",)),
     # `make demo` and the tests ask with it.
     Package("curl", ("curl",), uses=("real node", "tests")),

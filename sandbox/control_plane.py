@@ -83,6 +83,8 @@ def parts(home: Home, simulated: bool) -> list[Part]:
             "kube-controller-manager",
             [
                 *_client(home, "kube-controller-manager"),
+                # Each controller as itself, with its own rights, as in any real cluster: the admission guard knows them by that.
+                "--use-service-account-credentials",
                 *(
                     f"--root-ca-file={certs / 'ca.crt'}",
                     f"--service-account-private-key-file={certs / 'apiserver.key'}",

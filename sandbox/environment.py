@@ -12,7 +12,7 @@ _PREFIXES: Final = (
 _KEPT: Final = frozenset({"PULUMI_HOME"})
 _PROXIES: Final = ("http_proxy", "https_proxy", "all_proxy")
 # Loopback, and every address that a sandbox gives to pods and devices (layout.py).
-_DIRECT: Final = ("localhost", "127.0.0.1", "::1", "127.0.0.0/8", "10.244.0.0/16")
+_DIRECT: Final = ("localhost", "127.0.0.1", "::1", "127.0.0.0/8", "10.244.0.0/16", "11.244.0.0/16")
 _PATHS: Final = ("/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/bin", "/bin")
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # 0.3 s to import, so only where an engine is used
 
 _TAILNET: Final = f"{PROJECT}:tailnet"
 _INSTANCES: Final = f"{PROJECT}:instances"
+_NODES: Final = f"{PROJECT}:nodes"
 
 STACK_FILE = REPO / "Pulumi.sandbox.yaml"
 POLICY_PACK = REPO / "policies" / "pulumi-analyzer-policy-openclaw-tailnet"
@@ -50,7 +51,7 @@ class Machine:
 def at_bridge(stack_file: Path, bridge: str) -> Values:
     """The parts of a stack file that name the first sandbox's bridge, with the address of this one's."""
     given: Values = yaml.safe_load(stack_file.read_text()).get("config", {})
-    text = json.dumps({key: given[key] for key in (_TAILNET, _INSTANCES) if key in given})
+    text = json.dumps({key: given[key] for key in (_TAILNET, _INSTANCES, _NODES) if key in given})
     return json.loads(text.replace(FIRST_ADDRESS, bridge))
 
 

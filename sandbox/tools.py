@@ -49,6 +49,8 @@ FAMILIES: Final = {
         "-X k8s.io/client-go/pkg/version.gitVersion={v}",
     ),
     "headscale": Family("github.com/juanfont/headscale"),
+    "kube-router": Family("github.com/cloudnativelabs/kube-router/v2"),
+    "cyclonus": Family("github.com/mattfenwick/cyclonus"),
     "tailscale": Family(
         "tailscale.com", "-X tailscale.com/version.shortStamp={bare} -X tailscale.com/version.longStamp={bare}"
     ),
@@ -67,10 +69,13 @@ TOOLS: Final = {
         Tool("headscale", "headscale", "github.com/juanfont/headscale/cmd/headscale", 85),
         Tool("pulumi", "pulumi", "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi", 180),
         Tool("kubelet", "kubernetes", "k8s.io/kubernetes/cmd/kubelet", 25),
+        Tool("kube-router", "kube-router", "github.com/cloudnativelabs/kube-router/v2/cmd/kube-router", 80),
         Tool("tailscaled", "tailscale", "tailscale.com/cmd/tailscaled", 90),
         Tool("tailscale", "tailscale", "tailscale.com/cmd/tailscale", 15),
         Tool("containerboot", "tailscale", "tailscale.com/cmd/containerboot", 15),
         Tool("derper", "tailscale", "tailscale.com/cmd/derper", 15),
+        # Judges NetworkPolicies, in tests only.
+        Tool("cyclonus", "cyclonus", "github.com/mattfenwick/cyclonus/cmd/cyclonus", 60),
     )
 }
 _COMMON: Final = (
@@ -84,7 +89,7 @@ _COMMON: Final = (
 # What a world with a simulated node runs. `pulumi` and `kubectl` are built only where no installed one fits.
 SIMULATED: Final = (*_COMMON, "kwok")
 # What one with a real node runs, and what its images are made of.
-REAL: Final = (*_COMMON, "kubelet", "derper", "tailscaled", "tailscale", "containerboot")
+REAL: Final = (*_COMMON, "kubelet", "kube-router", "derper", "tailscaled", "tailscale", "containerboot")
 ENVIRONMENT: Final = {"CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly", "GOTOOLCHAIN": "local", "GOWORK": "off"}
 
 

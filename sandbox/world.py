@@ -24,7 +24,7 @@ from sandbox.errors import SandboxError
 from sandbox.home import Home
 from sandbox.kube import Api
 from sandbox.model.provider import ModelServer
-from sandbox.node import images, layout, machine, runtime
+from sandbox.node import dns, images, layout, machine, runtime
 from sandbox.node.oci import Image, Store
 from sandbox.processes import members
 from sandbox.stack import STACK_FILE, Machine, OwnModel, at_bridge, engine, model_keys
@@ -175,6 +175,7 @@ class World:
         if node:
             runtime.import_all(node, *self._images(progress), progress)
             runtime.wait_ready(self.home)
+        dns.deploy(self.home, node.address if node else "")
         report("tailnet, storage, node" if self.real else "tailnet and storage", done, time.monotonic() - begin)
 
     def _remember_kind(self) -> None:

@@ -14,6 +14,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _WRITTEN = re.compile(r"[0-9A-Fa-f.:]{2,45}/(0|[1-9][0-9]{0,2})")
+_ADDRESS = re.compile(r"[0-9A-Fa-f.:]{2,45}")
 # Shorter prefixes hold whole countries. Together, the rules of one pod may open as much as some of the widest.
 _SHORTEST: Final = {4: 8, 6: 16}
 _TOGETHER: Final = {4: 2 ** (32 - 4), 6: 2 ** (128 - 12)}
@@ -83,3 +84,25 @@ def open_nearly_everything(cidrs: Iterable[str]) -> bool:
 
 
 Cidr = Annotated[Text, AfterValidator(_cidr)]
+
+
+def _dns_address(value: str) -> str:
+    """Metadata addresses may stand here: some clouds answer DNS there, and no other port of theirs is opened."""
+    try:
+        address = ipaddress.ip_address(value) if _ADDRESS.fullmatch(value) else None
+    except ValueError:
+        address = None
+    if address is None:
+        raise ValueError(
+            "is not an IP address. Write the one that pods have in /etc/resolv.conf, such as 169.254.20.10"
+        )
+    alone = ipaddress.ip_network(address)
+    if any(overlap(_translated(alone), ipaddress.ip_network(cidr)) for cidr in (*TAILNET_CIDRS, *NEVER_CIDRS)):
+        raise ValueError(
+            "is no address of a DNS server that a pod can ask: it is of the tailnet, loopback, link-local IPv6, multicast or "
+            "reserved. Write the one that pods have in /etc/resolv.conf, such as 169.254.20.10"
+        )
+    return value
+
+
+DnsAddress = Annotated[Text, AfterValidator(_dns_address)]

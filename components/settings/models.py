@@ -6,7 +6,7 @@ from pydantic import Field
 
 from components import names
 from components.constants import SERVED_PORTS
-from components.settings.egress import Cidr
+from components.settings.egress import Cidr, DnsAddress
 from components.settings.gateway import Gateway
 from components.settings.images import ImageRef
 from components.settings.model import Model, Resources
@@ -79,9 +79,19 @@ class Cluster(Model):
         default=None,
         description="Public URL of the cluster's token issuer; only for `credential: workloadIdentity`.",
     )
+    admission: Literal["deny", "warn", "audit"] = Field(
+        default="deny",
+        description="What the API server does with a request that the admission guard refuses. `warn` lets it through with "
+        "a warning and a line in the audit log, `audit` with that line alone. Who owns a namespace is held in each.",
+    )
     dns_namespace: DnsLabel = Field(default="kube-system", description="Namespace of the cluster's DNS pods.")
     dns_labels: dict[LabelKey, LabelValue] = Field(
         default={"k8s-app": "kube-dns"}, min_length=1, description="Labels of the cluster's DNS pods."
+    )
+    dns_addresses: Annotated[tuple[DnsAddress, ...], DISTINCT] = Field(
+        default=(),
+        description="Addresses of DNS that is in no pod, such as NodeLocal DNSCache's 169.254.20.10. Pods may ask them on "
+        "port 53, besides the DNS pods.",
     )
     monitoring_namespace: DnsLabel = Field(
         default="monitoring", description="The only namespace that may read metrics."

@@ -12,7 +12,7 @@ _CONFIG_FILE = "openclaw.json"
 
 def full_access(resource: Resource) -> Iterator[Finding]:
     """The agent runs every command without asking, by tools.exec in openclaw.json; unset, OpenClaw means the same."""
-    for name, path, content in files(resource):
+    for name, path, content in ((one.name, one.path, one.text) for one in files(resource)):
         if name != _CONFIG_FILE:
             continue
         try:
@@ -21,7 +21,7 @@ def full_access(resource: Resource) -> Iterator[Finding]:
             # I1 refuses it.
             continue
         mode, security = get(execution, "mode"), get(execution, "security")
-        if mode == "full" or (mode is None and security in (None, "full")):
+        if mode in ("full", "off", "") or (mode is None and security in (None, "full")):
             yield Finding(
                 "lets the agent run every command without asking anybody",
                 f"{path}: tools.exec.mode",

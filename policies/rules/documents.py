@@ -1,64 +1,102 @@
-"""Text files inside ConfigMaps, Secrets and other properties, read as JSON with comments (HuJSON)."""
+"""Text files inside ConfigMaps, Secrets and other properties, read as those read them for whom they are."""
 
 import base64
-import binascii
-import json
-import re
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, cast
 
-from policies.rules.kinds import Resource
-from policies.rules.values import Object, Value, fields, items, text
+import pyjson5
 
-# A string, a comment, or a comma before a closing bracket. Strings come first, so that "//" inside one is no comment.
-_TOKEN: Final = re.compile(r'"(?:\\.|[^"\\])*"|//[^\n]*|/\*.*?\*/', re.DOTALL)
-_LAST_COMMA: Final = re.compile(r'("(?:\\.|[^"\\])*")|,(?=\s*[}\]])', re.DOTALL)
+from components.tailnet import hujson
+from policies.rules.kinds import Resource, leaves
+from policies.rules.values import Value, fields, items, text
+
+# Below it, nothing is a file with a configuration in it.
+_SHORTEST: Final = 12
 
 
 class UnreadableError(ValueError):
-    """The text is no JSON, so the pack cannot see what it says."""
+    """The text is no JSON of any kind, so the pack cannot see what it says."""
+
+
+@dataclass(frozen=True)
+class File:
+    name: str
+    path: str
+    text: str
 
 
 def parse(document: str) -> Value:
-    """The document's value. Raises UnreadableError, for a key given twice too: readers differ in which one counts."""
-    bare = _TOKEN.sub(lambda match: match[0] if match[0].startswith('"') else " ", document)
-    bare = _LAST_COMMA.sub(lambda match: match[1] or "", bare)
-    try:
-        return cast(Value, json.loads(bare, object_pairs_hook=_without_twins))
-    except (ValueError, RecursionError) as error:
-        raise UnreadableError from error
+    """The document's value, as Go's decoders read it, with comments and trailing commas.
+
+    Raises UnreadableError, for a key given twice too: readers differ in which one counts.
+    """
+    return _readable(_hujson(document))
 
 
-def _without_twins(pairs: list[tuple[str, Value]]) -> Object:
-    members = dict(pairs)
-    if len(members) != len(pairs):
+def parse_json5(document: str) -> Value:
+    """The document's value as OpenClaw reads its configuration: JSON5, and of a key given twice the last. Or UnreadableError."""
+    return _readable(_json5(document))
+
+
+# What several rules ask for is read once, also when it cannot be read.
+_UNREADABLE: Final = object()
+
+
+def _readable(value: Value) -> Value:
+    if value is _UNREADABLE:
         raise UnreadableError
-    return members
+    return value
 
 
-def files(resource: Resource) -> Iterator[tuple[str, str, str]]:
-    """(file name, path, text) of each known entry of a ConfigMap or Secret."""
-    if not resource.is_kubernetes or resource.kind not in ("ConfigMap", "Secret"):
+@lru_cache(maxsize=256)
+def _hujson(document: str) -> Value:
+    try:
+        return hujson.loads(document)
+    except ValueError:
+        return _UNREADABLE
+
+
+@lru_cache(maxsize=256)
+def _json5(document: str) -> Value:
+    try:
+        return cast(Value, pyjson5.decode(document, maxdepth=hujson.DEEPEST))
+    except (ValueError, pyjson5.Json5Exception):
+        return _UNREADABLE
+
+
+def files(resource: Resource) -> Iterator[File]:
+    """Each known entry of a ConfigMap or Secret, and each longer text in an object of an operator."""
+    if not resource.is_kubernetes:
         return
-    for field in ("data", "stringData", "binaryData"):
-        encoded = field == "binaryData" or (field == "data" and resource.kind == "Secret")
-        for name, path, value in fields(resource.props.get(field), resource.at(field)):
-            if (content := text(value)) is not None:
-                yield name, path, _decoded(content) if encoded else content
+    if resource.kind in ("ConfigMap", "Secret"):
+        for field in ("data", "stringData", "binaryData"):
+            encoded = field == "binaryData" or (field == "data" and resource.kind == "Secret")
+            for name, path, value in fields(resource.props.get(field), resource.at(field)):
+                if (content := text(value)) is not None:
+                    yield File(name, path, _decoded(content) if encoded else content)
+    elif resource.is_custom:
+        for path, name, content in leaves(resource.props.get("spec"), resource.at("spec")):
+            if len(content) >= _SHORTEST:
+                yield File(name, path, content)
 
 
 def _decoded(content: str) -> str:
     try:
         return base64.b64decode(content).decode(errors="replace")
-    except binascii.Error:
+    # Of which binascii.Error is one; text that is not ASCII is another.
+    except ValueError:
         return content
 
 
 def find(value: Value, key: str) -> Iterator[Value]:
     """Every value under this key, at any depth, in any case: Go's decoder takes `allowfunnel` for `AllowFunnel`."""
-    for name, _, element in fields(value, ""):
-        if name.lower() == key.lower():
-            yield element
-        yield from find(element, key)
-    for _, element in items(value, ""):
-        yield from find(element, key)
+    stack = [value]
+    while stack:
+        here = stack.pop()
+        for name, _, element in fields(here, ""):
+            if name.lower() == key.lower():
+                yield element
+            stack.append(element)
+        stack += [element for _, element in items(here, "")]

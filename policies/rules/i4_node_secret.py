@@ -14,7 +14,7 @@ _VARIABLES: Final = frozenset({"OPENCLAW_GATEWAY_TOKEN", "OPENCLAW_GATEWAY_PASSW
 
 def node_secret(resource: Resource) -> Iterator[Finding]:
     """No Secret as a variable or a file, and no variable of the gateway's secret, in the container `node`."""
-    for pod in resource.pods():
+    for pod in resource.pods:
         for container in pod.containers:
             if container.name == NODE_CONTAINER:
                 yield from _environment(container)

@@ -17,9 +17,16 @@ _ACCOUNT_USERS: Final = ("system:serviceaccount:", "system:anonymous")
 
 def automount(resource: Resource) -> Iterator[Finding]:
     """Every pod says that it wants no token: left out, the service account decides, and its default is to mount one."""
-    for pod in resource.pods():
+    for pod in resource.pods:
         mounted = pod.spec.get("automountServiceAccountToken")
         if mounted is False or isinstance(mounted, Unknown) or (mounted is None and pod.partial):
+            continue
+        # A template of a workflow's has what the workflow says.
+        if (
+            mounted is None
+            and resource.is_custom
+            and get(resource.props, "spec", "automountServiceAccountToken") is False
+        ):
             continue
         yield Finding(
             "lets Kubernetes mount a service-account token",
@@ -30,7 +37,7 @@ def automount(resource: Resource) -> Iterator[Finding]:
 
 def projected(resource: Resource) -> Iterator[Finding]:
     """No volume projects a token, but one for the tailnet that the sidecar alone mounts (workload identity)."""
-    for pod in resource.pods():
+    for pod in resource.pods:
         for path, volume in pod.volumes():
             for at, source in items(get(volume, "projected", "sources"), f"{path}.projected.sources"):
                 token = get(source, "serviceAccountToken")

@@ -1,7 +1,8 @@
-"""The shape of a rule, one function over a resource that yields what is wrong, and of an invariant, which has several."""
+"""The shape of a rule, one function over an object that yields what is wrong, and of an invariant, which has several."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from policies.rules.kinds import Resource
 
@@ -20,10 +21,10 @@ Rule = Callable[[Resource], Iterator[Finding]]
 
 @dataclass(frozen=True)
 class Invariant:
-    """One invariant of the design, or one piece of advice: what users see and configure as one policy.
+    """One invariant of the design, or one theme of advice: what users see and configure as one policy.
 
-    One policy for all of its rules, not one for each: the SDK decodes a resource anew for every policy, and that is nearly
-    all of a pack's time.
+    `parameters` are JSON Schema properties of its configuration. `excepted`: an annotation may except an object from it,
+    unless the configuration says otherwise.
     """
 
     id: str
@@ -31,10 +32,5 @@ class Invariant:
     description: str
     rules: tuple[Rule, ...]
     advisory: bool = False
-
-    def messages(self, resource: Resource) -> Iterator[str]:
-        for described in resource.objects():
-            for rule in self.rules:
-                for finding in rule(described):
-                    where = f" ({finding.path})" if finding.path else ""
-                    yield f'{self.id}: {described.kind} "{described.name}" {finding.what}{where}. {finding.hint}'
+    excepted: bool = False
+    parameters: Mapping[str, Any] = field(default_factory=dict[str, Any])

@@ -21,22 +21,28 @@ class Unknown:
 
 UNKNOWN: Final = Unknown()
 
-# Only None, Unknown, bool, float, int, str, and Mappings and Sequences of them ever arrive (pack.plain makes them).
+# Only None, Unknown, bool, float, int, str, and dicts and lists of them ever arrive (policies/decode.py makes them).
 Value = object
 Object = Mapping[str, Value]
 
 
 def obj(value: Value) -> Object:
     """The value if it is an object, else an empty one."""
-    return cast(Object, value) if isinstance(value, Mapping) else {}
+    return cast(Object, value) if isinstance(value, dict) else {}
+
+
+def is_object(value: Value) -> bool:
+    """Says whether a value is an object, if only an empty one."""
+    return isinstance(value, dict)
 
 
 def get(value: Value, *keys: str) -> Value:
     """The value under a path of keys; None where a key is missing, UNKNOWN where the way there is unknown."""
     for key in keys:
-        if isinstance(value, Unknown):
-            return UNKNOWN
-        value = obj(value).get(key)
+        if isinstance(value, dict):
+            value = cast(Object, value).get(key)
+        else:
+            return UNKNOWN if isinstance(value, Unknown) else None
     return value
 
 
@@ -49,7 +55,7 @@ def fields(value: Value, path: str) -> Iterator[tuple[str, str, Value]]:
 
 def items(value: Value, path: str) -> Iterator[tuple[str, Value]]:
     """(path, element) of each element of a list; nothing for anything else."""
-    if isinstance(value, Sequence) and not isinstance(value, str):
+    if isinstance(value, list):
         for index, element in enumerate(cast(Sequence[Value], value)):
             yield f"{path}[{index}]", element
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 import yaml
 
 from sandbox.node.images import PAUSE
-from sandbox.node.layout import DERP_PORT, KUBELET_PORT, LOGIN_PORT, MODEL_PORT, STUN_PORT, Layout
+from sandbox.node.layout import DERP_PORT, KUBELET_PORT, LOGIN_PORT, MODEL_PORT, PODS, STUN_PORT, Layout
 
 CLUSTER_DOMAIN: Final = "cluster.local"
 _RUNC: Final = 'plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc'
@@ -53,22 +53,32 @@ disabled_plugins = [
   SystemdCgroup = false
 
 [plugins."io.containerd.grpc.v1.cri".cni]
-  bin_dir = "{layout.packages}/usr/lib/cni"
+  bin_dir = "{layout.run}/cni-bin"
   conf_dir = "{layout.run}/cni"
 """
 
 
 def cni(layout: Layout) -> str:
-    """Pods on our bridge; no masquerading by CNI (that takes iptables): the nftables table below says what may leave."""
+    """Pods on the Kubernetes node's bridge. What they send to others goes to the machine's, one cable further: the nftables
+    table below says what may leave."""
     bridge: dict[str, Any] = {
         "type": "bridge",
-        "bridge": layout.pod_bridge,
-        "isDefaultGateway": True,
+        "bridge": PODS,
+        "isGateway": False,
         "ipMasq": False,
         "ipam": {
             "type": "host-local",
             "dataDir": str(layout.run / "leases"),
-            "ranges": [[{"subnet": f"{layout.pod_net}.0/24", "rangeStart": f"{layout.pod_net}.10"}]],
+            "ranges": [
+                [
+                    {
+                        "subnet": f"{layout.pod_net}.0/24",
+                        "rangeStart": f"{layout.pod_net}.10",
+                        "gateway": layout.address,
+                    }
+                ]
+            ],
+            "routes": [{"dst": "0.0.0.0/0"}],
         },
     }
     return json.dumps({"cniVersion": "0.4.0", "name": layout.id, "plugins": [bridge]}, indent=2)
@@ -101,7 +111,7 @@ def kubelet(layout: Layout) -> str:
         "failSwapOn": False,
         "oomScoreAdj": 0,
         "makeIPTablesUtilChains": False,
-        "clusterDNS": [layout.address],
+        "clusterDNS": [layout.dns],
         "clusterDomain": CLUSTER_DOMAIN,
         "resolvConf": str(layout.run / "resolv.conf"),
         "podLogsDir": str(layout.pod_logs),
@@ -140,7 +150,8 @@ def kubeconfig(layout: Layout) -> str:
 
 
 def dns(layout: Layout, egress: bool) -> str:
-    """dnsmasq's. Nothing in the sandbox is found by a name of the cluster, and without egress no other name either.
+    """The machine's dnsmasq, which the cluster's DNS asks. Nothing in the sandbox is found by a name of the cluster, and
+    without egress no other name either.
 
     An answer (NXDOMAIN) at once, where silence would hold up whoever asks.
     """

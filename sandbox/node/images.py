@@ -25,12 +25,13 @@ from sandbox.node.oci import Blob, Entry, Image, Store
 Report = Callable[[str], None]
 
 SUITE: Final = "bookworm"
-PACKAGES: Final = ("ca-certificates", "curl", "iptables", "iproute2", "tini", "wget")
+PACKAGES: Final = ("ca-certificates", "curl", "dnsmasq-base", "iptables", "iproute2", "tini", "wget")
 # OpenClaw 2026.9 asks for >= 24.16 < 25.
 NODE_VERSION: Final = "24.21.0"
 TAILSCALE_BINARIES: Final = ("containerboot", "tailscale", "tailscaled")
 # Named by containerd's own configuration only; `localhost` so that nothing ever looks for it elsewhere.
 PAUSE: Final = "localhost/openclaw-sandbox/pause:1"
+DNS: Final = "localhost/openclaw-sandbox/dns:1"
 _PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _NODE_USER: Final = 1000
 _WORK: Final = ".work-"
@@ -88,8 +89,8 @@ class Recipe:
 
 
 def recipes(wanted: Images, home: Home) -> list[Recipe]:
-    """Recipes of the images that the program deploys with these settings (`Images()`: its defaults), and of the pause image."""
-    return [pause(), tailscale(wanted.tailscale, home.bin), openclaw(wanted.gateway)]
+    """Recipes of the images that the program deploys with these settings (`Images()`: its defaults), and of the cluster's."""
+    return [pause(), dns(), tailscale(wanted.tailscale, home.bin), openclaw(wanted.gateway)]
 
 
 def pause() -> Recipe:
@@ -99,6 +100,15 @@ def pause() -> Recipe:
         return Image(reference, layers, ("/usr/bin/tini", "-s", "--"), ("sleep", "infinity"), {"PATH": _PATH})
 
     return Recipe(PAUSE, (_base(),), finish)
+
+
+def dns() -> Recipe:
+    """The cluster's DNS: dnsmasq, which comes with the base layer."""
+
+    def finish(reference: str, layers: tuple[Blob, ...]) -> Image:
+        return Image(reference, layers, ("dnsmasq",), (), {"PATH": _PATH})
+
+    return Recipe(DNS, (_base(),), finish)
 
 
 def tailscale(reference: str, binaries: Path) -> Recipe:

@@ -11,6 +11,8 @@ from sandbox.errors import SandboxError
 from sandbox.home import Home, write_private
 
 NODE: Final = "sandbox"
+# The pods' bridge in the Kubernetes node's own namespace, where no other sandbox is.
+PODS: Final = "pods"
 # Kernel names of interfaces hold 15 characters.
 _PREFIX: Final = "oc"
 # The pod bridge's address of the first sandbox on a machine, which stack files name; another sandbox has another one.
@@ -27,10 +29,11 @@ _FIB: Final = Path("/proc/net/fib_trie")
 
 @dataclass(frozen=True)
 class Layout:
-    """One node. Pods and client devices each have a bridge; the addresses of both bridges are the machine's."""
+    """One node. Pods and client devices each have a bridge; the addresses of both bridges are the machine's. Behind the
+    first one is the namespace of the Kubernetes node, with its pods."""
 
     home: Home
-    # 0 gives 10.244.0.0/24 to pods and 10.244.1.0/24 to client devices; a second home on one machine gets 1.
+    # 0 gives 10.244.0.0/24 to pods and 11.244.1.0/24 to client devices; a second home on one machine gets 1.
     index: int = 0
 
     @property
@@ -50,6 +53,11 @@ class Layout:
     def run(self) -> Path:
         """Sockets, CNI leases, configuration: gone with `down`."""
         return self.root / "run"
+
+    @property
+    def namespace(self) -> Path:
+        """The Kubernetes node's network namespace: pods and the rules of their NetworkPolicies are in it."""
+        return self.run / "netns"
 
     @property
     def containerd_root(self) -> Path:
@@ -95,6 +103,11 @@ class Layout:
         return f"{self.id}p"
 
     @property
+    def uplink(self) -> str:
+        """The machine's end of the cable between the pod bridge and the Kubernetes node."""
+        return f"{self.id}u"
+
+    @property
     def client_bridge(self) -> str:
         return f"{self.id}c"
 
@@ -104,12 +117,19 @@ class Layout:
 
     @property
     def client_net(self) -> str:
-        return f"10.244.{2 * self.index + 1}"
+        """Addresses of the internet (11.0.0.0/8 is in no public routing table), as people's devices have: those of a private
+        network would be closed to gateways."""
+        return f"11.244.{2 * self.index + 1}"
 
     @property
     def address(self) -> str:
-        """The pod bridge's own: pods and devices find headscale, the relay and DNS here, the API server the kubelet."""
+        """The pod bridge's own: pods and devices find headscale and the relay here, the API server the kubelet."""
         return f"{self.pod_net}.1"
+
+    @property
+    def dns(self) -> str:
+        """The cluster's DNS, a pod."""
+        return f"{self.pod_net}.254"
 
     @property
     def client_gateway(self) -> str:
@@ -138,7 +158,7 @@ def of(home: Home) -> Layout:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_private(path, json.dumps({"index": index}))
             return layout
-    raise SandboxError("10.244.0.0 to 10.244.199.0 are all in use on this machine", "Take another sandbox down")
+    raise SandboxError("10.244.0.0 to 10.244.198.0 are all in use on this machine", "Take another sandbox down")
 
 
 def release(home: Home) -> None:

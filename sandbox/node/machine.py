@@ -19,6 +19,8 @@ from sandbox.home import MARKER, Home, write_private
 
 CGROUPS: Final = Path("/sys/fs/cgroup")
 TUN: Final = Path("/dev/net/tun")
+# Settings of br_netfilter: each network namespace has its own, and a new one has them on.
+_BRIDGES: Final = Path("/proc/sys/net/bridge")
 # Changed by the kubelet at its start, but for the first, which pods and client devices need to reach each other.
 _SETTINGS: Final = (
     *("net/ipv4/ip_forward", "vm/overcommit_memory", "vm/panic_on_oom", "kernel/panic", "kernel/panic_on_oops"),
@@ -52,11 +54,21 @@ def available(home: Home) -> str | None:
         return f"{TUN} is missing and the module tun cannot be loaded"
     if not _filesystem("overlay") and not (_module("overlay") and _filesystem("overlay")):
         return "the kernel has no overlayfs"
+    if not _bridge_filter():
+        return "the kernel has no br_netfilter, without which no NetworkPolicy holds between pods of a node"
     if any(not sandboxed for sandboxed in _kubelets()):
         return "this machine is a node of a real cluster: two kubelets would share one plugin socket"
     if _type_of(home.root) == "overlay":
         return f"{home.root} is on an overlayfs, which cannot hold another; set SANDBOX_HOME to a volume"
     return None
+
+
+def _bridge_filter() -> bool:
+    """True when iptables can see the packets of bridges. Those of this machine stay as they were."""
+    if not _BRIDGES.is_dir() and _module("br_netfilter") and _BRIDGES.is_dir():
+        for setting in _BRIDGES.glob("bridge-nf-call-*"):
+            setting.write_text("0")
+    return _BRIDGES.is_dir()
 
 
 def _kubelets() -> Iterator[bool]:

@@ -15,7 +15,7 @@ from sandbox.control_plane import API_SERVER
 from sandbox.errors import SandboxError
 from sandbox.home import Home, write_private
 from sandbox.kube import Api
-from sandbox.node import config, devices, layout, machine, network, packages
+from sandbox.node import config, devices, enforcement, layout, machine, network, packages
 from sandbox.node.layout import DERP_PORT, LOGIN_PORT, NODE, STUN_PORT, Layout
 from sandbox.node.oci import Image, Store, write_archive
 from sandbox.supervisor import Part
@@ -49,6 +49,7 @@ def prepare(home: Home, report: Report) -> Layout:
     node.run.chmod(0o700)
     packages.fetch(home, report)
     packages.write_shim(node)
+    enforcement.write(node)
     machine.remember_settings(node.root / "settings.json")
     machine.make_cgroup(node.cgroup)
     network.up(node, egress_allowed())
@@ -108,6 +109,7 @@ def parts(node: Layout) -> list[Part]:
             health_url=f"{health}:{node.home.port('kubelet-health')}/healthz",
             after=("containerd", API_SERVER),
         ),
+        *enforcement.parts(node),
     ]
 
 

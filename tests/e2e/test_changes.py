@@ -4,14 +4,14 @@ import time
 
 import pytest
 
-from components.constants import GATEWAY_CONTAINER, SIDECAR_CONTAINER
+from components.constants import ANNOTATION_IMAGE, GATEWAY_CONTAINER, SIDECAR_CONTAINER
 from components.settings import Images
 from sandbox.errors import SandboxError
 from sandbox.kube import Object
 from sandbox.node import images, layout, runtime
 from sandbox.node.devices import Device
 from sandbox.world import World
-from tests.support.e2e_world import HOME, LAB, Figures, Gateway, as_json, wait_answer, watched, with_
+from tests.support.e2e_world import EGRESS, HOME, LAB, Figures, Gateway, as_json, wait_answer, watched, with_
 from tests.support.engine_world import Cluster, Stack, Values, eventually, instance, unsealed
 from tests.support.openclaw_client import Client
 
@@ -74,7 +74,7 @@ def test_an_upgrade_keeps_data_and_a_refused_downgrade_loses_none_i10(
 ) -> None:
     """2026.9.5 to 2026.9.6, back (which the gateway refuses, because of its database's version), and forward again."""
     aged = Gateway(world, cluster, "aged")
-    declared = instance("aged", storage={"retain": False})
+    declared = instance("aged", storage={"retain": False}, extraEgress=[EGRESS])
     stack.up(HOME, LAB, with_(declared, gateway={"image": earlier}))
     aged.wait_ready()
     wait_answer(owner, f"{aged.url}/healthz")
@@ -99,7 +99,9 @@ def test_an_upgrade_keeps_data_and_a_refused_downgrade_loses_none_i10(
         # By hand: `up` would wait for a pod that never becomes ready.
         workload = f"/apis/apps/v1/namespaces/{aged.namespace}/deployments/openclaw"
         change = {"name": GATEWAY_CONTAINER, "image": image}
-        cluster.strategic(workload, {"spec": {"template": {"spec": {"containers": [change]}}}})
+        # In both places: the guard holds a pod to what its annotation says.
+        said = {"annotations": {f"{ANNOTATION_IMAGE}{GATEWAY_CONTAINER}": image}}
+        cluster.strategic(workload, {"spec": {"template": {"metadata": said, "spec": {"containers": [change]}}}})
 
     def exit_code() -> object:
         status: Object = aged.statuses().get(GATEWAY_CONTAINER, {})

@@ -1,20 +1,17 @@
 """Nobody but the owner gets anything: stranger, host, other pods, other ports. The pod binds nothing outwards (I1, I6, I7)."""
 
-import contextlib
 import json
 import subprocess
 import sys
-from collections.abc import Generator
 from typing import Final
 
-from components.settings import Images
-from sandbox.kube import Object
 from sandbox.node import layout
 from sandbox.node.devices import Device
 from sandbox.world import World
 from tests.support.e2e_world import Figures, Gateway, wait_answer
-from tests.support.engine_world import Cluster, eventually
+from tests.support.engine_world import Cluster
 from tests.support.port_scan import PORTS, SCAN, listed, own_ports, scan
+from tests.support.visitors import visitor
 
 # The same from a pod, over all that is given as `host:port`.
 POD_SCAN: Final = """
@@ -103,48 +100,9 @@ def test_no_object_of_the_cluster_publishes_anything_i1(home: Gateway, lab: Gate
         assert [port for entry in containers for port in entry.get("ports", [])] == []
 
 
-@contextlib.contextmanager
-def visitor(cluster: Cluster, namespace: str) -> Generator[str]:
-    """A pod of somebody else's, as restricted as the namespaces ask; its name."""
-    path, name = f"/api/v1/namespaces/{namespace}/pods", "visitor"
-    body: Object = {
-        "metadata": {"name": name},
-        "spec": {
-            "automountServiceAccountToken": False,
-            "enableServiceLinks": False,
-            "terminationGracePeriodSeconds": 0,
-            "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
-            "containers": [
-                {
-                    "name": "visitor",
-                    "image": Images().gateway,
-                    "args": ["sleep", "600"],
-                    "securityContext": {
-                        "runAsUser": 1000,
-                        "allowPrivilegeEscalation": False,
-                        "capabilities": {"drop": ["ALL"]},
-                    },
-                }
-            ],
-        },
-    }
-    assert cluster.create(path, body)
-    try:
-        eventually(lambda: phase(cluster, f"{path}/{name}") == "Running", f"the visitor in {namespace} to run", 30)
-        yield name
-    finally:
-        cluster.delete(f"{path}/{name}")
-        eventually(lambda: cluster.get(f"{path}/{name}") is None, f"the visitor in {namespace} to go", 30)
-
-
-def phase(cluster: Cluster, path: str) -> str:
-    pod = cluster.get(path)
-    return pod["status"]["phase"] if pod else ""
-
-
 def test_other_pods_get_nothing_i6(home: Gateway, lab: Gateway, cluster: Cluster, world: World) -> None:
-    """Neither by the pod's address, the tailnet's or the node's; this network enforces no NetworkPolicy, so nothing hides
-    an open port here."""
+    """Neither by the pod's address, the tailnet's or the node's. NetworkPolicies hide an open port from them: that there is none
+    is what the machine sees, whom they let in."""
     addresses = [home.pod["status"]["podIP"], *home.device().ip_addresses, lab.pod["status"]["podIP"]]
     targets = [f"{address}:{port}" for address in addresses for port in sorted({*PORTS, *own_ports(home)})]
     node = layout.of(world.home)

@@ -11,11 +11,16 @@ from sandbox.node import devices
 from sandbox.tailnet import headscale
 from sandbox.world import World
 from tests.support.e2e_nodes import SMALL, Nodes, machine_of, with_nodes
-from tests.support.e2e_world import ALICE, HOME, LAB, Figures, Gateway, as_json, join, with_
+from tests.support.e2e_world import ALICE, EGRESS, HOME, LAB, Figures, Gateway, as_json, join, with_
 from tests.support.engine_world import Cluster, Stack, eventually
 
 MACHINE: Final[Values] = {"id": "machine", "kind": "linux", "gateway": "home"}
-POD: Final[Values] = {"id": "pod", "kind": "kubernetes", "gateway": "home", "kubernetes": {"storage": SMALL}}
+POD: Final[Values] = {
+    "id": "pod",
+    "kind": "kubernetes",
+    "gateway": "home",
+    "kubernetes": {"storage": SMALL, "extraEgress": [EGRESS]},
+}
 TAG: Final = "tag:openclaw-node-machine"
 
 

@@ -1,4 +1,4 @@
-"""Plugins and channels from npm: installed by the pod itself, through a proxy that inspects TLS."""
+"""Plugins and channels from npm: installed by the pod itself, through a proxy that inspects TLS, pinned and verified."""
 
 import contextlib
 import json
@@ -8,17 +8,21 @@ from typing import Any, Final
 
 import pytest
 
+from components.constants import PLUGINS_CONTAINER
 from engine.configuration import Values
+from engine.errors import EngineError
 from sandbox import certificates
 from sandbox.node import layout, network
 from sandbox.node.devices import Device
 from sandbox.node.layout import Layout
 from sandbox.world import World
 from tests.support.e2e_agent import ask_by_http
-from tests.support.e2e_world import HOME, LAB, Figures, Gateway, apply, wait_answer, with_
-from tests.support.engine_world import Cluster, Stack
+from tests.support.e2e_world import HOME, LAB, Figures, Gateway, apply, hasty, wait_answer, with_
+from tests.support.engine_world import Cluster, Stack, eventually
 from tests.support.npm_proxy import NpmProxy, Package
 
+# Seconds for which the update waits for a gateway that never comes.
+PATIENCE: Final = 45
 NAME: Final = "@example/openclaw-greeter"
 _TOOL: Final = """
 export default {
@@ -38,7 +42,7 @@ export default {
 """
 
 
-def greeter(version: str) -> Package:
+def greeter(version: str, digest: str = "") -> Package:
     """A plugin with one tool, which says its version."""
     package: dict[str, Any] = {
         "name": NAME,
@@ -61,7 +65,7 @@ def greeter(version: str) -> Package:
         "configSchema": {"type": "object", "additionalProperties": False},
     }
     files = {"package.json": json.dumps(package), "openclaw.plugin.json": json.dumps(manifest)}
-    return Package({**files, "index.js": _TOOL.replace("VERSION", version)})
+    return Package({**files, "index.js": _TOOL.replace("VERSION", version)}, digest)
 
 
 @pytest.fixture
@@ -117,6 +121,21 @@ def test_a_plugin_is_installed_by_the_pod_and_serves_the_agent(
     home.wait_ready()
     assert proxy.requests == []
 
+    # Whoever changes what the registry has cannot change the digest that it published.
+    proxy.packages[:] = [greeter("2.0.0", digest="A" * 86 + "==")]
+    with pytest.raises(EngineError):
+        hasty(stack, PATIENCE).up(behind(proxy, "2.0.0"), LAB)
+    eventually(lambda: _last_words(home), "the init container to fail", 180)
+    said = _last_words(home)
+    assert f"plugins: {NAME}@2.0.0 was not installed" in said, said
+    assert "EINTEGRITY" in said, said
+
+    # The old list is the way back.
+    apply(cluster, stack, behind(proxy, "1.0.0"), LAB)
+    home.wait_ready()
+    wait_answer(owner, f"{home.url}/healthz")
+    assert_greets(owner, home, "1.0.0")
+
 
 def assert_greets(owner: Device, home: Gateway, version: str) -> None:
     """The agent has the plugin's tool, of this version. OpenClaw puts tools of plugins behind one of its own."""
@@ -124,3 +143,10 @@ def assert_greets(owner: Device, home: Gateway, version: str) -> None:
     answer = ask_by_http(owner, home, f"use tool_call {json.dumps(call)}", home.token())
     assert answer.status == 200, answer
     assert f"{version} greets Alice" in answer.text, answer
+
+
+def _last_words(home: Gateway) -> str:
+    """What the init container said when it failed, once it did."""
+    status = home.statuses()[PLUGINS_CONTAINER]
+    ended = [state["terminated"] for state in (status["state"], status["lastState"]) if "terminated" in state]
+    return next((state["message"] for state in ended if state["exitCode"]), "")

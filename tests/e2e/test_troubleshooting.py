@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
-from components.constants import GATEWAY_CONTAINER
+from components.constants import GATEWAY_CONTAINER, PROJECT
+from engine.configuration import merged
+from engine.stack import Result
 from sandbox.node import devices, layout
 from sandbox.node.devices import Device
 from sandbox.node.linux_machine import Running
@@ -54,7 +56,7 @@ def test_1_transport(page: Page, world: World) -> None:
     page.shows("transport: the network is well")
     relay = layout.of(world.home).address
     page.shows("transport: the relay answers", RELAY=relay)
-    assert steps(seen_by(page.laptop, page.gateway)) == {5, 6, 7, 8}
+    assert steps(seen_by(page.laptop, page.gateway)) == {5, 6, 7, 8, 9}
     with tailscaled_ended(world, page.laptop):
         page.shows("transport: tailscaled does not run")
         assert 1 in steps(seen_by(page.laptop, page.gateway))
@@ -235,3 +237,31 @@ def pending(gateway: Gateway, *command: str) -> list[Any]:
     if command[0] == "devices":
         return as_json(said)["pending"]
     return json.loads(said[said.index("[") :])
+
+
+def test_9_network(page: Page, world: World, stack: Stack) -> None:
+    node = layout.of(world.home)
+    page.shows("network: open", URL=f"http://{world.model.address}/health")
+    assert steps(page.shows("network: refused", URL=f"http://{node.address}:8080/")) == {9}
+    page.shows("network: written down")
+    page.shows("network: DNS answers")
+    # As where no pod is the cluster's DNS.
+    cluster = f"{PROJECT}:cluster"
+    elsewhere = dataclasses.replace(stack, config=merged(stack.config, {cluster: {"dnsLabels": {"app": "none"}}}))
+    by_address = dataclasses.replace(
+        elsewhere, config=merged(elsewhere.config, {cluster: {"dnsAddresses": [node.dns]}})
+    )
+    stack.applied = None
+    try:
+        warning = "cluster.dnsLabels: no pod of the namespace kube-system has the labels app=none"
+        assert warning in said_by(elsewhere.up(HOME, LAB))
+        assert steps(page.shows("network: DNS is closed")) == {9}
+        assert "cluster.dns" not in said_by(by_address.up(HOME, LAB))
+        page.shows("network: DNS answers")
+    finally:
+        assert "cluster.dns" not in said_by(stack.up(HOME, LAB))
+
+
+def said_by(result: Result) -> str:
+    """What the program said in an update."""
+    return "\n".join(event.diagnostic_event.message for event in result.events if event.diagnostic_event)

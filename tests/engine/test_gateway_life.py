@@ -162,7 +162,7 @@ def test_i10_rotating_the_token_makes_a_new_one_and_rolls_the_pod(cluster: Clust
 
 
 DEPLOYMENT = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/openclaw"
-POLICY = f"/apis/networking.k8s.io/v1/namespaces/{NAMESPACE}/networkpolicies/default-deny"
+POLICY = f"/apis/networking.k8s.io/v1/namespaces/{NAMESPACE}/networkpolicies/allow-https"
 
 
 def edit(cluster: Cluster, manager: str) -> None:
@@ -170,7 +170,7 @@ def edit(cluster: Cluster, manager: str) -> None:
     limited = [{"name": "gateway", "resources": {"limits": {"memory": "9Gi"}}}]
     changes: dict[str, Values] = {
         DEPLOYMENT: {"metadata": {"labels": OTHER}, "spec": {"template": {"spec": {"containers": limited}}}},
-        POLICY: {"spec": {"policyTypes": ["Ingress"]}},
+        POLICY: {"spec": {"policyTypes": ["Ingress", "Egress"]}},
     }
     for path, change in changes.items():
         if manager == "a-controller":
@@ -188,10 +188,10 @@ def test_drift_by_anybody_is_found_shown_and_healed(cluster: Cluster, life: Life
     cluster.delete(f"/api/v1/namespaces/{NAMESPACE}/secrets/{secret['metadata']['name']}")
 
     refreshed = life.stack.refresh(*life.instances)
-    drifted = {"life-gateway": "update", "life-default-deny": "update", "life-gateway-token": "delete"}
+    drifted = {"life-gateway": "update", "life-allow-https": "update", "life-gateway-token": "delete"}
     assert steps(refreshed) == drifted, refreshed.output
     shown = life.stack.preview(*life.instances)
-    mended = {"life-gateway": "update", "life-default-deny": "update", "life-gateway-token": "create"}
+    mended = {"life-gateway": "update", "life-allow-https": "update", "life-gateway-token": "create"}
     assert steps(shown) == mended, shown.output
     assert steps(life.stack.up(*life.instances)) == mended
 
@@ -204,7 +204,7 @@ def assert_declared(cluster: Cluster) -> None:
     deployment = cluster.deployment(NAMESPACE)
     assert deployment["metadata"]["labels"]["openclaw-tailnet/instance"] == "life"
     assert containers(deployment)["gateway"]["resources"]["limits"]["memory"] != "9Gi"
-    assert cluster.one("NetworkPolicy", NAMESPACE, "default-deny")["spec"]["policyTypes"] == ["Ingress", "Egress"]
+    assert cluster.one("NetworkPolicy", NAMESPACE, "allow-https")["spec"]["policyTypes"] == ["Egress"]
     assert cluster.pod(NAMESPACE)
 
 

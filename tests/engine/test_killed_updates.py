@@ -160,5 +160,5 @@ def test_i12_what_another_stack_made_is_adopted_only_when_it_is_handed_over(
 def test_i12_nobody_takes_an_object_out_of_its_stack(killed: Stack, cluster: Cluster) -> None:
     killed.at(KILLED)
     for label in ("other", None):
-        with pytest.raises(httpx.HTTPStatusError, match="I12: openclaw-killed belongs to the stack killed"):
+        with pytest.raises(httpx.HTTPStatusError, match="openclaw-killed belongs to the stack killed"):
             cluster.merge("/api/v1/namespaces/openclaw-killed", {"metadata": {"labels": {LABEL_STACK: label}}})

@@ -2,7 +2,6 @@
 
 import base64
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -26,21 +25,6 @@ VARIANTS = (
     instance("off", tailscale={"enabled": False}),
     instance("placed", pod=PLACEMENT, extraEgress=[TO_THE_PROXY]),
 )
-# The API server refuses a pod of a class that is not there.
-CLASSES: dict[str, Object] = {
-    "/apis/scheduling.k8s.io/v1/priorityclasses": {
-        "apiVersion": "scheduling.k8s.io/v1",
-        "kind": "PriorityClass",
-        "metadata": {"name": PLACEMENT["priorityClassName"]},
-        "value": 1000,
-    },
-    "/apis/node.k8s.io/v1/runtimeclasses": {
-        "apiVersion": "node.k8s.io/v1",
-        "kind": "RuntimeClass",
-        "metadata": {"name": PLACEMENT["runtimeClassName"]},
-        "handler": "runsc",
-    },
-}
 NAMES = [str(variant["id"]) for variant in VARIANTS]
 
 
@@ -49,15 +33,6 @@ def variants(stack: MakeStack) -> Stack:
     new_stack = stack("variants")
     new_stack.secret = SECRET
     return new_stack
-
-
-@pytest.fixture(scope="module")
-def classes(cluster: Cluster) -> Iterator[None]:
-    for path, manifest in CLASSES.items():
-        cluster.create(path, manifest)
-    yield
-    for path, manifest in CLASSES.items():
-        cluster.delete(f"{path}/{manifest['metadata']['name']}")
 
 
 @pytest.fixture(scope="module")

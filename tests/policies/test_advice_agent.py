@@ -4,14 +4,14 @@ import json
 from typing import Any
 
 import pytest
-from pulumi_policy import EnforcementLevel
 from pulumi_policy.proxy import UNKNOWN_STRING_VALUE
 
-from policies.pack import Violation, analyze, policies
+from policies.pack import Violation, analyze
 
 
 def judged(content: Any) -> list[Violation]:
-    return analyze([("kubernetes:core/v1:ConfigMap", "x", {"data": {"openclaw.json": content}})])
+    violations = analyze([("kubernetes:core/v1:ConfigMap", "x", {"data": {"openclaw.json": content}})])
+    return [one for one in violations if one.rule == "full_access"]
 
 
 def config(**tools: Any) -> str:
@@ -33,10 +33,3 @@ def test_an_agent_that_asks_nobody_is_told(tools: Any) -> None:
 def test_an_agent_that_asks_somebody_is_not(mode: str) -> None:
     assert judged(config(exec={"mode": mode})) == []
     assert judged(UNKNOWN_STRING_VALUE) == []
-
-
-def test_advice_never_stops_anything() -> None:
-    levels = {policy.name: policy.enforcement_level for policy in policies()}
-    assert levels.pop("advice-agent-permissions") == EnforcementLevel.ADVISORY
-    # The pack's own: mandatory.
-    assert {*levels.values()} == {None}

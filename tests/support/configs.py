@@ -75,7 +75,8 @@ SHAPES: Final[dict[str, Raw]] = {
     "identity": smallest(gateway={"auth": {"mode": "identity"}}),
     "metrics": smallest(
         tailscale={"metrics": True}, extraEgress=[{"cidr": "10.1.2.3/32", "ports": [{"port": 53, "protocol": "UDP"}]}]
-    ),
+    )
+    | {"cluster": {"dnsAddresses": ["169.254.20.10", "fd00:10::a"]}},
     "placed": smallest(pod=PLACED, extraEgress=[TO_THE_PROXY]),
     "oauth": smallest(tailscale={"credential": "oauth"}),
     "workload-identity": {
@@ -299,7 +300,14 @@ def configurations(draw: st.DrawFn, most: int = 2) -> Raw:
         config["nodes"] = [
             draw(nodes(node_id, able, external, key_kind, browser=place == 0)) for place, node_id in enumerate(chosen)
         ]
-    cluster = draw(_optional(context=st.just("some"), monitoringNamespace=st.just("watch"), identifier=st.just("one")))
+    cluster = draw(
+        _optional(
+            context=st.just("some"),
+            monitoringNamespace=st.just("watch"),
+            identifier=st.just("one"),
+            dnsAddresses=st.just(["169.254.20.10", "fd00:10::a"]),
+        )
+    )
     return {**config, "cluster": {"issuer": "https://oidc.example.com", **cluster}}
 
 

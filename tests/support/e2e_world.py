@@ -32,6 +32,15 @@ DOMAIN: Final = "sandbox.internal"
 PEOPLE: Final = People(DOMAIN, ("admin@example.com", ALICE, BOB, MALLORY))
 # The sandbox's model, at the first sandbox's bridge: a world puts its own there, and adds the key (`Stack.engine`).
 _MODEL: Final = ModelServer(f"{layout.FIRST_ADDRESS}:{layout.MODEL_PORT}", "")
+# Control server and relay, at private addresses here.
+EGRESS: Final = {
+    "cidr": f"{layout.FIRST_ADDRESS}/32",
+    "ports": [
+        {"port": layout.LOGIN_PORT},
+        {"port": layout.DERP_PORT},
+        {"port": layout.STUN_PORT, "protocol": "UDP"},
+    ],
+}
 # The two instances of the session's stack, as every test finds them. Nothing of the tests' is kept. Alice's has an agent
 # that answers; its HTTP API is on, and each command is asked about.
 HOME: Final = instance(
@@ -41,10 +50,10 @@ HOME: Final = instance(
     gateway={
         "config": _MODEL.config | {"gateway": {"http": {"endpoints": {"chatCompletions": {"enabled": True}}}}},
     },
-    extraEgress=[_MODEL.egress],
+    extraEgress=[EGRESS, _MODEL.egress],
 )
 _HASTY: Final = Path(__file__).parents[1] / "engine" / "programs" / "hasty.py"
-LAB: Final = instance("lab", people=[BOB], storage={"retain": False})
+LAB: Final = instance("lab", people=[BOB], storage={"retain": False}, extraEgress=[EGRESS])
 Figures = Callable[[str, object], None]
 
 
@@ -125,13 +134,7 @@ class Gateway:
 
     def pid(self, container: str) -> int:
         """First process of a running container, as this machine counts."""
-        wanted = str(self.statuses()[container]["containerID"]).rpartition("/")[2]
-        for entry in Path("/proc").glob("[0-9]*"):
-            with contextlib.suppress(OSError):
-                numbers = next(line for line in (entry / "status").read_text().splitlines() if line.startswith("NSpid"))
-                if wanted in (entry / "cgroup").read_text() and numbers.split()[-1] == "1":
-                    return int(entry.name)
-        raise AssertionError(f"no process of {self.namespace}/{container}")
+        return process_of(self.statuses()[container])
 
     def kubectl(self, *arguments: str, seconds: float = 180, text: str = "") -> subprocess.CompletedProcess[str]:
         """kubectl in its namespace; also returns what failed."""
@@ -193,6 +196,17 @@ class Gateway:
         """All auth keys that the control server knows, by id."""
         with headscale.connected(self.world.home.tailnet) as control:
             return {key.id for key in control.auth_keys()}
+
+
+def process_of(status: Object) -> int:
+    """First process of a running container, by its status, as this machine counts."""
+    wanted = str(status["containerID"]).rpartition("/")[2]
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            numbers = next(line for line in (entry / "status").read_text().splitlines() if line.startswith("NSpid"))
+            if wanted in (entry / "cgroup").read_text() and numbers.split()[-1] == "1":
+                return int(entry.name)
+    raise AssertionError(f"no process of {status['name']}")
 
 
 def join(world: World, name: str, person: str, *, userspace: bool = False) -> Device:

@@ -3,7 +3,7 @@
 import base64
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -24,6 +24,7 @@ from sandbox.stack import engine as sandbox_engine
 from sandbox.world import World
 
 ALICE = "alice@example.com"
+_JSON: Final = ("content-type", "application/json")
 MakeStack = Callable[..., "Stack"]
 
 
@@ -179,6 +180,18 @@ class Cluster(Api):
         headers = {"content-type": "application/apply-patch+yaml"}
         query = {"fieldManager": manager, "force": "true"}
         self._http.patch(path, content=json.dumps(body), headers=headers, params=query).raise_for_status()
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: Object | None,
+        headers: Sequence[tuple[str, str]] = (),
+    ) -> httpx.Response:
+        """The answer to any request, also one that is refused."""
+        content = None if body is None else json.dumps(body)
+        kind = [] if content is None or any(key == "content-type" for key, _ in headers) else [_JSON]
+        return self._http.request(method, path, content=content, headers=[*headers, *kind])
 
     def token(self, namespace: str, account: str, audience: str | None, seconds: int) -> str:
         """A token of a service account, as the kubelet asks for it; without an audience it is the API server's own."""

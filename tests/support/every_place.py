@@ -40,6 +40,7 @@ FULL: Final[Raw] = {
         "issuer": "https://oidc.example.com/id/1",
         "dnsNamespace": "kube-system",
         "dnsLabels": {"k8s-app": "kube-dns"},
+        "dnsAddresses": ["169.254.20.10"],
         "monitoringNamespace": "monitoring",
     },
     "images": {

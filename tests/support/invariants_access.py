@@ -58,6 +58,11 @@ def _dns_goes_to_the_cluster_only(run: Run, namespace: str) -> None:
     cluster = run.settings.cluster
     names = {"matchLabels": {"kubernetes.io/metadata.name": cluster.dns_namespace}}
     assert peers == [{"namespaceSelector": names, "podSelector": {"matchLabels": dict(cluster.dns_labels)}}]
+    (dns,) = [policy for policy in run.graph.of("NetworkPolicy", namespace) if policy.object_name == "allow-dns"]
+    (rule,) = dns.plain["spec"]["egress"]
+    blocks = [peer["ipBlock"] for peer in rule["to"] if "ipBlock" in peer]
+    assert blocks == [{"cidr": f"{one}/{128 if ':' in one else 32}"} for one in cluster.dns_addresses]
+    assert {(port["protocol"], port["port"]) for port in rule["ports"]} == {("UDP", 53), ("TCP", 53)}
 
 
 def i7_only_listed_people_reach_only_the_served_port(run: Run) -> None:

@@ -23,9 +23,10 @@ _END_OF_HEADERS = b"\r\n\r\n"
 
 @dataclass(frozen=True)
 class Package:
-    """An npm package: `files` by path; `package.json` gives its name and version."""
+    """An npm package: `files` by path; `package.json` gives its name and version. `digest` is what the registry publishes."""
 
     files: Mapping[str, str]
+    digest: str = ""
 
     @property
     def manifest(self) -> dict[str, Any]:
@@ -43,7 +44,7 @@ class Package:
 
     @property
     def integrity(self) -> str:
-        return f"sha512-{base64.b64encode(hashlib.sha512(self.tarball).digest()).decode()}"
+        return f"sha512-{self.digest or base64.b64encode(hashlib.sha512(self.tarball).digest()).decode()}"
 
 
 @dataclass

@@ -1,36 +1,21 @@
-"""Builders of inputs, and one policy run as the SDK runs it (proxies that raise at unknown values)."""
+"""Builders of inputs, and one rule run as the pack runs it."""
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pulumi_policy import PolicyCustomTimeouts, PolicyResourceOptions, ResourceValidationArgs
-from pulumi_policy.proxy import unknown_checking_proxy
-
-from policies.pack import policy
-from policies.rules import INVARIANTS
+from policies.pack import POLICIES, decoded, judge
 
 Props = dict[str, Any]  # untyped on purpose: what a program may hand to the engine
 
-# "I1 services" and so on; each as a policy of its own, so that a test speaks of one rule.
-RULES: dict[str, Any] = {
-    f"{invariant.id} {rule.__name__}": policy(dataclasses.replace(invariant, rules=(rule,)))
-    for invariant in INVARIANTS
-    for rule in invariant.rules
-}
-_OPTIONS = PolicyResourceOptions(False, [], None, [], PolicyCustomTimeouts(0, 0, 0), [])
+# "I1 services" and so on.
+RULES = [f"{policy.id} {rule.__name__}" for policy in POLICIES if not policy.advisory for rule in policy.rules]
 
 
 def run(rule: str, kind: str, props: Props) -> list[str]:
     """The messages of one rule about a resource named "x"."""
-    messages: list[str] = []
-
-    def report(message: str, urn: str | None) -> None:
-        messages.append(message)
-
-    args = ResourceValidationArgs(kind, unknown_checking_proxy(props), "urn:x", "x", _OPTIONS, None, {})
-    RULES[rule].validate(args, report)
-    return messages
+    assert rule in RULES
+    violations = judge(decoded(kind, "x", props))
+    return [one.message for one in violations if f"{one.invariant} {one.rule}" == rule]
 
 
 def nested(keys: Sequence[str], value: Props) -> Props:

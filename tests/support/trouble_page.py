@@ -4,6 +4,7 @@ import ast
 import os
 import re
 import subprocess
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,7 @@ _BLOCK: Final = re.compile(
     r"<!-- (?P<name>[^>]+) -->\n```console\n(?P<place>laptop|admin)\$ (?P<command>.+)\n(?P<output>(?:(?!```).*\n)*)```"
 )
 _SHORT: Final = re.compile(r"<!-- shorthands -->\n```sh\n(?P<text>.*?)```", re.DOTALL)
-_ROW: Final = re.compile(r"^\| (?P<signs>`.+`.*?) \| (?P<steps>[1-8].*?) \|", re.MULTILINE)
+_ROW: Final = re.compile(r"^\| (?P<signs>`.+`.*?) \| (?P<steps>[1-9].*?) \|", re.MULTILINE)
 # What differs from run to run, and what the terminal's width does to tables.
 _VARIABLE: Final = {
     r"[┌┐└┘├┤┬┴┼─│\s]+": " ",
@@ -109,7 +110,8 @@ class Page:
         world = self.gateway.world
         kubectl = f"{program(world.home)} --kubeconfig={world.kubeconfig}"
         pulumi = f"{self.stack.cli} --cwd={world.home.run / 'engine' / self.stack.name}"
-        return f'kubectl() {{ {kubectl} "$@"; }}\npulumi() {{ {pulumi} "$@" --stack={self.stack.name}; }}\n'
+        python = f'python() {{ {sys.executable} "$@"; }}\n'
+        return f'{python}kubectl() {{ {kubectl} "$@"; }}\npulumi() {{ {pulumi} "$@" --stack={self.stack.name}; }}\n'
 
     def _environment(self) -> dict[str, str]:
         home = self.gateway.world.home
@@ -137,7 +139,7 @@ def steps(seen: str) -> set[int]:
     """The steps to which the page's first table sends somebody who sees this; each row has its signs as code."""
     for row in _ROW.finditer(DOCUMENT.read_text()):
         if any(sign in seen for sign in re.findall("`(.+?)`", row["signs"])):
-            return {int(number) for number in re.findall(r"\b[1-8]\b", row["steps"])}
+            return {int(number) for number in re.findall(r"\b[1-9]\b", row["steps"])}
     raise AssertionError(f"the page's table has no row for:\n{seen}")
 
 

@@ -23,7 +23,7 @@ def session_world(
 ) -> Generator[World]:
     """Runs while the block does, with the built tools of the usual sandbox. After a failure its logs and state are kept."""
     usual = Home.from_env()
-    _must_have(usual, wanted)
+    must_have(usual, wanted)
     # A short path: Unix sockets in it have at most 108 bytes.
     home = Home(Path(tempfile.mkdtemp(prefix="e2e-" if real else "engine-tests-", dir="/tmp")), usual.bin.resolve())
     if real and (reason := machine.available(home)):
@@ -61,7 +61,8 @@ def pulumi_of(world: World) -> Path:
     return pulumi_tools.choose(world.home, pulumi_tools.choice(), building)[1]
 
 
-def _must_have(usual: Home, wanted: Sequence[str]) -> None:
+def must_have(usual: Home, wanted: Sequence[str]) -> None:
+    """Fails when these tools are not built."""
     go = find_go(usual, tools.go_needed(), building)
     if lacking := tools.missing(usual, wanted, go.version):
         pytest.fail(f"{usual.bin} lacks {', '.join(tool.name for tool in lacking)}: run `make tools`", pytrace=False)

@@ -14,7 +14,7 @@ ALLOWED = {
     "components": (),
     "components/tailnet/evaluator": ("components.tailnet.hujson",),
     "engine": (),
-    "policies": ("components.constants",),
+    "policies": ("components.constants", "components.tailnet.hujson"),
     "sandbox": ("components", "engine"),
 }
 

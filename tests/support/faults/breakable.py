@@ -5,7 +5,7 @@ import contextlib
 import json
 import signal
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +14,11 @@ from typing import Final
 from components.constants import SIDECAR_CONTAINER
 from sandbox.kube import Object
 from sandbox.node import layout, machine, network
-from tests.support.e2e_world import ALICE, Gateway
+from tests.support.e2e_world import ALICE, EGRESS, Gateway
 from tests.support.engine_world import instance
 from tests.support.faults.breaking import kill, until
 
-SPARE: Final = instance("spare", people=[ALICE], storage={"retain": False})
+SPARE: Final = instance("spare", people=[ALICE], storage={"retain": False}, extraEgress=[EGRESS])
 REAL_GATEWAY: Final = ["node", "openclaw.mjs", "gateway", "run"]
 # Answers the probes, and starts in a tenth of a second where the real gateway takes half a minute of CPU. For faults of the
 # tailnet's side, which is real and as declared: nothing but these arguments differs.
@@ -27,6 +27,18 @@ QUICK_GATEWAY: Final = [
     "process.on('SIGTERM',()=>process.exit());"
     "require('http').createServer((q,a)=>a.end('{\"status\":\"started\",\"ok\":true}')).listen(18789,'127.0.0.1')",
 ]
+
+
+@contextlib.contextmanager
+def hurried(gateways: Sequence["Breakable"], operation: Callable[[], object]) -> Generator["Future[object]"]:
+    """While an engine works that waits for these instances, their gateways become quick ones as soon as they are declared."""
+    with ThreadPoolExecutor(1) as pool:
+        future = pool.submit(operation)
+        yield future
+        while not future.done():
+            for gateway in gateways:
+                gateway.hurry()
+            time.sleep(0.3)
 
 
 @dataclass(frozen=True)
@@ -83,17 +95,17 @@ class Breakable(Gateway):
             if wait:
                 until(lambda: self.uid() not in ("", before), f"{self.id} has its new pod")
 
+    def hurry(self) -> None:
+        """Makes its gateway the quick one, if it is declared and is not."""
+        found = self.cluster.get(self._deployment)
+        if found and found["spec"]["template"]["spec"]["containers"][0]["args"] != QUICK_GATEWAY:
+            self.play(QUICK_GATEWAY, wait=False)
+
     @contextlib.contextmanager
     def quick(self, operation: Callable[[], object]) -> Generator["Future[object]"]:
         """While an engine works that waits for the pod, its gateway becomes the quick one as soon as it is declared."""
-        with ThreadPoolExecutor(1) as pool:
-            future = pool.submit(operation)
+        with hurried([self], operation) as future:
             yield future
-            while not future.done():
-                found = self.cluster.get(self._deployment)
-                if found and found["spec"]["template"]["spec"]["containers"][0]["args"] != QUICK_GATEWAY:
-                    self.play(QUICK_GATEWAY, wait=False)
-                time.sleep(0.3)
 
     def restart(self, container: str, number: signal.Signals = signal.SIGTERM) -> float:
         """A signal to the container's first process; seconds until the next one is ready."""

@@ -66,7 +66,7 @@ def _part_killed(name: str) -> Fault:
     )
 
 
-KILLED: Final = ("kubelet", "containerd", "dns", "headscale", "derper", "tailscale-api", "provisioner")
+KILLED: Final = ("kubelet", "containerd", "dns", "kube-router", "headscale", "derper", "tailscale-api", "provisioner")
 
 
 def under_way(stack: Stack) -> bool:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from components import names
+from components.admission import guards
 from policies.pack import analyze
 from tests.support import invariants as held
 from tests.support import invariants_access as access
@@ -197,7 +198,9 @@ def test_i12_a_second_instance_changes_nothing_of_the_first() -> None:
     config["instances"].append({"id": "lab", "people": ["bob@example.com"]})
     two = run_program(config)
     shared = {urn for urn in one.resources if one.resources[urn] == two.resources[urn]}
-    assert {urn.rsplit("::", 1)[1] for urn in set(one.resources) - shared} == {"topology", "policy"}
+    # Two parts of the guard list the stack's namespaces.
+    changed = {"topology", "policy", "guard-accounts", "guard-volumes"}
+    assert {urn.rsplit("::", 1)[1] for urn in set(one.resources) - shared} == changed
 
 
 STACKS = ["prod", "dev", "Prod", "prod_eu", "prod.eu", "prod-eu", "_", "-", "x" * 100, "x" * 99 + "_", "9", "a" * 40]
@@ -222,4 +225,4 @@ def test_i12_two_stacks_in_one_cluster_share_no_cluster_wide_name() -> None:
         for stack in ("prod_eu", "prod-eu")
     ]
     assert names_of_each[0].isdisjoint(names_of_each[1])
-    assert len(names_of_each[0]) == 8
+    assert len(names_of_each[0]) == 2 * len(guards([]))

@@ -1,21 +1,16 @@
 """A stack never takes over what another stack or a person has: said in a preview, before anything is declared (I12)."""
 
-import json
-import threading
-from collections.abc import Generator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pulumi
 import pytest
-import yaml
 
 from components.ownership import LiveCluster, Namespace, conflicts, read
 from components.settings import Cluster
 from components.settings.load import parse
 from components.tailnet.policy import render
 from components.tailnet.signature import signed, writer
+from tests.support.cluster_api import CLAIMS, DNS_PODS, NAMESPACES, api_server
 from tests.support.configs import Raw, smallest
 from tests.support.harness import run_program
 
@@ -131,44 +126,10 @@ def test_a_policy_that_a_person_wrote_has_no_signature() -> None:
     assert writer(signed("{}", "dev")) == "dev"
 
 
-@contextmanager
-def api_server(answers: dict[str, tuple[int, object]], directory: Path) -> Generator[Cluster]:
-    """An API server with these answers by path, and the kubeconfig that names it."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            status, body = answers[self.path.partition("?")[0]]
-            self.send_response(status)
-            self.end_headers()
-            self.wfile.write(json.dumps(body).encode())
-
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    url = f"http://127.0.0.1:{server.server_port}"
-    kubeconfig = directory / "kubeconfig"
-    kubeconfig.write_text(
-        yaml.safe_dump(
-            {
-                "current-context": "here",
-                "contexts": [{"name": "here", "context": {"cluster": "here", "user": "me"}}],
-                "clusters": [{"name": "here", "cluster": {"server": url}}],
-                "users": [{"name": "me", "user": {"token": "secret-token"}}],
-            }
-        )
-    )
-    yield Cluster(kubeconfig=str(kubeconfig))
-    server.shutdown()
-    server.server_close()
-
-
-NAMESPACES, CLAIMS = "/api/v1/namespaces", "/api/v1/persistentvolumeclaims"
 MINE = {"openclaw-tailnet/stack": "prod", "openclaw-tailnet/instance": "home"}
 
 
-def test_the_cluster_is_read_with_two_requests(tmp_path: Path) -> None:
+def test_the_cluster_tells_who_owns_what(tmp_path: Path) -> None:
     namespaces = [
         {"metadata": {"name": "kube-system"}},
         {"metadata": {"name": "openclaw-home", "labels": MINE, "annotations": {"openclaw-tailnet/hand-over": "next"}}},
@@ -180,6 +141,8 @@ def test_the_cluster_is_read_with_two_requests(tmp_path: Path) -> None:
     answers: dict[str, tuple[int, object]] = {
         NAMESPACES: (200, {"items": namespaces}),
         CLAIMS: (200, {"items": claims}),
+        # Of neither kind may there be a doubt: see test_cluster_dns.py.
+        DNS_PODS: (403, {}),
     }
     with api_server(answers, tmp_path) as cluster:
         assert read(cluster, "prod") == LiveCluster(
@@ -201,5 +164,5 @@ ODD: list[tuple[tuple[int, object], str]] = [
 
 @pytest.mark.parametrize(("answer", "reason"), ODD)
 def test_what_an_api_server_answers_is_no_traceback(tmp_path: Path, answer: tuple[int, object], reason: str) -> None:
-    with api_server({NAMESPACES: answer, CLAIMS: answer}, tmp_path) as cluster:
+    with api_server({NAMESPACES: answer, CLAIMS: answer, DNS_PODS: (403, {})}, tmp_path) as cluster:
         assert read(cluster, "prod") == LiveCluster(reason=reason)

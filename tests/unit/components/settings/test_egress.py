@@ -8,7 +8,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from components.constants import METADATA_CIDRS, NEVER_CIDRS, PRIVATE_CIDRS_V4, PRIVATE_CIDRS_V6, TAILNET_CIDRS
-from components.network import public
+from components.network import NetworkArgs, network_policies, public
+from components.scope import Scope
 from components.settings.load import parse
 from tests.support.configs import Raw, smallest
 from tests.support.settings import lines
@@ -265,3 +266,47 @@ def test_pieces_of_ipv6_and_of_its_ipv4_are_refused_too() -> None:
 def test_private_networks_are_taken(cidrs: list[str]) -> None:
     (instance,) = parse(with_egress(*cidrs)).instances
     assert [rule.cidr for rule in instance.extra_egress] == cidrs
+
+
+def with_dns(*addresses: Any) -> Raw:
+    return {**smallest(), "cluster": {"dnsAddresses": list(addresses)}}
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["169.254.20.10", "169.254.169.254", "168.63.129.16", "10.0.0.2", "8.8.8.8", "fd00:10::a", "2001:4860:4860::8888"],
+)
+def test_dns_may_be_at_any_address_that_a_pod_can_ask(address: str) -> None:
+    settings_ = parse(with_dns(address))
+    assert settings_.cluster.dns_addresses == (address,)
+    scope = Scope(settings_.instances[0].names, "dev")
+    dns = network_policies(NetworkArgs(scope, settings_.cluster, sidecar=True))["allow-dns"]["spec"]
+    (rule,) = dns["egress"]
+    assert rule["to"][1:] == [{"ipBlock": {"cidr": f"{address}/{128 if ':' in address else 32}"}}]
+    # That port alone: a metadata service answers on others.
+    assert rule["ports"] == [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}]
+
+
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [
+        *(
+            (one, "is of the tailnet, loopback")
+            for one in ("100.100.100.100", "127.0.0.53", "::1", "224.0.0.251", "0.0.0.0")
+        ),
+        *((one, "is of the tailnet, loopback") for one in ("fd7a:115c:a1e0::53", "fe80::1", "64:ff9b::6464:6464")),
+        *(
+            (one, "is not an IP address")
+            for one in ("169.254.20.10/32", "dns.example.com", "", "10.0.0.02", "fe80::1%eth0")
+        ),
+    ],
+)
+def test_what_is_no_dns_is_refused(address: str, reason: str) -> None:
+    (line,) = lines(with_dns(address))
+    assert line.startswith("cluster.dnsAddresses[0] ")
+    assert reason in line
+
+
+def test_an_address_is_listed_once() -> None:
+    (line,) = lines(with_dns("10.0.0.2", "10.0.0.2"))
+    assert line.startswith("cluster.dnsAddresses")

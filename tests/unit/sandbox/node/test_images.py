@@ -88,7 +88,7 @@ def test_images_are_those_that_the_program_deploys(tmp_path: Path) -> None:
     for name in images.TAILSCALE_BINARIES:
         (home.bin / name).write_text(name)
     wanted = images.recipes(Images(), home)
-    assert [recipe.reference for recipe in wanted] == [images.PAUSE, Images().tailscale, Images().gateway]
+    assert [recipe.reference for recipe in wanted] == [images.PAUSE, images.DNS, Images().tailscale, Images().gateway]
     assert len({recipe.steps[0].key for recipe in wanted}) == 1
 
 

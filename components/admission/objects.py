@@ -1,0 +1,66 @@
+"""Secrets, claims and bindings in a stack's namespaces: what none of them may be, whoever writes it (I3, I5)."""
+
+from typing import Final
+
+from components.admission.cel import NOTHING, Cel, all_of, among, any_of, breaking, each, given, items
+from components.admission.rule import Guard, Kinds, Rule
+from components.names import Names
+
+SECRETS: Final = Guard(
+    "secrets",
+    [Kinds("", ["secrets"])],
+    [
+        Rule(
+            "token",
+            "I5",
+            "a Secret of this type holds a token of a service account that never expires",
+            f"{given('object', 'type', NOTHING)} != 'kubernetes.io/service-account-token'",
+        )
+    ],
+)
+
+
+def _source(field: str) -> Cel:
+    return given("object.spec", field, "''")
+
+
+CLAIMS: Final = Guard(
+    "claims",
+    [Kinds("", ["persistentvolumeclaims"], ["CREATE"])],
+    [
+        Rule(
+            "clone",
+            "I3",
+            "a claim that copies another one would carry the device's identity, or the gateway's data, elsewhere",
+            all_of(
+                *(
+                    f"{_source(f'{source}.kind')} != 'PersistentVolumeClaim'"
+                    for source in ("dataSource", "dataSourceRef")
+                ),
+                f"{_source('dataSourceRef.namespace')} == ''",
+            ),
+        ),
+        Rule(
+            "name",
+            "I3",
+            f"the claims of a gateway are {Names.home_claim} and {Names.tailnet_claim}",
+            among("object.metadata.name", (Names.home_claim, Names.tailnet_claim)),
+        ),
+    ],
+)
+
+_SUBJECTS: Final = items("object", "subjects")
+_ACCOUNT: Final = any_of("s.kind == 'ServiceAccount'", "s.name.startsWith('system:')")
+BINDINGS: Final = Guard(
+    "bindings",
+    [Kinds("rbac.authorization.k8s.io", ["rolebindings"])],
+    [
+        Rule(
+            "subjects",
+            "I5",
+            "roles here are for people and their groups, and for no service account:",
+            each(_SUBJECTS, f"!({_ACCOUNT})", "s"),
+            breaking(_SUBJECTS, f"!({_ACCOUNT})", "s", "s.name"),
+        )
+    ],
+)
