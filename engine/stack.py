@@ -1,5 +1,6 @@
 """A stack of a Python program under the real Pulumi engine: preview, up, refresh, destroy, by the Automation API."""
 
+import gc
 import re
 import runpy
 import shutil
@@ -9,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import yaml
 
@@ -57,6 +58,7 @@ class Engine:
     policy_packs: tuple[Path, ...] = ()
     environment: dict[str, str] = field(default_factory=dict[str, str])
     on_change: Callable[[str], None] = lambda urn: None
+    _was_cut_off: ClassVar[bool] = False
 
     @property
     def work(self) -> Path:
@@ -111,6 +113,10 @@ class Engine:
     def _run(self, operation: str, stack: "auto.Stack", **options: Any) -> Result:
         from pulumi.automation import CommandError
 
+        if Engine._was_cut_off:
+            # The SDK's coroutine of that program still waits to be collected, and then ends the callbacks of whichever runs.
+            gc.collect()
+            Engine._was_cut_off = False
         self._release_stale_lock(stack)
         lines: list[str] = []
         events: list[EngineEvent] = []
@@ -124,6 +130,7 @@ class Engine:
         try:
             call(on_output=lines.append, on_event=heard, color="never", **options)
         except CommandError as error:
+            Engine._was_cut_off = True
             # Two that began at once: the engine refused the later one.
             self._release_stale_lock(stack)
             raise EngineError(operation, _errors(events), _plain(lines) or str(error), self.log) from None
