@@ -52,6 +52,7 @@ HOME: Final = instance(
     },
     extraEgress=[EGRESS, _MODEL.egress],
 )
+_CALL: Final = Path(__file__).with_name("gateway_call.mjs")
 _HASTY: Final = Path(__file__).parents[1] / "engine" / "programs" / "hasty.py"
 LAB: Final = instance("lab", people=[BOB], storage={"retain": False}, extraEgress=[EGRESS])
 Figures = Callable[[str, object], None]
@@ -159,8 +160,20 @@ class Gateway:
             "exec", self.pod["metadata"]["name"], f"--container={container}", "--", *command, seconds=seconds
         )
 
+    def call(self, method: str, **params: Any) -> Object:
+        """One of its methods: `{"ok": true, "payload": ...}`, or `{"ok": false, "error": {"message": ...}}`."""
+        script = _CALL.read_text()
+        said = self.exec("node", "--input-type=module", "--eval", script, "--", method, json.dumps(params))
+        return json.loads(said)
+
+    def asked(self, method: str, **params: Any) -> Object:
+        """The payload of a call that must succeed."""
+        answer = self.call(method, **params)
+        assert answer["ok"], (method, answer["error"])
+        return answer["payload"]
+
     def openclaw(self, *arguments: str) -> str:
-        """The CLI in the gateway's container; the token is in its environment."""
+        """The CLI in the gateway's container; the token is in its environment. Its start takes seconds of CPU: see `call`."""
         return self.exec("node", "openclaw.mjs", *arguments)
 
     def tailscale(self, *arguments: str) -> str:

@@ -48,10 +48,10 @@ class Client(openclaw_client.Client):
 
 def approve(gateway: Gateway, refusal: str) -> None:
     """The administrator approves the request that a refusal names."""
-    pending = as_json(gateway.openclaw("devices", "list", "--json"))["pending"]
+    pending = gateway.asked("device.pair.list")["pending"]
     requests = [entry["requestId"] for entry in pending if entry["requestId"] in refusal]
     assert len(requests) == 1, pending
-    gateway.openclaw("devices", "approve", requests[0], "--json")
+    gateway.asked("device.pair.approve", requestId=requests[0])
 
 
 def _home(world: World, name: str) -> Path:
