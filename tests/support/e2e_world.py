@@ -114,7 +114,7 @@ class Gateway:
         while not self.ready:
             if time.monotonic() - begin > seconds:
                 raise AssertionError(f"{self.namespace} is not ready after {seconds:.0f} s: {self.states()}")
-            time.sleep(0.1)
+            time.sleep(0.3)
         return time.monotonic() - begin
 
     def statuses(self) -> dict[str, Object]:
