@@ -56,11 +56,12 @@ format: .venv/ready
 	$(VENV)/ruff format .
 	$(VENV)/ruff check --fix .
 
-## docs: generate docs/configuration.md from the models, docs/guard-rails.md from the rules, and the table of docs/gateway.md
+## docs: generate docs/configuration.md from the models, docs/guard-rails.md from the rules, and the tables of docs/gateway.md and docs/addons.md
 docs: .venv/ready
 	{ $(VENV)/python -m policies.document && $(VENV)/python -m components.admission.document; } > docs/guard-rails.md
 	$(VENV)/python -m components.settings.document > docs/configuration.md
 	$(VENV)/python -m components.openclaw.document
+	$(VENV)/python -m addons.status.document
 
 ## requirements: compile the pins anew from pyproject.toml (needs uv)
 requirements:

@@ -43,6 +43,8 @@ VOLUME_TMP: Final = "gateway-tmp"
 # Certificates of more authorities: nothing secret, for every container that opens connections.
 VOLUME_CA: Final = "extra-ca"
 
+# The API of Tailscale's own service, where a stack names no other.
+HOSTED_API: Final = "https://api.tailscale.com"
 # The audience of every federated identity of Tailscale is this and its client id; no Kubernetes API has such a one (I5).
 TOKEN_AUDIENCE_PREFIX: Final = "api.tailscale.com/"
 

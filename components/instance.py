@@ -101,6 +101,7 @@ class GatewayInstance(pulumi.ComponentResource):
             "hostname": names.hostname,
             "tag": names.tag,
             "tokenCommand": self.token_command,
+            "prefer": instance.tailscale.prefer,
             "agent": permissions.described(instance.gateway.permissions),
             "address": self.address
             or f"kubectl --namespace {names.namespace} port-forward deployment/{names.deployment} {gateway.GATEWAY_PORT}",

@@ -49,10 +49,10 @@ class Declared:
 
     @staticmethod
     def of(resource: k8s.core.v1.Secret | k8s.core.v1.ConfigMap) -> "Declared":
-        """The object as the cluster has it."""
-        return Declared(
-            resource.metadata.apply(lambda meta: str(meta.name)), resource.metadata.apply(lambda meta: str(meta.uid))
-        )
+        """The object as the cluster has it. In a preview the uid of one that is still to be made is unknown, as its id is: a
+        wrong one would stand in the plan, and an update bound to that plan would be refused."""
+        uid = resource.id.apply(lambda _: resource.metadata.apply(lambda meta: str(meta.uid)))
+        return Declared(resource.metadata.apply(lambda meta: str(meta.name)), uid)
 
 
 def rolled_by(uids: Sequence[pulumi.Input[str]]) -> Manifest:

@@ -8,7 +8,8 @@ if TYPE_CHECKING:  # who reads outputs needs no SDK
 
 class InstanceOutput(TypedDict):
     """One gateway. `address` is its URL, or without Tailscale the command that forwards its port; `tokenCommand` reads its
-    token from the cluster (text, once it is exported). `agent` says what its agent does by itself.
+    token from the cluster (text, once it is exported). `agent` says what its agent does by itself. `prefer` says how people
+    are shown where it is: by its `name`, or by the `address` that its device has in the tailnet.
     """
 
     namespace: str
@@ -16,6 +17,7 @@ class InstanceOutput(TypedDict):
     tag: str
     tokenCommand: "pulumi.Input[str]"
     address: str
+    prefer: str
     agent: str
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 _DELETED: Final = " (deleted)"
+_PROC: Final = Path("/proc")
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,10 @@ class Process:
 
 
 def start_time(pid: int) -> int | None:
-    """Clock ticks since boot at which the process began; None when there is none (a zombie counts as none)."""
+    """Clock ticks since boot at which the process began; None when there is none (a zombie counts as none). Where a system
+    does not tell (macOS), 0 for every process that is there."""
+    if not _PROC.is_dir():
+        return 0 if _is_there(pid) else None
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
@@ -63,6 +67,34 @@ def replaced(pid: int) -> bool:
         return str(Path(f"/proc/{pid}/exe").readlink()).endswith(_DELETED)
     except OSError:
         return False
+
+
+def children(pid: int) -> list[int]:
+    """The processes that this one has begun, and that still run."""
+    found: list[int] = []
+    for path in _PROC.glob("[0-9]*/stat"):
+        try:
+            parent = int(path.read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            continue
+        if parent == pid:
+            found.append(int(path.parent.name))
+    return found
+
+
+def can_be_told() -> bool:
+    """True where the system tells which program a process runs."""
+    return _PROC.is_dir()
+
+
+def _is_there(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def parents(pid: int) -> set[int]:

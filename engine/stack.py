@@ -1,22 +1,22 @@
 """A stack of a Python program under the real Pulumi engine: preview, up, refresh, destroy, by the Automation API."""
 
-import re
-import runpy
+import dataclasses
 import shutil
-import socket
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from engine import configuration
 from engine.configuration import StackConfig
+from engine.directory import StackDirectory
 from engine.errors import EngineError, UserError
-from engine.locks import locks, runs_engine
+from engine.locks import locks, release_stale, runs_engine
+from engine.operation import Result, inline, perform
 from engine.processes import Process, end, start_time
 from engine.state import outputs, pending
 from engine.workspace import Workspace
@@ -24,22 +24,6 @@ from engine.workspace import Workspace
 if TYPE_CHECKING:  # 0.3 s to import, so only where an engine is used
     from pulumi import automation as auto
     from pulumi.automation.events import EngineEvent
-
-_COLOR: Final = re.compile(r"<\{%[^%]*%\}>|\x1b\[[0-9;]*m")
-
-
-@dataclass(frozen=True)
-class Result:
-    """`changes` counts operations by kind (`same`, `create`, `update`, `replace`, `delete`, ...)."""
-
-    changes: dict[str, int]
-    output: str
-    outputs: dict[str, Any] = field(default_factory=dict[str, Any])
-    events: "list[EngineEvent]" = field(default_factory=list["EngineEvent"])
-
-    @property
-    def unchanged(self) -> bool:
-        return not {kind for kind, count in self.changes.items() if count} - {"same", "read"}
 
 
 @dataclass
@@ -105,32 +89,35 @@ class Engine:
         """The state, secrets encrypted."""
         return dict(vars(self._stack().export_stack()))
 
+    def directory(self) -> StackDirectory:
+        """The same stack as a directory with its own file, as an owner has it; made first where it is not."""
+        self._stack()
+        return StackDirectory(
+            self.work,
+            self.stack,
+            self.policy_packs,
+            environment=self._environment(),
+            cli=self._cli_root(),
+            pulumi_home=self.workspace.pulumi_home,
+            program=self.program,
+        )
+
     def _policies(self) -> dict[str, Any]:
         return {"policy_packs": [str(pack) for pack in self.policy_packs]}
 
     def _run(self, operation: str, stack: "auto.Stack", **options: Any) -> Result:
-        from pulumi.automation import CommandError
-
         self._release_stale_lock(stack)
-        lines: list[str] = []
-        events: list[EngineEvent] = []
-
-        def heard(event: "EngineEvent") -> None:
-            events.append(event)
-            if event.resource_pre_event:
-                self.on_change(event.resource_pre_event.metadata.urn)
-
-        call: Callable[..., object] = getattr(stack, operation)
         try:
-            call(on_output=lines.append, on_event=heard, color="never", **options)
-        except CommandError as error:
+            result = perform(stack, operation, self._heard, self.log, **options)
+        except UserError:
             # Two that began at once: the engine refused the later one.
             self._release_stale_lock(stack)
-            raise EngineError(operation, _errors(events), _plain(lines) or str(error), self.log) from None
-        finally:
-            self.workspace.logs.mkdir(parents=True, exist_ok=True)
-            self.log.write_text(_plain(lines))
-        return Result(_changes(events), _plain(lines), outputs(self.workspace.state, self.name, self.stack), events)
+            raise
+        return dataclasses.replace(result, outputs=outputs(self.workspace.state, self.name, self.stack))
+
+    def _heard(self, event: "EngineEvent") -> None:
+        if event.resource_pre_event:
+            self.on_change(event.resource_pre_event.metadata.urn)
 
     def _stack(self) -> "auto.Stack":
         """The stack, made where there is none, with this machine's configuration."""
@@ -147,7 +134,7 @@ class Engine:
             pulumi_command=self._command(),
         )
         try:
-            stack = auto.create_or_select_stack(self.stack, self.name, program=self._program, opts=options)
+            stack = auto.create_or_select_stack(self.stack, self.name, program=inline(self.program), opts=options)
             if changed:
                 for path, value in self.config.secret.items():
                     stack.set_config(path, auto.ConfigValue(value, secret=True), path=True)
@@ -156,22 +143,20 @@ class Engine:
         configuration.seal(self.config, self._file)
         return stack
 
-    def _program(self) -> None:
-        if str(self.program.parent) not in sys.path:
-            sys.path.insert(0, str(self.program.parent))
-        runpy.run_path(str(self.program), run_name="__main__")
-
     def _command(self) -> "auto.PulumiCommand":
         from pulumi.automation import PulumiCommand
 
-        # PulumiCommand wants a directory with bin/pulumi in it.
+        return PulumiCommand(str(self._cli_root()))
+
+    def _cli_root(self) -> Path:
+        """PulumiCommand wants a directory with bin/pulumi in it."""
         root = self.work / "cli"
         link = root / "bin" / "pulumi"
         link.parent.mkdir(parents=True, exist_ok=True)
         if not link.is_symlink() or link.readlink() != self.cli:
             link.unlink(missing_ok=True)
             link.symlink_to(self.cli)
-        return PulumiCommand(str(root))
+        return root
 
     def _environment(self) -> dict[str, str]:
         return {
@@ -188,16 +173,7 @@ class Engine:
         }
 
     def _release_stale_lock(self, stack: "auto.Stack") -> None:
-        """A dead update's lock is removed; a live one is somebody else at work."""
-        held = locks(self.workspace.state, self.name, self.stack)
-        live = [lock for lock in held if not lock.stale(socket.gethostname(), runs_engine)]
-        if live:
-            raise UserError(
-                f"another update of the stack {self.stack} is running (pid {live[0].pid})",
-                "Wait for it, then try again",
-            )
-        if held:
-            stack.cancel()
+        release_stale(locks(self.workspace.state, self.name, self.stack), self.stack, stack.cancel)
 
     def end_orphaned_update(self, ours: Callable[[int], bool]) -> None:
         """End an engine that still holds the lock though nobody waits for it. `ours` tells by its pid whether we may."""
@@ -205,25 +181,3 @@ class Engine:
             started = start_time(lock.pid)
             if started and runs_engine(lock.pid) and ours(lock.pid):
                 end([Process(lock.pid, started)])
-
-
-def _plain(lines: list[str]) -> str:
-    return _COLOR.sub("", "\n".join(lines))
-
-
-def _changes(events: "list[EngineEvent]") -> dict[str, int]:
-    summary = next((event.summary_event for event in events if event.summary_event), None)
-    return {str(kind): int(count) for kind, count in summary.resource_changes.items()} if summary else {}
-
-
-def _errors(events: "list[EngineEvent]") -> list[str]:
-    messages: list[str] = []
-    for event in events:
-        diagnostic, policy = event.diagnostic_event, event.policy_event
-        if diagnostic and diagnostic.severity == "error":
-            # What a program raises comes twice: as it is, and as the end of the program.
-            said = _COLOR.sub("", diagnostic.message).strip().removeprefix("an unhandled error occurred: ")
-            messages.append(said.partition("\nTraceback (most recent call last)")[0])
-        if policy and policy.enforcement_level == "mandatory":
-            messages.append(f"{policy.policy_name}: {_COLOR.sub('', policy.message).strip()}")
-    return list(dict.fromkeys(line for line in messages if line))

@@ -170,6 +170,11 @@ def _combinations(path: str, instance: Instance) -> Iterator[Problem]:
         yield Problem(
             f"{path}.tailscale.metrics", "is on while Tailscale is disabled. Enable Tailscale, or turn metrics off."
         )
+    if sidecar.prefer == "address" and sidecar.reach != "tcp":
+        yield Problem(
+            f"{path}.tailscale.prefer",
+            f'"address" does not work with reach "{sidecar.reach}": Serve answers by name only. Use "name", or reach "tcp".',
+        )
     commands = instance.gateway.nodes.commands
     for number, command in enumerate(commands.allow):
         if command in commands.deny:

@@ -32,6 +32,7 @@ from components.settings.urls import BaseUrl, IssuerUrl
 
 Reach = Literal["https", "http", "tcp"]
 Mode = Literal["tun", "userspace"]
+Preference = Literal["name", "address"]
 CredentialForm = Literal["authKey", "oauth", "workloadIdentity"]
 
 
@@ -168,6 +169,11 @@ class Sidecar(Model):
     mode: Mode = Field(default="tun", description="`userspace`: for clusters that refuse NET_ADMIN.")
     reach: Reach = Field(
         default="https", description="Protocol that is served: HTTPS on 443, HTTP on 80, or raw TCP on 18789."
+    )
+    prefer: Preference = Field(
+        default="name",
+        description="What people are shown, copy and open: the MagicDNS name, or the tailnet address for devices without "
+        "MagicDNS. Only `reach: tcp` answers at an address.",
     )
     credential: CredentialForm = Field(
         default="authKey", description="How the sidecar authenticates when it joins; see docs/credentials.md."

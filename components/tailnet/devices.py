@@ -8,14 +8,13 @@ import pulumi
 import pulumi_tailscale as tailscale
 
 from components import names
+from components.constants import HOSTED_API
 from components.errors import Refusal
 from components.ownership import LiveCluster, namespaced
 from components.settings import Instance, Settings
 from components.tailnet import evaluator
 from components.tailnet.evaluator import ranges
 from components.tailnet.node_policy import tag_of_node, tagged
-
-HOSTED_API = "https://api.tailscale.com"
 
 
 @dataclass(frozen=True)

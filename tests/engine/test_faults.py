@@ -28,7 +28,9 @@ def test_of_two_updates_at_once_the_second_is_told_and_the_first_ends_well(deplo
     first = threading.Thread(target=lambda: results.append(deployed.engine(wanted).up()))
     first.start()
     eventually(lambda: locks(deployed.world.home.state, PROJECT, "faulty"), "the first update to begin")
-    with pytest.raises(UserError, match=r"another update of the stack faulty is running \(pid \d+\)"):
+    with pytest.raises(
+        UserError, match=r"another update of the stack faulty is running \(pid \d+ of \w+ on \S+, since \S+\)"
+    ):
         deployed.engine(wanted).up()
     first.join()
     assert [steps(result) for result in results] == [{"faulty-gateway": "update"}]

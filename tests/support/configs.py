@@ -185,6 +185,8 @@ def instances(draw: st.DrawFn, instance_id: str, given_key: bool, key_kind: str 
         )
     )
     sidecar["enabled"] = enabled
+    if sidecar.get("reach") == "tcp":
+        sidecar["prefer"] = draw(st.sampled_from(["name", "address"]))
     sidecar |= draw(_credential(given_key, key_kind))
     auth: Raw = {"rotation": draw(st.sampled_from(["", "again"]))}
     auth["mode"] = "identity" if identity else draw(st.sampled_from(["token", "password"]))

@@ -66,6 +66,7 @@ FULL: Final[Raw] = {
                 "hostname": "home",
                 "mode": "tun",
                 "reach": "https",
+                "prefer": "name",
                 "credential": "authKey",
                 "authKey": {"reusable": True, "ephemeral": False, "expiryDays": 90, "rotation": "a", "rotateDays": 60},
                 "metrics": True,

@@ -165,7 +165,8 @@ def _provide(request: Any, urn: str, outputs: struct_pb2.Struct, preview: bool) 
         metadata = outputs.fields["metadata"].struct_value.fields
         if "name" not in metadata:
             metadata["name"].string_value = f"{request.name}-{seed.hex()[:8]}"
-        metadata["uid"].string_value = UNKNOWN if preview else seed.hex()[:32]
+        # A dry run's is an invention.
+        metadata["uid"].string_value = f"dry-run-{seed.hex()[:24]}" if preview else seed.hex()[:32]
     elif request.type == "random:index/randomPassword:RandomPassword":
         value = hashlib.shake_256(seed).hexdigest(int(request.object.fields["length"].number_value))
         outputs.fields["result"].string_value = UNKNOWN if preview else value[: len(value) // 2]

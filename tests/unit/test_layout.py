@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 OURS = ("addons", "components", "engine", "gitops", "policies", "sandbox", "tests")
 # What each package may import of ours, besides itself.
 ALLOWED = {
+    "addons": ("components", "engine"),
     "components": (),
     "components/tailnet/evaluator": ("components.tailnet.hujson",),
     "engine": (),

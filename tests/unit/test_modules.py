@@ -6,10 +6,22 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 UNIT = ROOT / "tests" / "unit"
-PACKAGES = ("components", "engine", "policies", "sandbox")
+PACKAGES = ("addons", "components", "engine", "policies", "sandbox")
 
 # Where it is not the module's own: what it does is seen best in what it serves, or by a real server.
 TESTED_BY: dict[str, tuple[str, ...]] = {
+    "tests/unit/addons/status/rules/test_containers.py": (
+        *("addons/status/rules/failures", "addons/status/rules/keys", "addons/status/rules/storage"),
+    ),
+    "tests/unit/addons/status/rules/test_verdict.py": (
+        "addons/status/facts",
+        "addons/status/model",
+        "addons/status/readings",
+    ),
+    "tests/unit/addons/test_cli.py": ("addons/errors", "addons/stack"),
+    "tests/unit/addons/changes/test_edit.py": ("addons/changes/yaml_tree",),
+    "tests/engine/test_addons_changes.py": ("addons/changes/jobs",),
+    "tests/unit/support/test_console_fake.py": ("addons/changes/model", "addons/console"),
     "tests/unit/components/test_invariants.py": (
         *(
             "components/config_map",

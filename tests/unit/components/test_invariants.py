@@ -1,19 +1,24 @@
 """The invariants I1-I12 hold for each stack file, for the main shapes, and for whatever valid settings hypothesis finds."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any, cast
 
+import pulumi
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from components import names
 from components.admission import guards
+from components.config_map import config_map
+from components.scope import Scope
 from policies.pack import analyze
 from tests.support import invariants as held
 from tests.support import invariants_access as access
 from tests.support import invariants_nodes as workers
 from tests.support.configs import SHAPES, STACK_FILES, Raw, configurations, read_stack_file, smallest
-from tests.support.harness import run_program
+from tests.support.graph import UNKNOWN
+from tests.support.harness import run, run_program
 from tests.support.invariants import Run
 
 CONFIGS: dict[str, Raw] = {path.name: read_stack_file(path) for path in STACK_FILES} | SHAPES
@@ -128,6 +133,44 @@ def test_the_policy_pack_finds_nothing(name: str) -> None:
 def test_a_preview_declares_the_same_resources(name: str) -> None:
     preview = run_program(CONFIGS[name], preview=True)
     assert set(preview.resources) == set(ran(name).graph.resources)
+
+
+@every_config
+def test_what_a_preview_knows_is_what_the_update_does(name: str) -> None:
+    """Otherwise an update that is bound to the preview's plan is refused."""
+    preview, update = run_program(CONFIGS[name], preview=True), ran(name).graph
+    wrong = [
+        f"{resource.name}{path}"
+        for urn, resource in preview.resources.items()
+        for path in differing(resource.inputs.plain, update.resources[urn].inputs.plain)
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("preview", [True, False])
+def test_a_uid_is_known_only_of_what_is_there(preview: bool) -> None:
+    def program() -> None:
+        scope = Scope(names.of("home"), "test")
+        pulumi.export("uid", config_map(scope, "config", {"a": "b"}, pulumi.ResourceOptions()).uid)
+
+    uid = run(program, preview=preview).exports.plain.get("uid", UNKNOWN)
+    assert (uid == UNKNOWN) is preview, uid
+
+
+def differing(planned: Any, done: Any, path: str = "") -> Iterator[str]:
+    """The places where a plan says something, and the update something else."""
+    if isinstance(planned, dict) and isinstance(done, dict) and planned.keys() == done.keys():
+        for key, value in cast("dict[str, Any]", planned).items():
+            yield from differing(value, cast("dict[str, Any]", done)[key], f"{path}.{key}")
+    elif (
+        isinstance(planned, list)
+        and isinstance(done, list)
+        and len(cast("list[Any]", planned)) == len(cast("list[Any]", done))
+    ):
+        for number, (one, other) in enumerate(zip(cast("list[Any]", planned), cast("list[Any]", done), strict=True)):
+            yield from differing(one, other, f"{path}[{number}]")
+    elif planned != UNKNOWN and planned != done:
+        yield path
 
 
 ALL: list[Callable[[Run], None]] = [

@@ -130,6 +130,11 @@ CROSS_CHECKS: dict[str, tuple[Raw, str]] = {
         "instances[0].gateway.auth.allowUsers is missing: the gateway matches logins, not groups. "
         "List the logins that may connect.",
     ),
+    "an address that does not answer": (
+        smallest(tailscale={"prefer": "address"}),
+        'instances[0].tailscale.prefer "address" does not work with reach "https": Serve answers by name only. '
+        'Use "name", or reach "tcp".',
+    ),
     "metrics without Tailscale": (
         smallest(tailscale={"enabled": False, "metrics": True}),
         "instances[0].tailscale.metrics is on while Tailscale is disabled. Enable Tailscale, or turn metrics off.",

@@ -1,0 +1,1 @@
+"""The commands of `python -m addons`, one module for each kind."""
