@@ -3,7 +3,7 @@
 from collections.abc import Callable, Generator
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Playwright, sync_playwright
 
 from sandbox import needs
 from tests.support.addons_browser import Person, chromium, visitor
@@ -14,9 +14,15 @@ GATEWAYS = {"home": "a pairing waits", "lab": "relayed", "den": "off"}
 
 
 @pytest.fixture(scope="session")
-def browser() -> Generator[Browser]:
+def playwright() -> Generator[Playwright]:
     needs.install(print, "page tests")
-    with sync_playwright() as playwright, chromium(playwright) as one:
+    with sync_playwright() as one:
+        yield one
+
+
+@pytest.fixture(scope="session")
+def browser(playwright: Playwright) -> Generator[Browser]:
+    with chromium(playwright) as one:
         yield one
 
 

@@ -4,9 +4,10 @@ from collections.abc import Callable
 from typing import Literal
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.support.addons_browser import NARROW, Person, focused, violations
+from tests.support.addons_server import Served
 from tests.support.browser import screenshot
 from tests.support.console_fake import FakeConsole
 
@@ -14,7 +15,9 @@ VIEWS = ("/", "/instances/home", "/instances/lab", "/instances/den", "/changes",
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_on_any_view(people: Callable[..., Person], scheme: Literal["light", "dark"]) -> None:
+def test_axe_finds_nothing_on_any_view(
+    console: FakeConsole, people: Callable[..., Person], scheme: Literal["light", "dark"]
+) -> None:
     alice = people(color_scheme=scheme)
     for view in VIEWS:
         assert violations(alice.goes(view)) == [], view
@@ -25,6 +28,7 @@ def test_axe_finds_nothing_on_any_view(people: Callable[..., Person], scheme: Li
     page.locator("#toggle").click()
     expect(page.locator("#apply")).to_be_visible()
     assert violations(page) == []
+    console.pace = 2.0
     page.locator("#apply").click()
     expect(page.locator("#settings progress")).to_be_visible()
     assert violations(page) == []
@@ -76,6 +80,20 @@ def test_without_motion_nothing_turns(people: Callable[..., Person], console: Fa
     page.locator("#toggle").click()
     expect(page.locator("#job-status .spin")).to_be_visible()
     assert page.locator("#job-status .spin").evaluate("node => getComputedStyle(node).animationName") == "none"
+
+
+def test_a_change_is_made_without_a_script(console: FakeConsole, server: Served, browser: Browser) -> None:
+    console.pace = 0.0
+    page = browser.new_context(java_script_enabled=False).new_page()
+    page.goto(f"{server.url}/login")
+    page.locator("#token").fill(server.token)
+    page.get_by_role("button", name="Log in").click()
+    page.get_by_role("link", name="home").click()
+    page.get_by_role("button", name="Switch off…").click()
+    page.get_by_role("button", name="Apply").click()
+    expect(page.locator("#settings")).to_contain_text("Done, and confirmed by the status.")
+    expect(page.get_by_text("Without its script this page stays as it was loaded")).to_be_visible()
+    page.context.close()
 
 
 def test_a_change_is_made_by_keyboard_alone(console: FakeConsole, alice: Person) -> None:

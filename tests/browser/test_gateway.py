@@ -12,7 +12,7 @@ from tests.support.console_fake import FakeConsole
 
 def test_the_page_says_what_is_and_where(alice: Person) -> None:
     page = alice.goes("/instances/home")
-    expect(page.get_by_role("heading", level=1)).to_have_text("home Connected")
+    expect(page.get_by_role("heading", level=1)).to_have_text("home Connected", use_inner_text=True)
     expect(page.locator("#open")).to_have_attribute("href", "https://openclaw-home.example.ts.net")
     expect(page.locator("#connection")).to_contain_text("100.64.0.6")
     expect(page.locator("#peers")).to_contain_text("direct, 203.0.113.7:41641")

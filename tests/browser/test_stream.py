@@ -87,11 +87,11 @@ def test_one_stream_serves_all_tabs_of_a_browser(console: FakeConsole, alice: Pe
     assert first_view == []
     assert streams
     console.put("lab", "connected")
-    expect(second.page.locator("#hero-title")).to_have_text("lab Connected")
+    expect(second.page.locator("#hero-title")).to_have_text("lab Connected", use_inner_text=True)
     expect(alice.page.locator("#gateway-lab .state")).to_have_text("Connected")
     # The tab that read it goes: the other one takes over.
     alice.page.close()
     with second.page.expect_request("**/api/events*"):
         pass
     console.put("lab", "off")
-    expect(second.page.locator("#hero-title")).to_have_text("lab Off")
+    expect(second.page.locator("#hero-title")).to_have_text("lab Off", use_inner_text=True)

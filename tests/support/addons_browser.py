@@ -11,8 +11,9 @@ from typing import Any, Final
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect
 
 from tests.support.addons_server import Served
-from tests.support.browser import SIZE, Errors
+from tests.support.browser import Errors
 
+SIZE: Final = {"width": 1200, "height": 720}
 NARROW: Final = {"width": 360, "height": 780}
 # By evaluate, so that the page's own policy of content stays in force.
 _AXE: Final = """async () => (await axe.run()).violations.map((violation) =>
@@ -20,9 +21,10 @@ _AXE: Final = """async () => (await axe.run()).violations.map((violation) =>
 
 
 @contextlib.contextmanager
-def chromium(playwright: Playwright) -> Generator[Browser]:
+def chromium(playwright: Playwright, *options: str) -> Generator[Browser]:
     browser = playwright.chromium.launch(
-        executable_path=shutil.which("chromium"), args=["--disable-gpu", "--disable-background-networking"]
+        executable_path=shutil.which("chromium"),
+        args=["--disable-gpu", "--disable-background-networking", *options],
     )
     try:
         yield browser
@@ -47,8 +49,7 @@ class Person:
         return self.page
 
     def another_tab(self) -> "Person":
-        page = self.context.new_page()
-        return _watched(self.context, page, self.url)
+        return watched(self.context, self.url)
 
 
 def person(browser: Browser, url: str, link: str, **options: Any) -> Person:
@@ -56,7 +57,7 @@ def person(browser: Browser, url: str, link: str, **options: Any) -> Person:
     usual: dict[str, Any] = {"viewport": SIZE, "locale": "en-GB", "timezone_id": "UTC"}
     context = browser.new_context(**(usual | options))
     context.grant_permissions(["clipboard-read", "clipboard-write"])
-    one = _watched(context, context.new_page(), url)
+    one = watched(context, url)
     one.page.goto(link)
     expect(one.page.get_by_role("navigation", name="Main")).to_be_visible()
     return one
@@ -66,7 +67,9 @@ def visitor(browser: Browser, server: Served, **options: Any) -> Person:
     return person(browser, server.url, server.links[-1], **options)
 
 
-def _watched(context: BrowserContext, page: Page, url: str) -> Person:
+def watched(context: BrowserContext, url: str) -> Person:
+    """With a new tab, of which errors and requests are kept."""
+    page = context.new_page()
     one = Person(context, page, Errors.of(page), url)
     page.on("request", lambda request: one.requests.append(request.url.removeprefix(url)))
     return one

@@ -18,6 +18,11 @@ function attributes(from, to) {
 }
 
 function children(from, to) {
+  const wantedIds = new Set([...to.children].map((child) => child.id));
+  // First what goes, so that what stays is not moved: what is moved loses the focus.
+  for (const child of [...from.children]) {
+    if (child.id && !wantedIds.has(child.id)) child.remove();
+  }
   let next = from.firstChild;
   for (const wanted of to.childNodes) {
     const match = matching(from, next, wanted);
