@@ -10,7 +10,7 @@ REPORTS ?=
 # Set on some machines; it would make every start slower by seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: docs up down status demo logs tools test unit policies engine e2e lint format requirements clean
+.PHONY: docs up down status demo console logs tools test unit policies engine e2e lint format requirements clean
 
 ## up: the whole topology in a sandbox on this machine
 up: .venv/ready
@@ -27,6 +27,10 @@ status: .venv/ready
 ## demo: an agent answers its owner through the tailnet and works on her machine; a stranger gets nothing
 demo: .venv/ready
 	@$(VENV)/python -m sandbox demo
+
+## console: the page on which an owner sees and changes the sandbox's gateways
+console: .venv/ready
+	@$(VENV)/python -m sandbox addons serve
 
 logs: .venv/ready
 	@$(VENV)/python -m sandbox logs
@@ -66,7 +70,7 @@ docs: .venv/ready
 ## requirements: compile the pins anew from pyproject.toml (needs uv)
 requirements:
 	uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
-	  --extra dev pyproject.toml --output-file requirements-dev.txt
+	  --extra addons --extra dev pyproject.toml --output-file requirements-dev.txt
 	uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
 	  --constraint <(grep -oE '^[a-z0-9-]+==[^ ]+' requirements-dev.txt) pyproject.toml --output-file requirements.txt
 

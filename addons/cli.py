@@ -8,10 +8,12 @@ from typing import Annotated, Any, Final, cast
 
 import typer
 
+from addons import stack
 from addons.commands.changes import disable, dns, enable, hostname, rotate_key
 from addons.commands.devices import devices
-from addons.commands.invocation import INTERRUPTED, USAGE, Invocation, fail, help_without_command
+from addons.commands.invocation import INTERRUPTED, USAGE, Invocation, Open, fail, help_without_command
 from addons.commands.pairings import pairings
+from addons.commands.serve import serve
 from addons.commands.status import doctor, open_page, status
 from addons.status.model import Health
 from components.unexpected import described, record
@@ -36,7 +38,7 @@ def of_stack(
     stack: Annotated[str, typer.Option(help="The stack; without it, the selected one.", show_default=False)] = "",
 ) -> None:
     """Which stack it is about."""
-    invocation = context.ensure_object(Invocation)
+    invocation: Invocation = context.obj
     invocation.command, invocation.stack = context.invoked_subcommand or "", stack
     help_without_command(context)
 
@@ -44,6 +46,7 @@ def of_stack(
 app.command()(status)
 app.command()(doctor)
 app.command(name="open")(open_page)
+app.command()(serve)
 app.add_typer(pairings, name="pairings")
 app.command()(devices)
 for _change in (enable, disable, hostname, rotate_key, dns):
@@ -60,18 +63,18 @@ def main() -> None:
     sys.exit(run(sys.argv[1:]))
 
 
-def run(arguments: list[str]) -> int:
+def run(arguments: list[str], opened: Open | None = None, prog_name: str = "python -m addons") -> int:
     """The exit code of a command. Bad input and failures are one line and a hint, never a traceback."""
-    invocation = Invocation()
+    invocation = Invocation(opened or stack.console)
     try:
-        return int(app(arguments, prog_name="python -m addons", obj=invocation, standalone_mode=False) or 0)
+        return int(app(arguments, prog_name=prog_name, obj=invocation, standalone_mode=False) or 0)
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
     except UserError as error:
         fail(error.problem, error.hint)
     except Exception as error:
         if isinstance(error, _UsageError):
-            fail(cast(Any, error).format_message(), "`python -m addons --help` has the commands")
+            fail(cast(Any, error).format_message(), f"`{prog_name} --help` has the commands")
             return USAGE
         fail(
             f"This was not expected: {described(error)}",

@@ -33,6 +33,8 @@ class LeftOver:
     name: str
     tags: tuple[str, ...]
     last_seen: datetime | None
+    doubt: str = ""
+    """Why it may be somebody else's after all; empty where it is the stack's for certain."""
 
 
 class Console(Protocol):

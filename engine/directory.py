@@ -81,6 +81,14 @@ class StackDirectory:
         bound: dict[str, Any] = {"refresh": refresh, **({"plan": str(plan)} if plan else {})}
         return perform(stack, "up", on_event, show_secrets=False, **self._policies(), **bound)
 
+    def config(self) -> dict[str, Any]:
+        """The project's own configuration with secrets in plain, by key without the project's prefix: for callers that must
+        use them, never to be printed. Raises EngineError, for a wrong passphrase too."""
+        arguments = ["config", "--json", "--show-secrets", "--stack", self.stack]
+        listed: dict[str, dict[str, Any]] = json.loads(self._run(arguments) or "{}")
+        own = ((key.removeprefix(f"{self.project}:"), entry) for key, entry in listed.items())
+        return {key: entry.get("objectValue", entry.get("value")) for key, entry in own if ":" not in key}
+
     def outputs(self) -> dict[str, Any]:
         """The stack's outputs, each secret in them replaced by a word."""
         return json.loads(self._run(["stack", "output", "--json", "--stack", self.stack]) or "{}")
@@ -151,6 +159,8 @@ class StackDirectory:
     def _opened(self) -> "auto.Stack":
         from pulumi import automation as auto
 
+        from engine.session import OwnSession
+
         class Unselected(auto.LocalWorkspace):
             """The owner's own selection stays: each operation names its stack, and says when there is none."""
 
@@ -162,6 +172,6 @@ class StackDirectory:
             pulumi_home=str(self.pulumi_home) if self.pulumi_home else None,
             env_vars={"PULUMI_SKIP_UPDATE_CHECK": "true", **self.environment},
             program=inline(self.program) if self.program else None,
-            pulumi_command=auto.PulumiCommand(str(self.cli) if self.cli else None),
+            pulumi_command=OwnSession(str(self.cli) if self.cli else None),
         )
         return auto.Stack.select(self.stack, workspace)

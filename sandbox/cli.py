@@ -1,4 +1,4 @@
-"""The command line: `up`, `down`, `status`, `logs`, `tools`."""
+"""The command line: `up`, `down`, `status`, `logs`, `tools`, `join`, `demo`, `addons`."""
 
 import signal
 import sys
@@ -222,6 +222,26 @@ def join(
     device = demo.join(Home.from_env(), name, person)
     console.print(f"{name} is in the tailnet as {', '.join(device.status()['TailscaleIPs'])}. Run something in it:")
     console.print(f"  {' '.join(device.command('bash'))}", markup=False, soft_wrap=True)
+
+
+@app.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
+def addons(
+    arguments: Annotated[
+        list[str] | None, typer.Argument(help="As of `python -m addons`; without any, the page.")
+    ] = None,
+) -> None:
+    """Show the gateways' status, change them, or serve the page of both."""
+    from sandbox import console as over
+    from sandbox import pulumi_tools, world
+
+    home = Home.from_env()
+    here = world.World.chosen(home)[0]
+    if not here.instances():
+        raise SandboxError("no gateway is declared", "Run `make up` first")
+    stages = Stages()
+    with stages.shown():
+        cli = pulumi_tools.choose(home, pulumi_tools.choice(), stages.doing)[1]
+    raise typer.Exit(over.run(home, here.engine(cli), arguments or []))
 
 
 @app.command(name="demo")

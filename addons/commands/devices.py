@@ -27,7 +27,9 @@ def devices(
         device = next((one for one in left_over if one.id == remove), None)
         if device is None:
             raise AddonsError(f"{remove} is not a device that was left over", "`devices --stale` lists them")
-        where.print(Text(f"{device.name} ({', '.join(device.tags)}) leaves the tailnet, and needs a key to come back."))
+        doubt = f" Careful: {device.doubt}." if device.doubt else ""
+        leaves = f"{device.name} ({', '.join(device.tags)}) leaves the tailnet, and needs a key to come back.{doubt}"
+        where.print(Text(leaves))
         if not agreed("Remove it?", yes):
             raise AddonsError("Nothing was removed")
         source.remove_device(device.id)
@@ -39,6 +41,7 @@ def devices(
         where.print(Text(f"{one.id}: {one.dns_name or one.declared.hostname}, {addresses}; {words.state(one)}"))
     for device in left_over:
         seen = words.age(device.last_seen, report.at)
-        where.print(Text(f"left over: {device.name} ({device.id}, {', '.join(device.tags)}), last seen {seen}"))
+        doubt = f"; {device.doubt}" if device.doubt else ""
+        where.print(Text(f"left over: {device.name} ({device.id}, {', '.join(device.tags)}), last seen {seen}{doubt}"))
     if not left_over:
         where.print("No device was left over.")

@@ -1,13 +1,12 @@
 """What all commands share: the console of the stack, the screen, questions, and which instance is meant."""
 
 from dataclasses import dataclass
-from typing import Annotated, Final
+from typing import Annotated, Final, Protocol
 
 import typer
 from rich.console import Console as Screen
 from rich.text import Text
 
-from addons import stack
 from addons.console import Console
 from addons.status.model import Report
 
@@ -21,17 +20,25 @@ ANY_ID = Annotated[str, typer.Argument(metavar="[ID]", help="The instance; witho
 YES = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
+class Open(Protocol):
+    """Opens the console of the stack of that name; of the one that is meant without a name."""
+
+    def __call__(self, name: str = "", *, stays: bool = False) -> Console: ...
+
+
 @dataclass
 class Invocation:
     """One run of the command line. `command` is the first word after the options."""
 
+    open: Open
     command: str = ""
     stack: str = ""
 
 
-def console(context: typer.Context) -> Console:
-    """That of the stack which was named, or is selected."""
-    return stack.console(context.ensure_object(Invocation).stack)
+def console(context: typer.Context, *, stays: bool = False) -> Console:
+    """That of the stack which was named, or is selected. `stays`: it reads by itself from now on."""
+    invocation: Invocation = context.obj
+    return invocation.open(invocation.stack, stays=stays)
 
 
 def screen() -> Screen:

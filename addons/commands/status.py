@@ -26,7 +26,7 @@ def status(
     where = screen()
     if watch and (as_json or not where.is_terminal):
         raise typer.BadParameter("--watch is for a terminal, and not with --json")
-    source = console(context)
+    source = console(context, stays=watch)
     report = chosen(source.report(), instance)
     if watch:
         report = _watched(source, where, report, instance)

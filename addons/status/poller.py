@@ -2,10 +2,9 @@
 
 import threading
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -24,6 +23,8 @@ from components.constants import GATEWAY_CONTAINER, SIDECAR_CONTAINER
 # Most of the time of a read is waiting, so there are more than processors.
 READS_AT_ONCE: Final = 48
 HISTORY: Final = timedelta(minutes=15)
+# Seconds for which somebody who looked is taken to look still.
+LOOK_LASTS: Final = 30.0
 CADENCE: Final = {source: after / 4 for source, after in STALE_AFTER.items()}
 # Read by a run in a container: in which, and how.
 RUNS: Final[dict[Source, tuple[str, Callable[[Execute, Place], Reading[Any]]]]] = {
@@ -105,7 +106,7 @@ class Poller:
         self._declared = {one.id: one for one in declared}
         self._instances: dict[str, Known] = {}
         self._tailnet: Reading[ControlFacts] = Reading(source=Source.CONTROL, reason=_NOT_YET)
-        self._watched: Counter[str] = Counter()
+        self._looks_end: dict[str, float] = {}
         self._running: dict[_Key, Future[None]] = {}
         self._begun: dict[_Key, float] = {}
 
@@ -125,7 +126,7 @@ class Poller:
         with self._news:
             self._declared = {one.id: one for one in declared}
             self._instances = {name: one for name, one in self._instances.items() if name in self._declared}
-            self._told()
+            self.tell()
 
     def snapshots(self) -> tuple[Snapshot, ...]:
         """All instances in the stack's order, as they are known; reads nothing."""
@@ -143,18 +144,18 @@ class Poller:
             self._news.wait_for(lambda: self._version > after or self._stopped, seconds)
             return self._version
 
-    @contextmanager
-    def watching(self, *instances: str) -> Generator[None]:
-        """While the block runs somebody looks at these instances; at all of them when none is named."""
-        watched = instances or (_ALL,)
+    def tell(self) -> None:
+        """Something is new: whoever waits is woken."""
         with self._news:
-            self._watched.update(watched)
+            self._version += 1
             self._news.notify_all()
-        try:
-            yield
-        finally:
-            with self._news:
-                self._watched.subtract(watched)
+
+    def look(self, *instances: str) -> None:
+        """Somebody looks at these instances now, or at all: they are read at their pace for as long as a look lasts."""
+        end = time.monotonic() + LOOK_LASTS
+        with self._news:
+            self._looks_end.update(dict.fromkeys(instances or (_ALL,), end))
+            self._news.notify_all()
 
     def refresh(self, instance: str) -> None:
         """Reads everything of one instance, netcheck too, and returns when that is done; joins reads that are under way."""
@@ -196,11 +197,6 @@ class Poller:
                 history=tuple(known.history) if readings is known.readings else (),
             )
 
-    def _told(self) -> None:
-        with self._news:
-            self._version += 1
-            self._news.notify_all()
-
     def _cluster_changed(self, namespace: str) -> None:
         """Reads an instance at once whose pod is another, or runs something else: nobody waits for its next turn."""
         with self._news:
@@ -214,19 +210,21 @@ class Poller:
                     known.runs = runs
                     for source in RUNS:
                         self._begun.pop((source, declared.id), None)
-        self._told()
+        self.tell()
 
     def _keep_reading(self) -> None:
         while True:
             with self._news:
                 if self._stopped:
                     return
-                everybody = self._watched[_ALL] > 0
-                looked_at = [one for one in self._declared.values() if everybody or self._watched[one.id] > 0]
+                looked_at = [one for one in self._declared.values() if self._is_looked_at(one.id)]
                 wanted = [(source, one) for one in looked_at for source in RUNS]
                 pauses = [self._read_when_due(Source.CONTROL, None)] if looked_at else []
                 pauses += [self._read_when_due(source, one) for source, one in wanted]
                 self._news.wait(min(pauses, default=None))
+
+    def _is_looked_at(self, instance: str) -> bool:
+        return max(self._looks_end.get(_ALL, 0.0), self._looks_end.get(instance, 0.0)) > time.monotonic()
 
     def _read_when_due(self, source: Source, declared: Declared | None) -> float:
         """Seconds until this is to be read again; begins to read it when that is now."""
@@ -257,7 +255,7 @@ class Poller:
         tailnet = self._control.reading()
         with self._news:
             self._tailnet = _newer(self._tailnet, tailnet)
-            self._told()
+            self.tell()
 
     def _read(self, source: Source, declared: Declared) -> None:
         container, reading = RUNS[source]
@@ -268,7 +266,7 @@ class Poller:
             answer = Reading[Any](source=source, reason=f"The Addons failed to read it: {type(error).__name__}")
         with self._news:
             self._instances.setdefault(declared.id, Known()).take(answer, pod)
-            self._told()
+            self.tell()
 
     def _place(self, declared: Declared, container: str) -> tuple[Place | None, str, str]:
         """The container while it runs, and the uid of its pod; else the reason why it does not."""

@@ -16,7 +16,7 @@ ALLOWED = {
     "components/tailnet/evaluator": ("components.tailnet.hujson",),
     "engine": (),
     "policies": ("components.constants", "components.tailnet.hujson"),
-    "sandbox": ("components", "engine"),
+    "sandbox": ("addons", "components", "engine"),
 }
 
 

@@ -31,12 +31,12 @@ COMMANDS = sorted(
 @pytest.fixture
 def console(monkeypatch: pytest.MonkeyPatch) -> FakeConsole:
     fake = FakeConsole(pace=0.0)
-    monkeypatch.setattr(stack, "console", lambda name="": fake)
+    monkeypatch.setattr(stack, "console", lambda name="", *, stays=False: fake)
     return fake
 
 
 def failing(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
-    def broken(name: str = "") -> Console:
+    def broken(name: str = "", *, stays: bool = False) -> Console:
         raise error
 
     monkeypatch.setattr(stack, "console", broken)
@@ -146,7 +146,7 @@ def test_ctrl_c_is_130(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_stack_is_the_one_that_was_named(arguments: list[str], name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 
-    def named(name: str = "") -> Console:
+    def named(name: str = "", *, stays: bool = False) -> Console:
         asked.append(name)
         return FakeConsole(pace=0.0)
 

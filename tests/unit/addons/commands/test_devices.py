@@ -11,7 +11,7 @@ from tests.support.console_fake import FakeConsole
 @pytest.fixture
 def console(monkeypatch: pytest.MonkeyPatch) -> FakeConsole:
     fake = FakeConsole(pace=0.0)
-    monkeypatch.setattr(stack, "console", lambda name="": fake)
+    monkeypatch.setattr(stack, "console", lambda name="", *, stays=False: fake)
     return fake
 
 

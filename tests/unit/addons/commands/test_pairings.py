@@ -14,7 +14,7 @@ REQUEST = "e8d422c5-141a-4b6a-8d87-a139b2951376"
 @pytest.fixture
 def console(monkeypatch: pytest.MonkeyPatch) -> FakeConsole:
     fake = FakeConsole(pace=0.0)
-    monkeypatch.setattr(stack, "console", lambda name="": fake)
+    monkeypatch.setattr(stack, "console", lambda name="", *, stays=False: fake)
     return fake
 
 

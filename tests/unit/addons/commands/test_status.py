@@ -14,7 +14,7 @@ from tests.support.console_fake import FakeConsole
 @pytest.fixture
 def console(monkeypatch: pytest.MonkeyPatch) -> FakeConsole:
     fake = FakeConsole(pace=0.0)
-    monkeypatch.setattr(stack, "console", lambda name="": fake)
+    monkeypatch.setattr(stack, "console", lambda name="", *, stays=False: fake)
     return fake
 
 
@@ -92,7 +92,7 @@ class Watched(FakeConsole):
 
 def test_watch_shows_each_change_and_ends_with_the_last_health(monkeypatch: pytest.MonkeyPatch) -> None:
     out = io.StringIO()
-    monkeypatch.setattr(stack, "console", lambda name="": Watched())
+    monkeypatch.setattr(stack, "console", lambda name="", *, stays=False: Watched())
     monkeypatch.setattr(commands, "screen", lambda: Screen(file=out, force_terminal=True, width=200, highlight=False))
     assert cli.run(["status", "--watch"]) == 2
     shown = out.getvalue()

@@ -150,11 +150,15 @@ def test_nothing_is_run_while_nobody_looks(edge: CountedEdge, running: Poller) -
     assert running.snapshot("home").sidecar.reason == "It was not read yet"
 
 
-def test_only_who_is_looked_at_is_read_and_until_nobody_looks(edge: CountedEdge, running: Poller) -> None:
-    with running.watching("home"):
-        eventually(lambda: all(known(running.snapshot("home"))))
-        eventually(lambda: edge.runs["sidecar openclaw-home"] >= 3)
+def test_only_who_is_looked_at_is_read_and_until_nobody_looks(
+    edge: CountedEdge, running: Poller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running.look("home")
+    eventually(lambda: all(known(running.snapshot("home"))))
+    eventually(lambda: edge.runs["sidecar openclaw-home"] >= 3)
     assert "sidecar openclaw-lab" not in edge.runs
+    monkeypatch.setattr(poller_module, "LOOK_LASTS", 0.0)
+    running.look("home")
     time.sleep(0.3)
     before = edge.runs["sidecar openclaw-home"]
     time.sleep(1)
@@ -163,8 +167,8 @@ def test_only_who_is_looked_at_is_read_and_until_nobody_looks(edge: CountedEdge,
 
 def test_each_source_has_its_own_pace(edge: CountedEdge, running: Poller) -> None:
     """The sidecar's values live half as long as the gateway's, and an eighth of netcheck's."""
-    with running.watching():
-        eventually(lambda: edge.runs["sidecar openclaw-home"] >= 8)
+    running.look()
+    eventually(lambda: edge.runs["sidecar openclaw-home"] >= 8)
     assert edge.runs["gateway openclaw-home"] <= 6
     assert edge.runs["netcheck openclaw-home"] <= 2
 
@@ -174,10 +178,10 @@ def test_fifty_who_look_cost_as_much_as_one(edge: CountedEdge, running: Poller) 
 
     def look() -> int:
         seen = 0
-        with running.watching("home"):
-            while not stop.is_set():
-                seen = running.wait(seen, 0.2)
-                running.snapshots()
+        while not stop.is_set():
+            running.look("home")
+            seen = running.wait(seen, 0.2)
+            running.snapshots()
         return seen
 
     with ThreadPoolExecutor(50) as people:
@@ -245,18 +249,18 @@ def test_a_new_pod_is_read_at_once_and_the_old_one_forgotten(
     monkeypatch.setattr(cluster_module, "WATCH_SECONDS", 1)
     poller = polling(edge, HOME)
     poller.start()
-    with poller.watching("home"):
-        eventually(lambda: known(poller.snapshot("home"))[1])
-        edge.happen("pods", "DELETED", pod(HOME))
-        eventually(lambda: poller.snapshot("home").sidecar.value is None)
-        assert poller.snapshot("home").history == ()
-        runs = edge.runs["sidecar openclaw-home"]
-        begin = time.monotonic()
-        edge.happen("pods", "ADDED", pod(HOME, "openclaw-2"))
-        eventually(lambda: poller.snapshot("home").sidecar.value is not None)
-        # Long before its next turn.
-        assert time.monotonic() - begin < poller_module.CADENCE[Source.SIDECAR] / 2
-        assert edge.runs["sidecar openclaw-home"] == runs + 1
+    poller.look("home")
+    eventually(lambda: known(poller.snapshot("home"))[1])
+    edge.happen("pods", "DELETED", pod(HOME))
+    eventually(lambda: poller.snapshot("home").sidecar.value is None)
+    assert poller.snapshot("home").history == ()
+    runs = edge.runs["sidecar openclaw-home"]
+    begin = time.monotonic()
+    edge.happen("pods", "ADDED", pod(HOME, "openclaw-2"))
+    eventually(lambda: poller.snapshot("home").sidecar.value is not None)
+    # Long before its next turn.
+    assert time.monotonic() - begin < poller_module.CADENCE[Source.SIDECAR] / 2
+    assert edge.runs["sidecar openclaw-home"] == runs + 1
     poller.stop()
 
 
