@@ -73,7 +73,7 @@ def _text(node: ast.expr) -> str | None:
 
 
 def scripts(source: str) -> Iterator[tuple[str, int]]:
-    """ProviderServicer scripts that stand as texts in a Python source."""
+    """Shell scripts that stand as texts in a Python source."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             text = node.value.lstrip()

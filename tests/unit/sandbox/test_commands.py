@@ -8,8 +8,8 @@ from sandbox import commands, tools
 from sandbox.home import REPO
 from tests.support import command_walker
 
-# These scripts run on other machines: execution nodes, which say themselves what they need.
-ELSEWHERE = (REPO / "components" / "nodes",)
+# What runs on other machines, as execution nodes, which say themselves what they need; and what is judged, and never run.
+ELSEWHERE = (REPO / "components" / "nodes", REPO / "tests" / "policies", REPO / "tests" / "support" / "guard_pods.py")
 SHELL = (".ci/run", "sandbox/new-venv", ".ci/made-new", "policies/pulumi-analyzer-policy-openclaw-tailnet")
 # Run inside a container of the gateway's image (`kubectl exec … --`, `ctr run`), which has them.
 IN_IMAGES = {"node", "tini", "wget"}
