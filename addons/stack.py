@@ -69,6 +69,11 @@ class StackConsole:
         if stays:
             self._poller.start()
 
+    def close(self) -> None:
+        """Ends what reads by itself."""
+        self._poller.stop()
+        self._control.close()
+
     @property
     def stack(self) -> str:
         return self._directory.stack
@@ -97,6 +102,10 @@ class StackConsole:
     def refresh(self, instance: str) -> None:
         self._poller.refresh(instance)
 
+    def read(self, instance: str) -> None:
+        """Reads an instance now, without netcheck, which takes seconds."""
+        self._poller.once(instance)
+
     def access(self, instance: str) -> Sequence[AccessOutput]:
         rows: list[AccessOutput] = self._directory.outputs().get("access", [])
         return [row for row in rows if row["gateway"] == instance]
@@ -107,7 +116,7 @@ class StackConsole:
     def decide(self, instance: str, request: str, approve: bool) -> str:
         self._may_write()
         done = gateway.decide(self._execute, self._poller.place(instance, GATEWAY_CONTAINER), request, approve)
-        self._poller.once(instance)
+        self.read(instance)
         return done
 
     def left_over(self) -> Sequence[LeftOver]:

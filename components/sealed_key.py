@@ -70,6 +70,8 @@ def container(image: str, subject: str) -> Container:
         "image": image,
         "imagePullPolicy": "IfNotPresent",
         "args": ["node", "--input-type=module", "--eval", UNSEAL_SCRIPT, "--", subject, *FILES],
+        # Its last line says why a key does not open.
+        "terminationMessagePolicy": "FallbackToLogsOnError",
         "resources": limits(UNSEAL_RESOURCES),
         "securityContext": locked_down(USER),
         "volumeMounts": [

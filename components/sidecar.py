@@ -113,6 +113,8 @@ def container(
         # No liveness probe: /healthz stays 200 through outages on purpose, and restarting cures none of them.
         "startupProbe": _probe(sidecar, period=1, failures=120),
         "readinessProbe": _probe(sidecar, period=10, failures=3),
+        # A refused key is in its last line.
+        "terminationMessagePolicy": "FallbackToLogsOnError",
         "resources": limits(sidecar.resources),
         # uid 0 without NET_ADMIN's friends: as another user the tun device cannot be opened.
         "securityContext": locked_down(0, add=["NET_ADMIN"]) if tun else locked_down(USER),

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from addons.status.faults import FAULTS
 from addons.status.model import State
 from addons.status.readings import STALE_AFTER, Source
 from addons.status.rules.table import RULES, STEPS
@@ -52,14 +51,7 @@ def rules() -> Iterator[str]:
             yield f"| {step} | `{rule.name}` | {rule.finds} | {makes} | {reads} |"
 
 
-def faults() -> Iterator[str]:
-    """Which rules name a fault."""
-    yield "| fault | rules |"
-    yield "|---|---|"
-    yield from (f"| {fault} | {', '.join(f'`{rule}`' for rule in names)} |" for fault, names in FAULTS.items())
-
-
-_TABLES: Final = {"states": states, "sources": sources, "rules": rules, "faults": faults}
+_TABLES: Final = {"states": states, "sources": sources, "rules": rules}
 
 
 def document(text: str) -> str:

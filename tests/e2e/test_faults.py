@@ -4,14 +4,19 @@ from collections.abc import Callable
 
 import pytest
 
+from addons.stack import StackConsole
 from tests.support.faults.catalogue import ALL
 from tests.support.faults.fault import Fault, run
-from tests.support.faults.report import Row
+from tests.support.faults.report import Row, ToldRow
 from tests.support.faults.scene import Scene
+from tests.support.faults.told import listening
 
 pytest_plugins = ["tests.support.faults.fixtures"]
 
 
 @pytest.mark.parametrize("fault", ALL, ids=lambda fault: fault.slug)
-def test_fault(fault: Fault, scene: Scene, record: Callable[[Row], None]) -> None:
-    record(run(fault, scene))
+def test_fault(fault: Fault, scene: Scene, console: StackConsole, record: Callable[[Row, ToldRow], None]) -> None:
+    """The status names it meanwhile, and the doctor its cause."""
+    with listening(console, fault, scene) as told:
+        row = run(fault, scene)
+    record(row, told.row())

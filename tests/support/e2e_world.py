@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from components.constants import GATEWAY_CONTAINER, SIDECAR_CONTAINER
+from components.settings import Cluster as ClusterSettings
 from engine.configuration import Values, merged
 from sandbox import kubectl
+from sandbox.control_plane import CONTEXT
 from sandbox.kube import Object
 from sandbox.model.provider import ModelServer
 from sandbox.node import devices, layout
@@ -87,6 +89,11 @@ class Gateway:
     def chat(self) -> str:
         """Its HTTP API, in the words of OpenAI's."""
         return f"{self.url}/v1/chat/completions"
+
+    @property
+    def cluster_settings(self) -> ClusterSettings:
+        """The cluster as a stack's configuration names it."""
+        return ClusterSettings(kubeconfig=str(self.world.kubeconfig), context=CONTEXT)
 
     @property
     def pod(self) -> Object:

@@ -83,7 +83,7 @@ def run(fault: Fault, scene: Scene) -> Row:
     scene.closed()
     scene.remember()
     with scene.watch(fault.watched) if fault.watched else nullcontext(Outage()) as outage:
-        began = time.monotonic()
+        began = scene.broken_at = time.monotonic()
         with fault.inject(scene):
             _lasting(fault, scene, began)
             ending = time.monotonic()

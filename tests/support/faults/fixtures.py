@@ -1,10 +1,12 @@
 """Fixtures of the fault tests: the scene, as declared and well, and the recorder of what was seen."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 
 import pytest
 
+from addons.stack import StackConsole
+from sandbox.console import over
 from sandbox.home import Home
 from sandbox.node.devices import OWNER, STRANGER
 from sandbox.world import World
@@ -12,20 +14,30 @@ from tests.support.e2e_world import ALICE, HOME, MALLORY, apply, join
 from tests.support.engine_world import Cluster, Stack
 from tests.support.faults.breakable import QUICK_GATEWAY, SPARE, Breakable
 from tests.support.faults.catalogue import ALL
-from tests.support.faults.report import Row, keep, write
+from tests.support.faults.report import SEEN, TOLD, Row, ToldRow
 from tests.support.faults.scene import Scene
 
 _rows = pytest.StashKey[dict[str, Row]]()
+_told = pytest.StashKey[dict[str, ToldRow]]()
 
 
 @pytest.fixture
-def record(request: pytest.FixtureRequest) -> Callable[[Row], None]:
-    """Keeps the row of a fault that was seen."""
+def record(request: pytest.FixtureRequest) -> Callable[[Row, ToldRow], None]:
+    """Keeps the rows of a fault that was seen."""
 
-    def note(row: Row) -> None:
+    def note(row: Row, told: ToldRow) -> None:
         request.config.stash.setdefault(_rows, {})[row.fault] = row
+        request.config.stash.setdefault(_told, {})[told.fault] = told
 
     return note
+
+
+@pytest.fixture(scope="module")
+def console(world: World, stack: Stack) -> Generator[StackConsole]:
+    """The Addons of the stack with both instances, as a page has them."""
+    console = over(world.home, stack.engine(HOME, SPARE), stays=True)
+    yield console
+    console.close()
 
 
 @pytest.fixture
@@ -51,8 +63,8 @@ def scene(world: World, cluster: Cluster, stack: Stack, repaired: None) -> Scene
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    rows = session.config.stash.get(_rows, None)
-    if rows:
-        source = keep(rows, Home.from_env().logs)
-        if os.environ.get("RELIABILITY_UPDATE") == "1":
-            write(source, [fault.name for fault in ALL])
+    for table, key in ((SEEN, _rows), (TOLD, _told)):
+        if rows := session.config.stash.get(key, None):
+            source = table.keep(rows, Home.from_env().logs)
+            if os.environ.get("RELIABILITY_UPDATE") == "1":
+                table.write(source, [fault.name for fault in ALL])

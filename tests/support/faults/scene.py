@@ -42,6 +42,8 @@ class Scene:
     nobody: Device
     # What was measured, for the words of the table.
     notes: dict[str, str] = field(default_factory=dict[str, str])
+    # When the fault began, as time.monotonic() counts; 0.0 before.
+    broken_at: float = 0.0
     _before: Before | None = None
 
     @cached_property

@@ -14,7 +14,7 @@ from addons.status.rules.table import RULES
 from tests.support import addons_snapshots as s
 from tests.support.addons_cases import CASES, ENDED, only
 from tests.support.addons_snapshots import NOW, altered, broken, well
-from tests.support.faults.report import documented
+from tests.support.faults.report import SEEN as DOCUMENTED
 
 
 def without_the_kubelet() -> Snapshot:
@@ -56,8 +56,8 @@ SEEN: Final[dict[str, tuple[Callable[[], Snapshot], Health]]] = {
 
 
 def test_every_fault_has_rules_and_no_other_has() -> None:
-    assert list(FAULTS) == documented()
-    assert list(SEEN) == documented()
+    assert list(FAULTS) == DOCUMENTED.documented()
+    assert list(SEEN) == DOCUMENTED.documented()
     assert {rule for rules in FAULTS.values() for rule in rules} <= {rule.name for rule in RULES}
 
 
