@@ -39,7 +39,7 @@ def halves(tests: str) -> dict[str, list[str]]:
     """Of "test" or "e2e": what pytest runs in each half, in this order."""
     if tests == "test":
         # One process only computes, the other waits for servers, too.
-        return {"unit": ["tests/unit", "tests/policies"], "engine": ["tests/engine"]}
+        return {"unit": ["tests/unit", "tests/policies", "tests/browser"], "engine": ["tests/engine"]}
     files = sorted((REPO / E2E).glob("test_*.py"), key=lambda path: (path.name == LAST, path.name))
     faults = [path for path in files if any(path.match(pattern) for pattern in FAULTS)]
     rest = [path for path in files if path not in faults]

@@ -106,7 +106,7 @@ def behind_serve(console: FakeConsole) -> Generator[Served]:
 def test_a_login_of_the_list_manages_under_its_name(behind_serve: Served) -> None:
     alice = behind_serve.through_serve()
     page = alice.get("/").text
-    assert "Managing as <b>alice@example.com</b>" in page
+    assert "Managing as </span><b>alice@example.com</b>" in page
     assert "known by Tailscale" in page
     assert "/logout" not in page
     assert alice.get("/api/session").json()["managing_as"] == "alice@example.com"
