@@ -1,8 +1,10 @@
 """One operation of the Automation API on a stack: its events, and an error with the engine's own messages when it fails."""
 
+import gc
 import re
 import runpy
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +19,8 @@ if TYPE_CHECKING:  # 0.3 s to import, so only where an engine is used
 
 _COLOR: Final = re.compile(r"<\{%[^%]*%\}>|\x1b\[[0-9;]*m")
 # How the file backend names who holds a lock: `created by alice@laptop (pid 4711) at 2026-11-27T20:14:06+01:00`.
+# A program that ran in this process did not come to its end.
+_cut_off: Final = threading.Event()
 _HOLDER: Final = re.compile(r"created by (\S+)@(\S+) \(pid (\d+)\) at (\S+)")
 
 
@@ -46,6 +50,10 @@ def perform(
     """
     from pulumi.automation import CommandError, ConcurrentUpdateError
 
+    if _cut_off.is_set():
+        # The SDK's coroutine of that program still waits to be collected, and then ends the callbacks of whichever runs.
+        gc.collect()
+        _cut_off.clear()
     lines: list[str] = []
     events: list[EngineEvent] = []
 
@@ -57,8 +65,10 @@ def perform(
     try:
         call(on_output=lines.append, on_event=heard, color="never", **options)
     except ConcurrentUpdateError as error:
+        _cut_off.set()
         raise locked(stack.name, str(error)) from None
     except (CommandError, RuntimeError) as error:
+        _cut_off.set()
         # The SDK's RuntimeError only says that no summary came: the program had ended before, and said why.
         raise EngineError(operation, errors(events), plain(lines) or str(error), log) from None
     finally:
