@@ -18,9 +18,9 @@ if TYPE_CHECKING:  # 0.3 s to import, so only where an engine is used
     from pulumi.automation.events import EngineEvent
 
 _COLOR: Final = re.compile(r"<\{%[^%]*%\}>|\x1b\[[0-9;]*m")
-# How the file backend names who holds a lock: `created by alice@laptop (pid 4711) at 2026-11-27T20:14:06+01:00`.
 # A program that ran in this process did not come to its end.
 _cut_off: Final = threading.Event()
+# How the file backend names who holds a lock: `created by alice@laptop (pid 4711) at 2026-11-27T20:14:06+01:00`.
 _HOLDER: Final = re.compile(r"created by (\S+)@(\S+) \(pid (\d+)\) at (\S+)")
 
 
