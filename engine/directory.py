@@ -68,10 +68,11 @@ class StackDirectory:
         place = self.directory / str(self._project.get("stackConfigDir") or ".")
         return place / f"Pulumi.{self.stack.rpartition('/')[2]}.yaml"
 
-    def preview(self, config: Path, plan: Path, on_event: OnEvent = _ignored) -> Result:
-        """What `up` would do with the stack file `config`, with a plan that binds it. Takes no lock."""
-        files: dict[str, Any] = {"config_file": str(config), "plan": str(plan)}
-        return perform(self._opened(), "preview", on_event, **self._policies(), **files)
+    def preview(self, config: Path, plan: Path, on_event: OnEvent = _ignored, refresh: bool = False) -> Result:
+        """What `up` would do with the stack file `config`, with a plan that binds it. Takes no lock. With `refresh` the state
+        is compared with the world first, and stays as it is."""
+        options: dict[str, Any] = {"config_file": str(config), "plan": str(plan), "refresh": refresh}
+        return perform(self._opened(), "preview", on_event, **self._policies(), **options)
 
     def up(self, on_event: OnEvent = _ignored, plan: Path | None = None, refresh: bool = False) -> Result:
         """Applies the program with the stack's own file. Anything but the plan is an error before it is done; with `refresh`
@@ -95,10 +96,20 @@ class StackDirectory:
 
     def updated_at(self) -> str:
         """When the stack's state was last written, as the engine writes times; empty before its first update."""
-        exported: dict[str, Any] = json.loads(self._run(["stack", "export", "--stack", self.stack]))
-        deployment: dict[str, Any] = exported.get("deployment") or {}
-        manifest: dict[str, Any] = deployment.get("manifest") or {}
+        manifest: dict[str, Any] = self._deployment().get("manifest") or {}
         return str(manifest.get("time", ""))
+
+    def resources(self) -> list[dict[str, Any]]:
+        """The resources of the stack's state, secrets encrypted."""
+        return self._deployment().get("resources") or []
+
+    def cli_version(self) -> str:
+        """The version of the CLI that works on the stack: `v3.259.0`."""
+        return self._run(["version"]).strip()
+
+    def _deployment(self) -> dict[str, Any]:
+        exported: dict[str, Any] = json.loads(self._run(["stack", "export", "--stack", self.stack]))
+        return exported.get("deployment") or {}
 
     def encrypt(self, secret: str) -> str:
         """`secret` as it may stand in the stack's file behind `secure:`. Raises EngineError without it."""

@@ -60,7 +60,7 @@ def instance(settings: Settings, name: str) -> Instance:
 def candidate(change: Change, old: Text, encrypt: Encrypt, key: SecretStr | None = None) -> Candidate:
     """What `change` makes of the stack file. A pasted `key` goes in encrypted. Raises AddonsError for a change that changes
     nothing, makes no sense, or cannot be written; CannotEdit has the edit for a person."""
-    config = _config(data(old.text))
+    config = own_config(data(old.text))
     before = _settings(config)
     was = instance(before, change.instance)
     edits = dict(_edits(change, was, before, key))
@@ -154,7 +154,7 @@ def _next_word(last: str) -> str:
     return f"{day}.{int(number) + 1 if number.isdecimal() else 2}"
 
 
-def _config(document: Any) -> dict[str, Any]:
+def own_config(document: Any) -> dict[str, Any]:
     """The project's own part of a stack file, without its prefix."""
     config = at(document, ["config"])
     entries = cast("dict[str, Any]", config) if isinstance(config, dict) else {}
@@ -172,8 +172,7 @@ def _settings(
     config: Mapping[str, Any], name: str = "", edits: Mapping[tuple[str, ...], Value] | None = None, key: str = ""
 ) -> Settings:
     """The settings of a configuration, with the edits of one instance. Raises AddonsError."""
-    foreign = at(config, ["tailnet", "loginServer"]) is not None
-    raw: dict[str, Any] = _decrypted(config, _AUTH_KEYS[foreign])
+    raw = without_secrets(config)
     listed: list[dict[str, Any]] = raw.get("instances") or []
     for one in listed:
         if name and at(one, ["id"]) == name:
@@ -188,6 +187,12 @@ def _settings(
         raise AddonsError(
             f"{problem}: {first}", "Nothing was changed" if edits else "Mend the stack file first"
         ) from None
+
+
+def without_secrets(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration with something in the place of each encrypted value, of the form that is asked for there."""
+    foreign = at(config, ["tailnet", "loginServer"]) is not None
+    return _decrypted(config, _AUTH_KEYS[foreign])
 
 
 def _decrypted(value: Any, auth_key: str, under: str = "") -> Any:

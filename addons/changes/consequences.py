@@ -1,6 +1,6 @@
 """What a change does, in words for the person who decides: from the engine's steps, the settings and the access matrix."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -29,6 +29,9 @@ _WORDS: Final = {
     "delete": ("deleted", "is deleted", "are deleted"),
 }
 _SHOWN: Final = 6
+
+Opening = tuple[str, str]
+"""Who can connect, and to what: a subject of the policy, and the id of a gateway (or a device)."""
 
 
 @dataclass(frozen=True)
@@ -61,15 +64,20 @@ def _restarts(facts: Facts) -> Iterator[Consequence]:
     names = {one.names.logical("gateway"): one for one in facts.candidate.after.instances}
     for deployment in sorted(facts.template_of):
         if (gateway := names.get(deployment)) is not None:
-            yield Consequence(
-                sort="restarts",
-                says=f"The gateway {gateway.id} restarts: about {RESTART_SECONDS} s without an answer, up to "
-                f"{SLOW_RESTART_SECONDS} s on a small machine. Work that its agent is doing is finished first.",
-            )
+            yield restart(gateway.id)
         else:
             yield Consequence(sort="restarts", says=f"The pod of {deployment} restarts.")
     if not facts.template_of:
         yield Consequence(sort="kept", says="Nothing restarts.")
+
+
+def restart(gateway: str) -> Consequence:
+    """A gateway's pod becomes another, and for how long nobody is answered."""
+    return Consequence(
+        sort="restarts",
+        says=f"The gateway {gateway} restarts: about {RESTART_SECONDS} s without an answer, up to "
+        f"{SLOW_RESTART_SECONDS} s on a small machine. Work that its agent is doing is finished first.",
+    )
 
 
 def _address(facts: Facts) -> Iterator[Consequence]:
@@ -97,28 +105,34 @@ def _address(facts: Facts) -> Iterator[Consequence]:
 
 
 def _access(facts: Facts) -> Iterator[Consequence]:
-    before, after = _openings(facts.access_before), _openings(facts.access_after)
+    before, after = openings(facts.access_before), openings(facts.access_after)
     if not before and not after:
         # The policy is not this stack's to read: only what the settings ask for is known.
         was, becomes = facts.candidate.was, facts.candidate.becomes
         before, after = _asked(was), _asked(becomes)
-    lost, gained = before.keys() - after.keys(), after.keys() - before.keys()
+    yield from differences(before, after)
+    if before and before == after:
+        yield Consequence(sort="kept", says="Who can connect stays as it is.")
+
+
+def differences(before: Collection[Opening], after: Collection[Opening]) -> Iterator[Consequence]:
+    """Who loses and who gains access, one line for each target."""
+    lost, gained = set(before) - set(after), set(after) - set(before)
     for sort, keys, words in (("access lost", lost, "can no longer reach"), ("access gained", gained, "can reach")):
         by_target: dict[str, list[str]] = {}
         for subject, target in sorted(keys):
             by_target.setdefault(target, []).append(subject)
         for target, subjects in by_target.items():
             yield Consequence(sort=sort, says=f"{_listed(subjects)} {words} {target} through the tailnet.")  # pyright: ignore[reportArgumentType]  # one of the two sorts above
-    if not lost and not gained and before:
-        yield Consequence(sort="kept", says="Who can connect stays as it is.")
 
 
-def _openings(rows: Sequence[AccessOutput]) -> dict[tuple[str, str], bool]:
-    return {(row["subject"], row["gateway"] or row["device"]): True for row in rows if row["canConnect"] is not False}
+def openings(rows: Sequence[AccessOutput]) -> set[Opening]:
+    """Who can connect, by the access matrix. What cannot be decided counts as open."""
+    return {(row["subject"], row["gateway"] or row["device"]) for row in rows if row["canConnect"] is not False}
 
 
-def _asked(instance: Instance) -> dict[tuple[str, str], bool]:
-    return {(person, instance.id): True for person in instance.people} if instance.tailscale.enabled else {}
+def _asked(instance: Instance) -> set[Opening]:
+    return {(person, instance.id) for person in instance.people} if instance.tailscale.enabled else set()
 
 
 def _credential(facts: Facts) -> Iterator[Consequence]:

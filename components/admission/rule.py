@@ -13,6 +13,8 @@ Mode = Literal["deny", "warn", "audit"]
 # A warning alone would be seen by nobody but the client.
 ACTIONS: Final[Mapping[Mode, list[str]]] = {"deny": ["Deny"], "warn": ["Warn", "Audit"], "audit": ["Audit"]}
 WRITES: Final = ("CREATE", "UPDATE")
+# A verb of ours: whoever has it on the guard's policies may try, by dry runs, what only who may change the guard may do.
+PREVIEW_VERB: Final = "preview"
 
 # The control plane: what it does here follows from objects that were judged when they were written.
 _CONTROL_PLANE: Final = (
@@ -129,8 +131,12 @@ class Guard:
 
 
 def may_change_guard(stack: str) -> Cel:
-    """True when the request comes from somebody who may change the guard: the stack's own program, an administrator."""
-    return (
+    """True when the request comes from somebody who may change the guard: the stack's own program, an administrator. A dry run
+    may also come from an account that previews: it keeps nothing, so it need not have the right to change the guard.
+    """
+    policy = (
         "authorizer.group('admissionregistration.k8s.io').resource('validatingadmissionpolicies')"
-        f".name({quoted(f'{names.guard(stack)}-pods')}).check('patch').allowed()"
+        f".name({quoted(f'{names.guard(stack)}-pods')})"
     )
+    previews = f"request.?dryRun.orValue(false) && {policy}.check({quoted(PREVIEW_VERB)}).allowed()"
+    return f"{policy}.check('patch').allowed() || ({previews})"

@@ -15,6 +15,7 @@ ALLOWED = {
     "components": (),
     "components/tailnet/evaluator": ("components.tailnet.hujson",),
     "engine": (),
+    "gitops": ("addons", "components", "engine"),
     "policies": ("components.constants", "components.tailnet.hujson"),
     "sandbox": ("addons", "components", "engine"),
 }

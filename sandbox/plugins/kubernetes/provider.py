@@ -164,7 +164,14 @@ class Kubernetes(Provider):
         existing = self.client.get(kind, get(new, "metadata", "namespace"), new["metadata"]["name"])
         if existing is None:
             raise ProviderError(f"update {_label(new)}: it is no longer there; `pulumi refresh`, then update again")
-        updated = self._apply(resource, kind, existing, manager, new)
+        try:
+            updated = self._apply(resource, kind, existing, manager, new)
+        except ProviderError as error:
+            if not (resource.preview and _may_not_patch(error.__cause__)):
+                raise
+            # pulumi-kubernetes#2419: a preview by somebody who may only read is the difference of the inputs.
+            self.host.log("info", resource.urn, f"{_label(new)} is previewed from its inputs alone: {error.__cause__}")
+            return {**state, **new}
         outputs = {**live.outputs(updated), "__fieldManager": manager}
         return outputs if resource.preview else self._ready(resource, kind, updated, outputs)
 
@@ -259,6 +266,11 @@ def _not_applied(new: Props, manager: str, error: KubernetesApiError) -> str:
         f"{reported}server-side apply field conflict detected, see {_CONFLICTS}#handle-field-conflicts-on-existing-resources. "
         f'The resource managed by field manager "{manager}" had an apply conflict: {error}'
     )
+
+
+def _may_not_patch(error: BaseException | None) -> bool:
+    """True where the right to write is lacking; what an admission policy refuses is refused in a preview, too."""
+    return isinstance(error, KubernetesApiError) and error.status == 403 and "cannot patch resource" in str(error)
 
 
 def _label(inputs: Props) -> str:

@@ -37,6 +37,7 @@ def test_the_mode_is_in_the_binding(mode: Mode, actions: list[str]) -> None:
 def test_a_rule_for_others_leaves_out_who_may_change_the_guard() -> None:
     [condition] = guard(audience="others").policy("test")["spec"]["matchConditions"]
     assert "name('openclaw-tailnet-test-pods').check('patch')" in condition["expression"]
+    assert "request.?dryRun.orValue(false) && authorizer" in condition["expression"]
     assert "matchConditions" not in guard().policy("test")["spec"]
 
 
