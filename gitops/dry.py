@@ -20,6 +20,7 @@ from components.constants import PROJECT
 from components.settings import Settings
 from components.tailnet.policy import render
 from components.tailnet.signature import signed
+from gitops.stack_config import FileConfig
 
 # As the engine's protocol counts them.
 _SEVERITIES: Final = ("debug", "info", "warning", "error")
@@ -33,7 +34,7 @@ class Declared:
     said: list[tuple[str, str]] = field(default_factory=list[Any])
 
 
-def declared(program: Path, config: Mapping[str, Any], settings: Settings, stack: str) -> Declared:
+def declared(program: Path, config: FileConfig, settings: Settings, stack: str) -> Declared:
     """What `program` declares. Raises what it raises: pulumi.RunError with its own words."""
     # In a thread of its own: the SDK keeps configuration, settings and event loop by thread and context.
     result: Future[Declared] = Future()
@@ -65,7 +66,7 @@ class _Nobody(Mocks):
         return "", inputs
 
     def call(self, args: MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]] | None]:
-        return self._answers[args.token.rpartition(":")[2]], None
+        return self._answers[args.token.rpartition(":")[2]], []
 
 
 class _Log:
@@ -86,14 +87,14 @@ class _Hooks:
         return None
 
 
-def _run(program: Path, config: Mapping[str, Any], settings: Settings, stack: str) -> Declared:
+def _run(program: Path, config: FileConfig, settings: Settings, stack: str) -> Declared:
     found = Declared()
     text = render(settings)
     # It has no types.
     monitor: Any = MockMonitor(_Nobody(found, signed(text, stack) if settings.tailnet.ownership == "owned" else text))
     # The cluster of whoever runs this is not asked.
-    cluster: dict[str, Any] = {**(config.get("cluster") or {}), "kubeconfig": os.devnull}
-    given: dict[str, Any] = {**config, "cluster": cluster}
+    cluster: dict[str, Any] = {**(config.values.get("cluster") or {}), "kubeconfig": os.devnull}
+    given: dict[str, Any] = {**config.values, "cluster": cluster}
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     try:
@@ -111,7 +112,8 @@ def _run(program: Path, config: Mapping[str, Any], settings: Settings, stack: st
                 callbacks=_Hooks(),
             )
         )
-        set_all_config({f"{PROJECT}:{key}": json.dumps(value) for key, value in given.items()}, [])
+        texts = {f"{PROJECT}:{key}": json.dumps(value) for key, value in given.items()}
+        set_all_config(texts, [f"{PROJECT}:{key}" for key in config.encrypted])
 
         def run() -> None:
             runpy.run_path(str(program), run_name="__main__")

@@ -34,7 +34,7 @@ def offline(stack: StackDirectory, files: Files) -> Summary:
     files.prepare()
     config = stack_config(stack)
     try:
-        settings = parse(config)
+        settings = parse(config.values, config.plain)
         program = stack.directory / "__main__.py"
         result = declared(program, config, settings, names.stack(stack.stack.rpartition("/")[2]))
     except (SettingsError, RunError) as error:

@@ -40,7 +40,7 @@ _IN_ITS_NAMESPACES: Final = (
 def document(stack: StackDirectory) -> str:
     """Everything as one YAML text. Raises GitopsError for a configuration that cannot be used."""
     try:
-        settings = parse(stack_config(stack))
+        settings = parse(stack_config(stack).values)
     except SettingsError as error:
         problem = "; ".join(str(one) for one in error.problems[:3])
         raise GitopsError(f"the configuration of {stack.stack} cannot be used: {problem}", "Change it first") from None

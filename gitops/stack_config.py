@@ -1,6 +1,8 @@
 """A stack's configuration as its files say it, read without any credentials: encrypted values are stood in for."""
 
+import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,10 +15,26 @@ from gitops.errors import GitopsError
 _DEFAULTS: Final = ("value", "default")
 
 
-def stack_config(stack: StackDirectory) -> dict[str, Any]:
-    """By key without the project's prefix; what the stack does not say, the project's file says. Raises GitopsError."""
+@dataclass(frozen=True)
+class FileConfig:
+    """`values` by key without the project's prefix; `encrypted` are the keys in which something is, as the engine tells it."""
+
+    values: dict[str, Any]
+    encrypted: frozenset[str]
+
+    @property
+    def plain(self) -> set[str]:
+        """The keys in which nothing is encrypted: a secret there is a mistake."""
+        return self.values.keys() - self.encrypted
+
+
+def stack_config(stack: StackDirectory) -> FileConfig:
+    """The configuration; what the stack does not say, the project's file says. Raises GitopsError."""
     shared: dict[str, Any] = _read(stack.directory / "Pulumi.yaml").get("config") or {}
-    return {**_shared(shared), **without_secrets(own_config(_read(stack.file)))}
+    own = own_config(_read(stack.file))
+    # An encrypted value is an object with this key alone, wherever it stands.
+    encrypted = frozenset(key for key, value in own.items() if '"secure":' in json.dumps(value, default=str))
+    return FileConfig({**_shared(shared), **without_secrets(own)}, encrypted)
 
 
 def _shared(declared: Mapping[str, Any]) -> dict[str, Any]:

@@ -64,13 +64,13 @@ def typed(world: World, stack: MakeStack, tmp_path_factory: pytest.TempPathFacto
 
 def test_the_commands_write_the_stack_file_that_is_shown(typed: tuple[Path, dict[str, str]]) -> None:
     copy, environment = typed
-    text = (copy / "Pulumi.prod.yaml").read_text()
+    text = (copy / "Pulumi.mine.yaml").read_text()
     assert KEY not in text
     written: Any = yaml.safe_load(text)["config"]
     assert set(written["openclaw-tailnet:tailnet"].pop("apiKey")) == {"secure"}
     assert written == yaml.safe_load(blocks()[1])["config"]
 
-    shown = ["pulumi", "config", "--show-secrets", "--json", "--stack", "prod"]
+    shown = ["pulumi", "config", "--show-secrets", "--json", "--stack", "mine"]
     entries = json.loads(
         subprocess.run(shown, cwd=copy, env=environment, capture_output=True, text=True, check=True).stdout
     )
