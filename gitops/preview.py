@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from addons.changes.preview import said, write_private
 from engine.directory import StackDirectory
 from engine.errors import EngineError, StackLocked, UserError
+from engine.operation import plain
 from gitops.binding import binding
 from gitops.errors import GitopsError
 from gitops.events import rulings, warnings
@@ -17,6 +18,9 @@ from gitops.model import Outcome, Summary
 if TYPE_CHECKING:  # 0.3 s to import, so only where an engine is used
     from pulumi.automation.events import EngineEvent
 
+_STACK_TYPE: Final = "pulumi:pulumi:Stack"
+# Said at the stack, too: that something else failed, and that the program is broken.
+_NO_REASON: Final = ("preview failed", "The program failed unexpectedly")
 _AGAIN: Final = "Change what is named, then preview again"
 
 
@@ -111,12 +115,9 @@ def _failed(stack: StackDirectory, error: UserError, events: "list[EngineEvent]"
 
 def _by_the_program(events: "list[EngineEvent]") -> bool:
     """True when the program itself said no: its settings, who owns a namespace, the tailnet's policy."""
-    return any(
-        event.diagnostic_event
-        and event.diagnostic_event.severity == "error"
-        and (event.diagnostic_event.urn or "").split("::")[2:3] == ["pulumi:pulumi:Stack"]
-        for event in events
-    )
+    said = [one.diagnostic_event for one in events if one.diagnostic_event and one.diagnostic_event.severity == "error"]
+    texts = [plain([one.message]).strip() for one in said if _STACK_TYPE in (one.urn or "").split("::")]
+    return any(text and not text.startswith(_NO_REASON) for text in texts)
 
 
 def _running(stack: StackDirectory) -> tuple[str, ...]:
