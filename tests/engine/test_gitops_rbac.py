@@ -1,0 +1,149 @@
+"""The two accounts of a pipeline on the real API server: each does its work, and nothing else is allowed."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+
+from components import names
+from components.constants import PROJECT
+from gitops.model import Outcome
+from gitops.rbac import NAMESPACE, account, document, manifests
+from tests.support.engine_world import Cluster, MakeStack, Stack, Tailnet, Values, eventually, instance
+from tests.support.gitops_repository import INSTANCES, Repository, as_account
+
+HOME = instance("held", people=["alice@example.com"])
+OURS, THEIRS = "openclaw-held", "kube-system"
+PLURALS = {"ValidatingAdmissionPolicy": "validatingadmissionpolicies"}
+DRY = "?dryRun=All"
+CONFIG: Values = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "tried"}}
+GUARD = f"/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/{names.guard('held')}-pods"
+MERGE = {"content-type": "application/merge-patch+json"}
+
+
+def collection(manifest: Values) -> str:
+    """Where objects of its kind are made."""
+    version, kind = manifest["apiVersion"], manifest["kind"]
+    start = "/api/v1" if version == "v1" else f"/apis/{version}"
+    namespace = manifest["metadata"].get("namespace")
+    place = f"/namespaces/{namespace}" if namespace else ""
+    return f"{start}{place}/{PLURALS.get(kind, kind.lower() + 's')}"
+
+
+@dataclass
+class Pipeline:
+    """A stack in a repository, whose kubeconfig is that of whoever runs a job."""
+
+    stack: Stack
+    repository: Repository
+    kubeconfig: Path
+    cluster: Cluster
+
+    def grant(self) -> None:
+        """`python -m gitops rbac | kubectl apply -f -`, by an administrator."""
+        for manifest in yaml.safe_load_all(document(self.repository.job().directory)):
+            self.cluster.create(collection(manifest), manifest)
+
+    def as_(self, part: str) -> Callable[..., httpx.Response]:
+        """From now on jobs run with this account; the result sends a request as it does."""
+        token = self.cluster.token(NAMESPACE, account("held", part), None, 3600)
+        self.kubeconfig.write_text(as_account(self.stack.world.kubeconfig, token))
+        server: str = yaml.safe_load(self.kubeconfig.read_text())["clusters"][0]["cluster"]["server"]
+
+        def send(method: str, path: str, body: Any = None, headers: Any = None) -> httpx.Response:
+            own = {"authorization": f"Bearer {token}", **(headers or {})}
+            return httpx.request(method, server + path, json=body, headers=own, verify=False, trust_env=False)
+
+        return send
+
+
+@pytest.fixture(scope="module")
+def pipeline(
+    stack: MakeStack, tailnet: Tailnet, cluster: Cluster, tmp_path_factory: pytest.TempPathFactory
+) -> Pipeline:
+    root = tmp_path_factory.mktemp("rbac")
+    made, kubeconfig = stack("held", owned=True), root / "kubeconfig"
+    kubeconfig.write_text(made.world.kubeconfig.read_text())
+    made.config = {f"{PROJECT}:cluster": {"kubeconfig": str(kubeconfig)}}
+    made.up(HOME)
+    repository = Repository(root / "repository", made.engine(HOME).directory())
+    repository.begin()
+    pipeline = Pipeline(made, repository, kubeconfig, cluster)
+    pipeline.grant()
+    return pipeline
+
+
+def with_another(config: Values) -> None:
+    config[INSTANCES].append(instance("den", people=["bob@example.com"]))
+    config[INSTANCES][0]["people"].append("bob@example.com")
+
+
+def refused(answer: httpx.Response, why: str = "") -> None:
+    assert answer.status_code == 403, answer.text
+    assert why in answer.text
+
+
+def test_the_account_of_a_preview_previews_and_nothing_else(pipeline: Pipeline, cluster: Cluster) -> None:
+    before = cluster.inventory("held")
+    send = pipeline.as_("preview")
+    assert pipeline.repository.job().preview().outcome is Outcome.UNCHANGED
+    request = pipeline.repository.request("den", with_another)
+    summary = request.preview()
+    assert summary.outcome is Outcome.CHANGE, request.text
+    assert {one.name for one in summary.changes.created} >= {
+        "den-gateway",
+        "den-namespace",
+        "den-token-secret",
+    } or summary
+
+    # What it may try, it may not keep.
+    made = f"/api/v1/namespaces/{OURS}/configmaps"
+    eventually(lambda: "writes nothing" in send("POST", made, CONFIG).text, "the policy to be in force", 30)
+    refused(send("POST", made, CONFIG), "this account previews: it writes nothing")
+    refused(send("PATCH", f"/api/v1/namespaces/{OURS}", {"metadata": {"labels": {"a": "b"}}}, MERGE), "writes nothing")
+    # Nor may it look or try elsewhere.
+    refused(send("POST", f"/api/v1/namespaces/{THEIRS}/configmaps{DRY}", CONFIG), "its own stack")
+    refused(send("GET", f"/api/v1/namespaces/{THEIRS}/secrets/any"))
+    refused(send("GET", f"/api/v1/namespaces/{OURS}/secrets"), "cannot list")
+    refused(send("GET", f"/api/v1/namespaces/{OURS}/pods"))
+    refused(send("DELETE", f"/apis/apps/v1/namespaces/{OURS}/deployments/openclaw{DRY}"), "cannot delete")
+    # The guard cannot be held by a policy, so there is no right at all.
+    refused(send("PATCH", f"{GUARD}{DRY}", {"metadata": {"labels": {"a": "b"}}}, MERGE), "cannot patch")
+    refused(send("POST", "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", {}))
+    assert request.apply() != 0
+    assert cluster.inventory("held") == before
+
+
+def test_the_account_of_an_apply_applies_to_its_own_stack_only(pipeline: Pipeline, cluster: Cluster) -> None:
+    send = pipeline.as_("apply")
+    job = pipeline.repository.merge("den")
+    assert job.preview().outcome is Outcome.CHANGE, job.text
+    assert job.apply() == 0
+    assert cluster.pod("openclaw-den")
+
+    refused(send("POST", f"/api/v1/namespaces/{THEIRS}/secrets", {**CONFIG, "kind": "Secret"}), "its own stack")
+    refused(send("GET", f"/api/v1/namespaces/{THEIRS}/secrets/any"))
+    refused(send("POST", "/api/v1/namespaces", {"metadata": {"name": "anybodys"}}), "of its own stack")
+    refused(send("DELETE", f"/api/v1/namespaces/{THEIRS}"))
+    refused(send("POST", f"/api/v1/namespaces/{OURS}/pods", {**CONFIG, "kind": "Pod"}))
+    other = GUARD.replace("held", "other")
+    refused(send("PATCH", other, {"metadata": {"labels": {"a": "b"}}}, MERGE), "cannot patch")
+
+    # The new gateway's own Secrets are read once an administrator has granted that for its namespace.
+    refused(send("GET", "/api/v1/namespaces/openclaw-den/secrets/any"))
+    pipeline.grant()
+    eventually(lambda: send("GET", "/api/v1/namespaces/openclaw-den/secrets/any").status_code == 404, "the role", 30)
+    assert pipeline.repository.job().preview().outcome is Outcome.UNCHANGED
+    pipeline.as_("preview")
+    assert pipeline.repository.job().preview().outcome is Outcome.UNCHANGED
+
+
+def test_the_manifests_are_all_of_a_kind_that_the_server_takes(cluster: Cluster) -> None:
+    for manifest in manifests("tried-out", []):
+        answer = cluster.send("POST", f"{collection(manifest)}{DRY}&fieldValidation=Strict", manifest)
+        assert answer.status_code in (201, 409) or "openclaw-gitops" in answer.text, answer.text
+        assert "typeChecking" not in answer.text or "expressionWarnings" not in answer.text, answer.text
