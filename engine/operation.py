@@ -70,12 +70,19 @@ def perform(
     except (CommandError, RuntimeError) as error:
         _cut_off.set()
         # The SDK's RuntimeError only says that no summary came: the program had ended before, and said why.
-        raise EngineError(operation, errors(events), plain(lines) or str(error), log) from None
+        told = errors(events) or _of_the_cli(str(error))
+        raise EngineError(operation, told, plain(lines) or str(error), log) from None
     finally:
         if log:
             log.parent.mkdir(parents=True, exist_ok=True)
             log.write_text(plain(lines))
     return Result(_changes(events), plain(lines), events=events)
+
+
+def _of_the_cli(said: str) -> list[str]:
+    """The CLI's own error, where the engine came to none: a backend, a passphrase or a plugin that is lacking."""
+    printed = _COLOR.sub("", said).partition("stderr: ")[2]
+    return [line.strip().removeprefix("error: ") for line in printed.splitlines() if line.strip().startswith("error: ")]
 
 
 def inline(program: Path) -> Callable[[], None]:

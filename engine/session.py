@@ -23,9 +23,9 @@ class OwnSession(PulumiCommand):
         on_error: OnOutput | None = None,
     ) -> CommandResult:
         """As the SDK's own. Raises CommandError."""
-        # What was bundled with the CLI stands beside it.
-        beside = {"PATH": f"{Path(self.command).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
         environment = {**os.environ, **additional_env, "PULUMI_AUTOMATION_API": "true"}
+        # What was bundled with the CLI stands beside it; plugins are where the caller's own PATH says.
+        beside = {"PATH": f"{Path(self.command).parent}{os.pathsep}{environment.get('PATH', '')}"}
         process = subprocess.Popen(
             [self.command, "--non-interactive", *args],
             stdin=subprocess.DEVNULL,

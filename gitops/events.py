@@ -86,7 +86,7 @@ def rulings(events: "Iterable[EngineEvent]") -> list[Ruling]:
         Ruling(
             rule=event.policy_event.policy_name,
             mandatory=event.policy_event.enforcement_level == "mandatory",
-            says=_line(event.policy_event.message),
+            says=_found(event.policy_event.message),
         )
         for event in events
         if event.policy_event
@@ -118,5 +118,7 @@ def diagnostics(events: "Iterable[EngineEvent]") -> Iterator[tuple[str, str]]:
             yield one.severity.partition("#")[0], plain([one.message]).strip()
 
 
-def _line(text: str) -> str:
-    return " ".join(plain([text]).split())
+def _found(message: str) -> str:
+    """What was found: the engine puts the policy's description in a line before it."""
+    lines = [" ".join(line.split()) for line in plain([message]).splitlines() if line.strip()]
+    return " ".join(lines[1:] or lines)

@@ -116,7 +116,8 @@ def _failed(stack: StackDirectory, error: UserError, events: "list[EngineEvent]"
 def _by_the_program(events: "list[EngineEvent]") -> bool:
     """True when the program itself said no: its settings, who owns a namespace, the tailnet's policy."""
     said = [one.diagnostic_event for one in events if one.diagnostic_event and one.diagnostic_event.severity == "error"]
-    texts = [plain([one.message]).strip() for one in said if _STACK_TYPE in (one.urn or "").split("::")]
+    # Of a resource, it is its provider's.
+    texts = [plain([one.message]).strip() for one in said if not one.urn or _STACK_TYPE in one.urn.split("::")]
     return any(text and not text.startswith(_NO_REASON) for text in texts)
 
 

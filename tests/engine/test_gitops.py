@@ -68,7 +68,7 @@ def test_main_as_it_is_changes_nothing(repository: Repository) -> None:
     assert job.text.startswith("## ops: nothing changes\n")
 
 
-def test_a_request_that_gives_access_is_explained_and_applied_as_reviewed(
+def test_a_request_that_gives_access_is_explained_and_applied(
     repository: Repository, cluster: Cluster, stack: Stack, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = cluster.inventory("ops")

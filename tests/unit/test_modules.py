@@ -6,7 +6,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 UNIT = ROOT / "tests" / "unit"
-PACKAGES = ("addons", "components", "engine", "policies", "sandbox")
+PACKAGES = ("addons", "components", "engine", "gitops", "policies", "sandbox")
 
 # Where it is not the module's own: what it does is seen best in what it serves, or by a real server.
 TESTED_BY: dict[str, tuple[str, ...]] = {
@@ -149,6 +149,10 @@ TESTED_BY: dict[str, tuple[str, ...]] = {
         ),
         *("policies/rules/other_providers", "policies/rules/stack"),
     ),
+    "tests/engine/test_gitops.py": ("gitops/apply",),
+    "tests/unit/gitops/test_cli.py": ("gitops/errors", "gitops/model"),
+    "tests/unit/gitops/test_offline.py": ("gitops/dry",),
+    "tests/unit/gitops/test_preview.py": ("gitops/drift",),
     "tests/unit/sandbox/test_builds.py": ("engine/progress",),
     "tests/unit/sandbox/test_control_plane.py": ("sandbox/parts",),
     "tests/unit/sandbox/test_needs.py": (

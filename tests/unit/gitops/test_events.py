@@ -90,7 +90,10 @@ def test_images_that_change_are_told_with_both_versions() -> None:
 
 
 def test_the_packs_words_come_by_rule_refusals_first_and_once() -> None:
-    told = [policy("advice-x", "advisory", "advice: <{%reset%}>a\n"), policy("public", "mandatory", "I1: b")]
+    told = [
+        policy("advice-x", "advisory", "advice: <{%reset%}>a\n"),
+        policy("public", "mandatory", "Nothing is public.\nI1: b"),
+    ]
     assert rulings([*told, told[1]]) == [
         Ruling(rule="public", mandatory=True, says="I1: b"),
         Ruling(rule="advice-x", mandatory=False, says="advice: a"),

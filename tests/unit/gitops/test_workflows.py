@@ -116,7 +116,7 @@ def test_the_cli_is_of_the_sdks_version() -> None:
     assert f"pulumi/pulumi:{pinned[1]}-nonroot" in (TEMPLATES / "pulumi-operator.yaml").read_text()
 
 
-def test_the_operators_stack_destroys_nothing_and_runs_as_the_account_that_applies() -> None:
+def test_the_operators_stack_destroys_nothing_and_applies_by_its_account() -> None:
     binding, stack = yaml.safe_load_all((TEMPLATES / "pulumi-operator.yaml").read_text())
     [subject] = binding["subjects"]
     assert (subject["name"], subject["namespace"]) == ("prod-apply", "openclaw-gitops")
