@@ -16,6 +16,9 @@ ANNOTATION_HAND_OVER: Final = "openclaw-tailnet/hand-over"
 # On the pod only while the sidecar is in it: the NetworkPolicy that opens UDP selects by this (I6).
 LABEL_SIDECAR: Final = "openclaw-tailnet/sidecar"
 
+# Where the accounts of a pipeline are (gitops/rbac.py). No gateway's own namespace begins like that.
+PIPELINE_NAMESPACE: Final = "gitops-openclaw"
+
 # Container names: rules speak of them (I2, I3).
 GATEWAY_CONTAINER: Final = "gateway"
 SIDECAR_CONTAINER: Final = "tailscale"

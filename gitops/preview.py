@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from addons.changes.preview import said, write_private
+from components.constants import PIPELINE_NAMESPACE
 from engine.directory import StackDirectory
 from engine.errors import EngineError, StackLocked, UserError
 from engine.operation import plain
@@ -21,6 +22,9 @@ if TYPE_CHECKING:  # 0.3 s to import, so only where an engine is used
 _STACK_TYPE: Final = "pulumi:pulumi:Stack"
 # Said at the stack, too: that something else failed, and that the program is broken.
 _NO_REASON: Final = ("preview failed", "The program failed unexpectedly")
+# The API server's words to an account of gitops/rbac.py, for instance in the namespace of a new instance.
+_NOT_GRANTED: Final = f'is forbidden: User "system:serviceaccount:{PIPELINE_NAMESPACE}:'
+_GRANT: Final = "An administrator runs `python -m gitops rbac` of this commit first; then preview again"
 _AGAIN: Final = "Change what is named, then preview again"
 
 
@@ -109,8 +113,14 @@ def _failed(stack: StackDirectory, error: UserError, events: "list[EngineEvent]"
         pack=tuple(ruled),
         warnings=tuple(warnings(events)),
         problem="the policy pack refuses this change" if refused else said(error),
-        hint=_AGAIN if isinstance(error, EngineError) else error.hint,
+        hint=_hint(error),
     )
+
+
+def _hint(error: UserError) -> str:
+    if not isinstance(error, EngineError):
+        return error.hint
+    return _GRANT if _NOT_GRANTED in error.problem else _AGAIN
 
 
 def _by_the_program(events: "list[EngineEvent]") -> bool:

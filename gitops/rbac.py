@@ -12,7 +12,7 @@ import yaml
 from components import names
 from components.admission import guards
 from components.admission.rule import PREVIEW_VERB
-from components.constants import LABEL_STACK
+from components.constants import LABEL_STACK, PIPELINE_NAMESPACE
 from components.ownership import namespaced
 from components.settings import SettingsError
 from components.settings.load import parse
@@ -23,7 +23,7 @@ from gitops.stack_config import stack_config
 Manifest = dict[str, Any]
 
 # Where the accounts are; no namespace of a gateway may hold one that has rights (I5).
-NAMESPACE: Final = "openclaw-gitops"
+NAMESPACE: Final = PIPELINE_NAMESPACE
 _RBAC: Final = "rbac.authorization.k8s.io"
 _ADMISSION: Final = "admissionregistration.k8s.io"
 _GUARDS: Final = ("validatingadmissionpolicies", "validatingadmissionpolicybindings")
@@ -50,7 +50,9 @@ def document(stack: StackDirectory) -> str:
 
 def manifests(stack: str, namespaces: Sequence[str]) -> list[Manifest]:
     """The manifests for a stack by its name in labels, whose gateways and nodes have these namespaces."""
-    listed: list[Manifest] = [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}]
+    listed = [_namespace(NAMESPACE, {})]
+    # A role is in a namespace that is there: the stack takes it over by its label, as it does one that was kept.
+    listed += [_namespace(name, {LABEL_STACK: stack}) for name in sorted(set(namespaces))]
     for part, rules in (("preview", _preview_rules(stack)), ("apply", _apply_rules(stack))):
         listed += _account(stack, part, rules, sorted(set(namespaces)))
     return [
@@ -146,6 +148,10 @@ def _limit(stack: str, part: str, validations: Sequence[Manifest]) -> Iterator[M
         "metadata": {"name": name},
         "spec": {"policyName": name, "validationActions": ["Deny"]},
     }
+
+
+def _namespace(name: str, labels: Manifest) -> Manifest:
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
 
 
 def _guard_names(stack: str) -> list[str]:

@@ -2,8 +2,9 @@
 
 from typing import Final
 
-from components.admission.cel import NOTHING, Cel, all_of, among, any_of, breaking, each, given, items
+from components.admission.cel import NOTHING, Cel, all_of, among, any_of, breaking, each, given, items, quoted
 from components.admission.rule import Guard, Kinds, Rule
+from components.constants import PIPELINE_NAMESPACE
 from components.names import Names
 
 SECRETS: Final = Guard(
@@ -50,7 +51,8 @@ CLAIMS: Final = Guard(
 )
 
 _SUBJECTS: Final = items("object", "subjects")
-_ACCOUNT: Final = any_of("s.kind == 'ServiceAccount'", "s.name.startsWith('system:')")
+_PIPELINE: Final = f"{given('s', 'namespace', NOTHING)} == {quoted(PIPELINE_NAMESPACE)}"
+_ACCOUNT: Final = any_of(f"s.kind == 'ServiceAccount' && !({_PIPELINE})", "s.name.startsWith('system:')")
 BINDINGS: Final = Guard(
     "bindings",
     [Kinds("rbac.authorization.k8s.io", ["rolebindings"])],
@@ -58,7 +60,7 @@ BINDINGS: Final = Guard(
         Rule(
             "subjects",
             "I5",
-            "roles here are for people and their groups, and for no service account:",
+            "roles here are for people and their groups, and for no service account but a pipeline's:",
             each(_SUBJECTS, f"!({_ACCOUNT})", "s"),
             breaking(_SUBJECTS, f"!({_ACCOUNT})", "s", "s.name"),
         )

@@ -58,6 +58,16 @@ def test_an_account_of_a_pod_is_no_account_of_a_pipeline() -> None:
     assert not any(one["automountServiceAccountToken"] for one in accounts)
 
 
+def test_a_namespace_is_the_stacks_before_it_has_anything_in_it() -> None:
+    """A role is in a namespace that is there; the stack takes it over by its label."""
+    listed = {
+        one["metadata"]["name"]: one["metadata"]["labels"]
+        for one in manifests("prod", ["openclaw-home"])
+        if one["kind"] == "Namespace"
+    }
+    assert listed == {NAMESPACE: {}, "openclaw-home": {"openclaw-tailnet/stack": "prod"}}
+
+
 def test_the_document_is_of_the_stacks_own_namespaces() -> None:
     text = document(StackDirectory(ROOT, "dev"))
     for namespace in ("openclaw-home", "openclaw-family", "openclaw-lab", "openclaw-node-tools"):

@@ -119,7 +119,7 @@ def test_the_cli_is_of_the_sdks_version() -> None:
 def test_the_operators_stack_destroys_nothing_and_applies_by_its_account() -> None:
     binding, stack = yaml.safe_load_all((TEMPLATES / "pulumi-operator.yaml").read_text())
     [subject] = binding["subjects"]
-    assert (subject["name"], subject["namespace"]) == ("prod-apply", "openclaw-gitops")
+    assert (subject["name"], subject["namespace"]) == ("prod-apply", "gitops-openclaw")
     assert stack["spec"]["serviceAccountName"] == subject["name"]
     assert stack["metadata"]["namespace"] == subject["namespace"]
     assert stack["spec"]["destroyOnFinalize"] is False
