@@ -88,7 +88,6 @@ def refused(answer: httpx.Response, why: str = "") -> None:
 
 
 def test_the_account_of_a_preview_previews_and_nothing_else(pipeline: Pipeline, cluster: Cluster) -> None:
-    before = cluster.inventory("held")
     send = pipeline.as_("preview")
     assert pipeline.repository.job().preview().outcome is Outcome.UNCHANGED
     request = pipeline.repository.request("den", with_another)
@@ -96,6 +95,7 @@ def test_the_account_of_a_preview_previews_and_nothing_else(pipeline: Pipeline, 
     assert (lacking.outcome, lacking.hint[:42]) == (Outcome.ERROR, "An administrator runs `python -m gitops rb")
     assert "cannot get resource" in lacking.problem
     pipeline.grant(request)
+    before = cluster.inventory("held")
     summary = request.preview()
     assert summary.outcome is Outcome.CHANGE, request.text
     assert {one.name for one in summary.changes.created} >= {
