@@ -36,9 +36,9 @@ def _told(summary: Summary) -> Iterator[str]:
     yield _pack(summary.pack)
     changes = summary.changes
     yield _section("Mind", [*summary.of("warning"), *summary.warnings])
-    yield _section("Who is not answered, and for how long", _restarts(summary))
+    yield _section("Who is not answered, and for how long", _silent(summary))
     yield _access(changes)
-    yield _section("Gateways", [*summary.of("created"), *summary.of("deleted")])
+    yield _section("New gateways", summary.of("created"))
     yield _images(changes)
     yield _resources(changes)
     yield _matrix(changes)
@@ -46,10 +46,11 @@ def _told(summary: Summary) -> Iterator[str]:
     yield _footer(summary)
 
 
-def _restarts(summary: Summary) -> Sequence[str]:
-    if restarts := summary.of("restarts"):
-        return restarts
-    decided = summary.outcome in (Outcome.CHANGE, Outcome.DRIFT) and not summary.offline
+def _silent(summary: Summary) -> Sequence[str]:
+    """Gateways that do not answer for a while, or never again."""
+    if silent := [*summary.of("restarts"), *summary.of("deleted")]:
+        return silent
+    decided = summary.outcome in (Outcome.CHANGE, Outcome.DRIFT)
     return ["Nothing restarts."] if decided else []
 
 

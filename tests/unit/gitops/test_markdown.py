@@ -112,6 +112,14 @@ def test_no_name_of_a_merge_request_is_taken_for_markup() -> None:
     assert "- \\<b\\>\\*x\\*\\</b\\>" in text
 
 
+def test_a_gateway_that_goes_is_among_those_that_do_not_answer() -> None:
+    gone = Consequence(sort="deleted", says="The gateway home is removed.")
+    text = markdown(Summary(stack="prod", outcome=Outcome.CHANGE, changes=Changes(consequences=(gone,))))
+    assert "### Who is not answered, and for how long\n\n- The gateway home is removed.\n" in text
+    assert "Nothing restarts" not in text
+    assert "Nothing restarts" in markdown(Summary(stack="prod", outcome=Outcome.CHANGE))
+
+
 def test_a_long_list_is_cut() -> None:
     listed = tuple(Thing(type=CONFIG, name=f"c{number:03}") for number in range(45))
     text = markdown(Summary(stack="prod", outcome=Outcome.CHANGE, changes=Changes(created=listed)))
