@@ -169,13 +169,17 @@ def test_drift_by_hand_is_found_explained_and_healed(repository: Repository, clu
     assert repository.job().run("drift", "--out", str(job.out)) == 0
 
 
+def newer(name: str) -> str:
+    return "9.9.9"
+
+
 def test_another_version_or_file_than_at_the_preview_is_refused(
     repository: Repository, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     job = repository.request("lab", with_another)
     assert job.preview().outcome is Outcome.CHANGE
     with monkeypatch.context() as patched:
-        patched.setattr(binding, "version", lambda name: "9.9.9")
+        patched.setattr(binding, "version", newer)
         assert "pulumi-kubernetes was" in (said := refused(job, capsys))
         assert "and is 9.9.9" in said
     plan, file = Files(job.out).plan, job.directory.file

@@ -1,8 +1,9 @@
 """The two accounts of a pipeline on the real API server: each does its work, and nothing else is allowed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import httpx
@@ -54,8 +55,10 @@ class Pipeline:
         self.kubeconfig.write_text(as_account(self.stack.world.kubeconfig, token))
         server: str = yaml.safe_load(self.kubeconfig.read_text())["clusters"][0]["cluster"]["server"]
 
-        def send(method: str, path: str, body: Any = None, headers: Any = None) -> httpx.Response:
-            own = {"authorization": f"Bearer {token}", **(headers or {})}
+        def send(
+            method: str, path: str, body: Any = None, headers: Mapping[str, str] = MappingProxyType({})
+        ) -> httpx.Response:
+            own = {"authorization": f"Bearer {token}", **headers}
             return httpx.request(method, server + path, json=body, headers=own, verify=False, trust_env=False)
 
         return send

@@ -25,7 +25,7 @@ class Failing(StackDirectory):
     error: Exception
     events: tuple[Any, ...] = ()
 
-    def preview(self, config: Path, plan: Path, on_event: Callable[[Any], None] = id, refresh: bool = False) -> Any:
+    def preview(self, config: Path, plan: Path, on_event: Callable[[Any], None] = print, refresh: bool = False) -> Any:
         assert refresh, "what has drifted belongs into the plan"
         assert stat.S_IMODE(plan.stat().st_mode) == 0o600
         for one in type(self).events:
