@@ -23,16 +23,17 @@ class OwnSession(PulumiCommand):
         on_error: OnOutput | None = None,
     ) -> CommandResult:
         """As the SDK's own. Raises CommandError."""
-        # What was bundled with the CLI stands beside it.
-        beside = {"PATH": f"{Path(self.command).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
         environment = {**os.environ, **additional_env, "PULUMI_AUTOMATION_API": "true"}
+        if Path(self.command).is_absolute():
+            # What was bundled with the CLI stands beside it.
+            environment["PATH"] = f"{Path(self.command).parent}{os.pathsep}{environment.get('PATH', '')}"
         process = subprocess.Popen(
             [self.command, "--non-interactive", *args],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd=cwd,
-            env=environment | (beside if Path(self.command).is_absolute() else {}),
+            env=environment,
             encoding="utf-8",
             start_new_session=True,
         )
