@@ -24,6 +24,9 @@ def container(instance: Instance, image: str) -> Container:
         "OPENCLAW_CONFIG_PATH": "/tmp/plugins/openclaw.json",
         "XDG_CACHE_HOME": f"{HOME}/.cache",
         "npm_config_cache": "/tmp/npm",
+        # Its own waits between two attempts are 10 and 60 seconds, and a pod that failed is tried again anyway.
+        "npm_config_fetch_retry_mintimeout": "1000",
+        "npm_config_fetch_retry_maxtimeout": "5000",
         "DO_NOT_TRACK": "1",
         "NODE_OPTIONS": heap_option(resources),
     }

@@ -24,15 +24,16 @@ class OwnSession(PulumiCommand):
     ) -> CommandResult:
         """As the SDK's own. Raises CommandError."""
         environment = {**os.environ, **additional_env, "PULUMI_AUTOMATION_API": "true"}
-        # What was bundled with the CLI stands beside it; plugins are where the caller's own PATH says.
-        beside = {"PATH": f"{Path(self.command).parent}{os.pathsep}{environment.get('PATH', '')}"}
+        if Path(self.command).is_absolute():
+            # What was bundled with the CLI stands beside it.
+            environment["PATH"] = f"{Path(self.command).parent}{os.pathsep}{environment.get('PATH', '')}"
         process = subprocess.Popen(
             [self.command, "--non-interactive", *args],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd=cwd,
-            env=environment | (beside if Path(self.command).is_absolute() else {}),
+            env=environment,
             encoding="utf-8",
             start_new_session=True,
         )

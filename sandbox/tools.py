@@ -42,15 +42,13 @@ FAMILIES: Final = {
         "osusergo,grpcnotrace",
     ),
     "kwok": Family("sigs.k8s.io/kwok"),
-    # Clients compare minors.
+    # Clients compare minors. Others that are made of its client packages are built with them: those are compiled once.
     "kubernetes": Family(
         "k8s.io/kubernetes",
         f"-X {_K8S}.gitVersion={{v}} -X {_K8S}.gitMajor=1 -X {_K8S}.gitMinor={{minor}} "
         "-X k8s.io/client-go/pkg/version.gitVersion={v}",
     ),
     "headscale": Family("github.com/juanfont/headscale"),
-    "kube-router": Family("github.com/cloudnativelabs/kube-router/v2"),
-    "cyclonus": Family("github.com/mattfenwick/cyclonus"),
     "tailscale": Family(
         "tailscale.com", "-X tailscale.com/version.shortStamp={bare} -X tailscale.com/version.longStamp={bare}"
     ),
@@ -69,13 +67,13 @@ TOOLS: Final = {
         Tool("headscale", "headscale", "github.com/juanfont/headscale/cmd/headscale", 85),
         Tool("pulumi", "pulumi", "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi", 180),
         Tool("kubelet", "kubernetes", "k8s.io/kubernetes/cmd/kubelet", 25),
-        Tool("kube-router", "kube-router", "github.com/cloudnativelabs/kube-router/v2/cmd/kube-router", 80),
+        Tool("kube-router", "kubernetes", "github.com/cloudnativelabs/kube-router/v2/cmd/kube-router", 30),
         Tool("tailscaled", "tailscale", "tailscale.com/cmd/tailscaled", 90),
         Tool("tailscale", "tailscale", "tailscale.com/cmd/tailscale", 15),
         Tool("containerboot", "tailscale", "tailscale.com/cmd/containerboot", 15),
         Tool("derper", "tailscale", "tailscale.com/cmd/derper", 15),
         # Judges NetworkPolicies, in tests only.
-        Tool("cyclonus", "cyclonus", "github.com/mattfenwick/cyclonus/cmd/cyclonus", 60),
+        Tool("cyclonus", "kubernetes", "github.com/mattfenwick/cyclonus/cmd/cyclonus", 10),
     )
 }
 _COMMON: Final = (

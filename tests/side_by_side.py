@@ -1,11 +1,10 @@
 """`make test` and `make e2e`: two runs of pytest side by side, each with servers or a world of its own, for two processors.
 
-`python -m tests.side_by_side test|e2e [--reports DIRECTORY] [--minutes N]`: JUnit reports go to the directory; after N minutes
-the tests are asked to end, so that worlds are taken down and the reports are written.
+`python -m tests.side_by_side test|e2e [--half NAME] [--reports DIRECTORY] [--minutes N]`: JUnit reports go to the directory; after
+N minutes the tests are asked to end, so that worlds are taken down and the reports are written.
 """
 
 import argparse
-import os
 import signal
 import subprocess
 import sys
@@ -27,8 +26,6 @@ FAULTS: Final = (
 )
 # It takes all processors.
 LAST: Final = "test_load.py"
-# It only computes, and leaves the processors to those that others wait for.
-LAST_IN_LINE: Final = "unit"
 # As `timeout` has it.
 TOO_LATE: Final = 124
 # Seconds in which a world is taken down.
@@ -70,8 +67,6 @@ def run(commands: dict[str, list[str]], seconds: float | None = None) -> int:
         )
         for name, words in commands.items()
     }
-    if LAST_IN_LINE in processes:
-        _step_back(processes[LAST_IN_LINE].pid)
     readers = [
         threading.Thread(target=passed_on, args=(name, process.stdout))
         for name, process in processes.items()
@@ -100,14 +95,6 @@ def run(commands: dict[str, list[str]], seconds: float | None = None) -> int:
     )
 
 
-def _step_back(pid: int) -> None:
-    os.setpriority(os.PRIO_PROCESS, pid, 10)
-    # Where the kernel shares processors between sessions, what counts is the priority of the session.
-    session = Path(f"/proc/{pid}/autogroup")
-    if session.exists():
-        session.write_text("10")
-
-
 def _signal(processes: Iterable["subprocess.Popen[str]"], number: signal.Signals) -> None:
     for process in processes:
         if process.poll() is None:
@@ -117,6 +104,7 @@ def _signal(processes: Iterable["subprocess.Popen[str]"], number: signal.Signals
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("tests", choices=("test", "e2e"))
+    parser.add_argument("--half")
     parser.add_argument("--reports", type=Path)
     parser.add_argument("--minutes", type=float)
     given = parser.parse_args(arguments)
@@ -127,9 +115,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = {
         name: command(name, files, given.reports, verbose=given.tests == "e2e")
         for name, files in halves(given.tests).items()
+        if given.half in (None, name)
     }
     code = run(commands, max(0.0, given.minutes) * 60 if given.minutes is not None else None)
-    print(f"Both halves took {(time.monotonic() - began) / 60:.0f} minutes.")
+    print(f"{' and '.join(commands)} took {(time.monotonic() - began) / 60:.0f} minutes.")
     return code
 
 

@@ -211,7 +211,7 @@ def _key(form: dict[str, str]) -> SecretStr | None:
     return SecretStr(key) if key else None
 
 
-def _activity(actions: Actions, id: str) -> dict[str, object]:
+def _activity(actions: Actions, id: str) -> dict[str, Any]:
     """Each of the two, or why it cannot be read."""
     access: Sequence[AccessOutput] = ()
     ledger: Sequence[LedgerRow] = ()

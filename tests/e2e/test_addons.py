@@ -52,7 +52,8 @@ def test_the_page_lets_a_client_in(
     console: StackConsole, world: World, home: Gateway, owner: Device, figures: Figures
 ) -> None:
     client, url, token = Client.named(world, owner, "page-laptop"), f"ws://{home.hostname}", home.token()
-    with served(console) as server, server.browser() as browser:
+    with served(console) as server:
+        browser = server.browser()
         with pytest.raises(Refused, match="PAIRING_REQUIRED") as refused, client.session(url, token):
             pass
         began = time.monotonic()
@@ -60,7 +61,7 @@ def test_the_page_lets_a_client_in(
         def asks() -> str:
             """The request that the page shows, once it shows the one that the client was told of."""
             browser.post("/api/instances/home/refresh")
-            shown = browser.get("/api/instances/home").json()["pairings"] or []
+            shown: list[dict[str, str]] = browser.get("/api/instances/home").json()["pairings"] or []
             return next((one["request"] for one in shown if one["request"] in refused.value.said), "")
 
         request = until(asks, "the page shows the request", 60)

@@ -11,7 +11,7 @@ from sandbox.kube import Object
 from sandbox.node import images, layout, runtime
 from sandbox.node.devices import Device
 from sandbox.world import World
-from tests.support.e2e_world import EGRESS, HOME, LAB, Figures, Gateway, as_json, wait_answer, watched, with_
+from tests.support.e2e_world import EGRESS, HOME, LAB, Figures, Gateway, wait_answer, watched, with_
 from tests.support.engine_world import Cluster, Stack, Values, eventually, instance, unsealed
 from tests.support.openclaw_client import Client
 
@@ -121,4 +121,4 @@ def test_an_upgrade_keeps_data_and_a_refused_downgrade_loses_none_i10(
     wait_answer(owner, f"{aged.url}/healthz")
     assert client.call(url, "status", token)["ok"]
     assert aged.exec("cat", "/home/node/marker") == "kept\n"
-    assert as_json(aged.openclaw("devices", "list", "--json"))["paired"]
+    assert aged.asked("device.pair.list")["paired"]

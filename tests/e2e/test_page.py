@@ -96,7 +96,7 @@ def test_with_the_token_the_page_asks_to_be_approved(owner: Owner) -> None:
 
 def test_the_documented_command_lets_it_in_and_the_page_connects_by_itself(owner: Owner, figures: Figures) -> None:
     request = request_of(owner.page)
-    assert request in owner.gateway.openclaw("devices", "list", "--json")
+    assert request in json.dumps(owner.gateway.asked("device.pair.list"))
     assert APPROVE in DOCUMENT.read_text()
     words = shlex.split(APPROVE.replace("REQUEST", request))
     assert words[:3] == ["kubectl", "--namespace", owner.gateway.namespace]

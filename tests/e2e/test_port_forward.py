@@ -36,7 +36,7 @@ def test_disabled_and_enabled_again_it_is_the_same_device_i10(
         begin = time.monotonic()
         code = console.run(stack.world.home, stack.engine(HOME, LAB), arguments)
         figures(f"addons {' '.join(arguments)}", f"{time.monotonic() - begin:.1f} s")
-        return code, capsys.readouterr().out
+        return code, "".join(capsys.readouterr())
 
     wait_answer(owner, f"{home.url}/healthz")
     home.exec("sh", "-c", "echo kept > /home/node/marker")

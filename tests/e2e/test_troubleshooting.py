@@ -8,7 +8,6 @@ import shlex
 import signal
 from collections.abc import Generator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -22,7 +21,7 @@ from sandbox.tailnet import headscale
 from sandbox.world import World
 from tests.support.e2e_agent import connected
 from tests.support.e2e_nodes import machine_of, with_nodes
-from tests.support.e2e_world import ALICE, BOB, HOME, LAB, Gateway, answers, as_json, join, wait_answer, with_
+from tests.support.e2e_world import ALICE, BOB, HOME, LAB, Gateway, answers, join, wait_answer, with_
 from tests.support.engine_world import Stack
 from tests.support.faults.breaking import UDP, dropped, kill, until
 from tests.support.openclaw_client import Client
@@ -194,13 +193,13 @@ def test_7_and_8_node_approval_and_the_commands_of_the_agent(page: Page, world: 
         started.append(enrol)
         until(lambda: "detail=PAIRING_REQUIRED" in enrol.said, "the machine asks", 240)
         assert steps(enrol.said) == {6}
-        (asked,) = [entry for entry in pending(gateway, "devices", "list") if entry["displayName"] == "bench"]
+        (asked,) = [entry for entry in gateway.asked("device.pair.list")["pending"] if entry["displayName"] == "bench"]
         page.shows("pairing: approved", seconds=0, REQUEST=asked["requestId"])
         until(lambda: enrol.process.poll() is not None, "the approval is seen", 240)
         host = machine.start(machine.command("ExecStart"))
         started.append(host)
         until(lambda: "node host gateway connected" in host.said, "the node connects", 240)
-        (offered,) = until(lambda: pending(gateway, "nodes", "pending"), "what it offers", 240)
+        (offered,) = until(lambda: gateway.asked("node.pair.list")["pending"], "what it offers", 240)
         status = page.shows("node: its commands are not approved")
         assert steps(status) == {7}
         assert steps(page.shows("node: refused")) == {7}
@@ -229,14 +228,6 @@ def test_7_and_8_node_approval_and_the_commands_of_the_agent(page: Page, world: 
             running.stop()
         gateway.attempt("node", "openclaw.mjs", "nodes", "remove", "--node", "bench")
         devices.remove(machine.device)
-
-
-def pending(gateway: Gateway, *command: str) -> list[Any]:
-    """Requests that wait for an administrator."""
-    said = gateway.openclaw(*command, "--json")
-    if command[0] == "devices":
-        return as_json(said)["pending"]
-    return json.loads(said[said.index("[") :])
 
 
 def test_9_network(page: Page, world: World, stack: Stack) -> None:

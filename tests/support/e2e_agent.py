@@ -56,5 +56,4 @@ def connected(client: Client, gateway: Gateway) -> Generator[Session]:
 
 def audited(gateway: Gateway, kind: str) -> list[dict[str, Any]]:
     """The newest records of the ledger, newest first."""
-    said = gateway.openclaw("audit", "--kind", kind, "--limit", "50", "--json")
-    return json.loads(said[said.index("{") :])["events"]
+    return gateway.asked("audit.activity.list", kind=kind, limit=50)["events"]

@@ -1,7 +1,6 @@
 """Execution nodes in the end-to-end world."""
 
 import dataclasses
-import json
 import time
 from typing import Any, Final
 
@@ -10,7 +9,7 @@ from engine.configuration import Values, merged
 from sandbox.node import devices, layout
 from sandbox.node.linux_machine import LinuxMachine, Running
 from sandbox.world import World
-from tests.support.e2e_world import HOME, LAB, Gateway, as_json
+from tests.support.e2e_world import HOME, LAB, Gateway
 from tests.support.engine_world import Stack, eventually
 
 SMALL: Final = {"home": {"size": "64Mi"}, "tailnet": {"size": "64Mi"}, "retain": False}
@@ -41,25 +40,14 @@ class Nodes:
         self.running.append(self.machine.start(command))
         return self.running[-1]
 
-    def cli(self, *arguments: str) -> Any:
-        """The gateway's own CLI, in its pod."""
-        said = self.home.openclaw(*arguments, "--json")
-        return json.loads(said[min(place for place in (said.find("{"), said.find("[")) if place >= 0) :])
-
     def invoke(self, name: str, which: str, /, **params: Any) -> Any:
         """Sends a command to a node through the gateway, and returns the answer: `payload`, or `error`."""
         if name not in self.known:
-            self.known = {node["displayName"]: node["nodeId"] for node in self.cli("nodes", "status")["nodes"]}
-        sent = {
-            "nodeId": self.known.get(name, name),
-            "command": which,
-            "params": params,
-            "idempotencyKey": str(time.time()),
-        }
-        done = self.home.attempt(
-            "node", "openclaw.mjs", "gateway", "call", "node.invoke", "--params", json.dumps(sent), "--json"
-        )
-        return as_json(done.stdout) if "{" in done.stdout else {"error": done.stderr}
+            nodes = self.home.asked("node.list")["nodes"]
+            self.known = {node["displayName"]: node["nodeId"] for node in nodes}
+        node, key = self.known.get(name, name), str(time.time())
+        answer = self.home.call("node.invoke", nodeId=node, command=which, params=params, idempotencyKey=key)
+        return answer["payload"] if answer["ok"] else {"error": answer["error"]}
 
     def output(self, name: str, *command: str) -> str:
         done = self.invoke(name, "system.run", command=command)
@@ -67,16 +55,17 @@ class Nodes:
         return done["payload"]["stdout"]
 
     def pending_device(self, name: str) -> list[str]:
-        return [entry["requestId"] for entry in self.cli("devices", "list")["pending"] if entry["displayName"] == name]
+        pending = self.home.asked("device.pair.list")["pending"]
+        return [entry["requestId"] for entry in pending if entry["displayName"] == name]
 
     def approve_device(self, name: str) -> None:
         eventually(lambda: self.pending_device(name), f"{name} to ask", 300)
-        self.cli("devices", "approve", self.pending_device(name)[0])
+        self.home.asked("device.pair.approve", requestId=self.pending_device(name)[0])
 
     def pending_surface(self, name: str) -> list[Any]:
-        return [entry for entry in self.cli("nodes", "pending") if entry["displayName"] == name]
+        return [entry for entry in self.home.asked("node.pair.list")["pending"] if entry["displayName"] == name]
 
     def approve_surface(self, name: str) -> Any:
         eventually(lambda: self.pending_surface(name), f"{name} to say what it offers", 300)
         (request,) = self.pending_surface(name)
-        return self.cli("nodes", "approve", request["requestId"])
+        return self.home.asked("node.pair.approve", requestId=request["requestId"])

@@ -13,10 +13,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from components.constants import GATEWAY_CONTAINER, SIDECAR_CONTAINER
-from components.settings import Cluster as ClusterSettings
 from engine.configuration import Values, merged
 from sandbox import kubectl
-from sandbox.control_plane import CONTEXT
 from sandbox.kube import Object
 from sandbox.model.provider import ModelServer
 from sandbox.node import devices, layout
@@ -54,6 +52,7 @@ HOME: Final = instance(
     },
     extraEgress=[EGRESS, _MODEL.egress],
 )
+_CALL: Final = Path(__file__).with_name("gateway_call.mjs")
 _HASTY: Final = Path(__file__).parents[1] / "engine" / "programs" / "hasty.py"
 LAB: Final = instance("lab", people=[BOB], storage={"retain": False}, extraEgress=[EGRESS])
 Figures = Callable[[str, object], None]
@@ -91,11 +90,6 @@ class Gateway:
         return f"{self.url}/v1/chat/completions"
 
     @property
-    def cluster_settings(self) -> ClusterSettings:
-        """The cluster as a stack's configuration names it."""
-        return ClusterSettings(kubeconfig=str(self.world.kubeconfig), context=CONTEXT)
-
-    @property
     def pod(self) -> Object:
         """Its only pod that is not on its way out."""
         pods = [pod for pod in self.pods() if "deletionTimestamp" not in pod["metadata"]]
@@ -120,7 +114,7 @@ class Gateway:
         while not self.ready:
             if time.monotonic() - begin > seconds:
                 raise AssertionError(f"{self.namespace} is not ready after {seconds:.0f} s: {self.states()}")
-            time.sleep(0.1)
+            time.sleep(0.3)
         return time.monotonic() - begin
 
     def statuses(self) -> dict[str, Object]:
@@ -166,8 +160,20 @@ class Gateway:
             "exec", self.pod["metadata"]["name"], f"--container={container}", "--", *command, seconds=seconds
         )
 
+    def call(self, method: str, **params: Any) -> Object:
+        """One of its methods: `{"ok": true, "payload": ...}`, or `{"ok": false, "error": {"message": ...}}`."""
+        script = _CALL.read_text()
+        said = self.exec("node", "--input-type=module", "--eval", script, "--", method, json.dumps(params))
+        return json.loads(said)
+
+    def asked(self, method: str, **params: Any) -> Object:
+        """The payload of a call that must succeed."""
+        answer = self.call(method, **params)
+        assert answer["ok"], (method, answer["error"])
+        return answer["payload"]
+
     def openclaw(self, *arguments: str) -> str:
-        """The CLI in the gateway's container; the token is in its environment."""
+        """The CLI in the gateway's container; the token is in its environment. Its start takes seconds of CPU: see `call`."""
         return self.exec("node", "openclaw.mjs", *arguments)
 
     def tailscale(self, *arguments: str) -> str:

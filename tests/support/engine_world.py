@@ -123,7 +123,8 @@ def eventually(condition: Callable[[], object], what: str, seconds: float = 120)
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
-        time.sleep(0.02)
+        # More often would take processor time from who is waited for.
+        time.sleep(0.1)
 
 
 def steps(result: Result) -> dict[str, str]:

@@ -4,10 +4,6 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from addons.status import gateway as addons_gateway
-from addons.status.execution import Place
-from addons.status.kubernetes_api import KubernetesApi
-from components.constants import GATEWAY_CONTAINER
 from sandbox.node import layout, openclaw_client
 from sandbox.node.devices import Device
 from sandbox.world import World
@@ -51,14 +47,11 @@ class Client(openclaw_client.Client):
 
 
 def approve(gateway: Gateway, refusal: str) -> None:
-    """The administrator approves the request that a refusal names, as the Addons do: OpenClaw's own CLI takes seconds of CPU."""
-    api = KubernetesApi(gateway.cluster_settings)
-    place = Place(gateway.namespace, gateway.pod["metadata"]["name"], GATEWAY_CONTAINER)
-    said = addons_gateway.reading(api.execute, place)
-    assert said.value is not None, said.reason
-    requests = [asked.request for asked in said.value.pairings or () if asked.request in refusal]
-    assert len(requests) == 1, (said.value.pairings, refusal)
-    addons_gateway.decide(api.execute, place, requests[0], approve=True)
+    """The administrator approves the request that a refusal names."""
+    pending = gateway.asked("device.pair.list")["pending"]
+    requests = [entry["requestId"] for entry in pending if entry["requestId"] in refusal]
+    assert len(requests) == 1, pending
+    gateway.asked("device.pair.approve", requestId=requests[0])
 
 
 def _home(world: World, name: str) -> Path:

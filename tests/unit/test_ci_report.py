@@ -1,6 +1,5 @@
 """The final report of .ci/run: every test is counted once, as it ended, and nothing that did not run is hidden."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -126,13 +125,6 @@ def test_what_takes_too_long_is_ended_with_time_to_clean_up(tmp_path: Path) -> N
     assert side_by_side.run(commands, seconds=1) == side_by_side.TOO_LATE
     assert mark.exists()
     assert side_by_side.run({"two": commands["two"], "three": [sys.executable, "-c", ""]}) == 3
-
-
-def test_unit_tests_leave_the_processors_to_the_others(capfd: pytest.CaptureFixture[str]) -> None:
-    said = "import os, time; time.sleep(1); print(os.nice(0))"
-    assert side_by_side.run({name: [sys.executable, "-c", said] for name in ("unit", "engine")}) == 0
-    lines = {line.split(" | ")[0].strip(): line.split(" | ")[1].strip() for line in capfd.readouterr().out.splitlines()}
-    assert lines == {"unit": "10", "engine": str(os.nice(0))}
 
 
 def test_a_step_of_a_journey_is_repeated_with_the_steps_before_it() -> None:

@@ -17,8 +17,8 @@ from tests.support.faults.catalogue import ALL
 from tests.support.faults.report import SEEN, TOLD, Row, ToldRow
 from tests.support.faults.scene import Scene
 
-_rows = pytest.StashKey[dict[str, Row]]()
-_told = pytest.StashKey[dict[str, ToldRow]]()
+_rows = pytest.StashKey[dict[str, Row | ToldRow]]()
+_told = pytest.StashKey[dict[str, Row | ToldRow]]()
 
 
 @pytest.fixture

@@ -46,7 +46,7 @@ class Table:
         table = self.document.read_text().partition(BEGIN)[2].partition(END)[0].strip()
         return [line.split("|")[1].strip() for line in table.splitlines()[2:]]
 
-    def keep(self, rows: Mapping[str, Row] | Mapping[str, ToldRow], directory: Path) -> Path:
+    def keep(self, rows: Mapping[str, Row | ToldRow], directory: Path) -> Path:
         """Writes the rows, with those of earlier runs of other tests, where `make logs` looks."""
         path = directory / self.kept
         directory.mkdir(parents=True, exist_ok=True)

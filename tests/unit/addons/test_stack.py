@@ -11,6 +11,7 @@ from addons.changes.journal import Journal
 from addons.changes.model import Change, Kind
 from addons.errors import AddonsError
 from addons.stack import StackConsole
+from components.settings import Cluster
 from engine.directory import StackDirectory
 from engine.errors import EngineError
 from tests.support.status_cluster import STACK, CountedEdge, instances
@@ -45,7 +46,11 @@ class Directory(StackDirectory):
 def edge(monkeypatch: pytest.MonkeyPatch) -> CountedEdge:
     edge = CountedEdge()
     edge.with_instances(*instances("home"))
-    monkeypatch.setattr(stack_module, "KubernetesApi", lambda settings: edge)
+
+    def api(settings: Cluster) -> CountedEdge:
+        return edge
+
+    monkeypatch.setattr(stack_module, "KubernetesApi", api)
     return edge
 
 

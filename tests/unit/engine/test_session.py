@@ -39,9 +39,10 @@ def test_it_runs_outside_of_our_session(cli: OwnSession) -> None:
 
 
 def test_it_is_never_asked_anything_and_finds_what_is_beside_it(cli: OwnSession) -> None:
-    lines = run(cli, GIVEN="this").stdout.splitlines()
+    plugins = f"/plugins:{os.environ['PATH']}"
+    lines = run(cli, GIVEN="this", PATH=plugins).stdout.splitlines()
     assert lines[0] == "--non-interactive preview"
-    assert f"path {Path(cli.command).parent}:{os.environ['PATH']}" in lines
+    assert f"path {Path(cli.command).parent}:{plugins}" in lines
     assert "given this" in lines
 
 
