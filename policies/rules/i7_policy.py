@@ -30,7 +30,9 @@ _EVERYBODY: Final = frozenset(
 _PEOPLE: Final = "List the people, or a group of them."
 _LIST_PORTS: Final = "Grant tcp:443 alone, and the ports of portals one by one."
 # Ports that no grant of a gateway names: SSH and the sidecar's health.
-_NEVER_PORTS: Final = frozenset({22, SIDECAR_HEALTH_PORT})
+_SSH_PORT: Final = 22
+_NEVER_PORTS: Final = frozenset({_SSH_PORT, SIDECAR_HEALTH_PORT})
+_NODE_TAG: Final = "tag:openclaw-node-"
 # More ports than a list of portals has.
 _MOST_PORTS: Final = 64
 _ATTRIBUTES: Final = ("funnel", "drive:share", "drive:access", "mullvad")
@@ -181,7 +183,7 @@ def destinations(resource: Resource) -> Iterator[Finding]:
             if (
                 destination.startswith("tag:")
                 and ports != "app"
-                and (problem := _ports_problem(ports, policy.is_gateways(destination)))
+                and (problem := _ports_problem(ports, policy.is_gateways(destination), _never(destination)))
             ):
                 yield Finding(problem, f"acl: {path}", _LIST_PORTS)
                 break
@@ -193,7 +195,12 @@ def _is_gateway_for_nodes(destination: str, who: Sequence[str]) -> bool:
     return nodes and destination.startswith("tag:openclaw") and not destination.startswith("tag:openclaw-node")
 
 
-def _ports_problem(written: str, ours: bool) -> str | None:
+def _never(destination: str) -> frozenset[int]:
+    """Ports that are opened to nobody. An execution node answers the people that are listed with it, by SSH unless they say else."""
+    return _NEVER_PORTS - {_SSH_PORT} if destination.startswith(_NODE_TAG) else _NEVER_PORTS
+
+
+def _ports_problem(written: str, ours: bool, never: frozenset[int]) -> str | None:
     numbers = [
         _range(one.rpartition(":")[2] if ":" in one else one, one) for one in written.replace(" ", "").split(",") if one
     ]
@@ -204,7 +211,7 @@ def _ports_problem(written: str, ours: bool) -> str | None:
     known = [one for one in numbers if one is not None]
     if any(last - first > _MOST_PORTS for first, last in known):
         return "opens a range of ports"
-    if any(first <= port <= last for first, last in known for port in _NEVER_PORTS):
+    if any(first <= port <= last for first, last in known for port in never):
         return "opens a port of a gateway that never answers people"
     served = {first for first, _ in known}
     if any(first <= GATEWAY_PORT <= last for first, last in known) and len(served) > 1:

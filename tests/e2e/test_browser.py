@@ -185,9 +185,11 @@ def test_another_gateway_and_the_stranger_reach_nothing_of_it(
     lab = desk.nodes.lab
     sent = {"method": "GET", "path": "/tabs", "query": {"profile": "chrome"}, "target": "node"}
     for more in ({}, {"node": "studio"}):
-        said = str(lab.call("browser.request", **sent, **more))
+        call = ("gateway", "call", "browser.request", "--params", json.dumps({**sent, **more}), "--json")
+        done = lab.attempt("node", "openclaw.mjs", *call)
+        said = done.stdout + done.stderr
         assert "gateway.nodes.browser.mode=off" in said, said
-    figures("another gateway asks for the browser", said[:200])
+    figures("another gateway asks for the browser", said.strip()[:200])
     with headscale.connected(world.home.tailnet) as control:
         (studio,) = [node for node in control.nodes() if "tag:openclaw-node-studio" in node.tags]
     # The relay is there, on loopback; the page server is not, though it listens on every address.

@@ -52,7 +52,7 @@ HOME: Final = instance(
     },
     extraEgress=[EGRESS, _MODEL.egress],
 )
-_CALL: Final = Path(__file__).with_name("gateway_call.mjs")
+_CALL: Final = Path(__file__).with_name("gateway_call.mjs").read_text()
 _HASTY: Final = Path(__file__).parents[1] / "engine" / "programs" / "hasty.py"
 LAB: Final = instance("lab", people=[BOB], storage={"retain": False}, extraEgress=[EGRESS])
 Figures = Callable[[str, object], None]
@@ -162,8 +162,7 @@ class Gateway:
 
     def call(self, method: str, **params: Any) -> Object:
         """One of its methods: `{"ok": true, "payload": ...}`, or `{"ok": false, "error": {"message": ...}}`."""
-        script = _CALL.read_text()
-        said = self.exec("node", "--input-type=module", "--eval", script, "--", method, json.dumps(params))
+        said = self.exec("node", "--input-type=module", "--eval", _CALL, "--", method, json.dumps(params))
         return json.loads(said)
 
     def asked(self, method: str, **params: Any) -> Object:
