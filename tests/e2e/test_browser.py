@@ -14,6 +14,7 @@ import pytest
 from playwright.sync_api import Page, Playwright
 
 from components.nodes import linux
+from components.settings import Images
 from engine.configuration import Values
 from sandbox.node import devices
 from sandbox.node.devices import Device
@@ -23,7 +24,7 @@ from sandbox.world import World
 from tests.support.browser import person_s_chrome
 from tests.support.e2e_agent import connected
 from tests.support.e2e_nodes import Nodes, machine_of, with_nodes
-from tests.support.e2e_world import ALICE, HOME, LAB, Figures, Gateway, join
+from tests.support.e2e_world import ALICE, HOME, LAB, Figures, Gateway, join, with_
 from tests.support.engine_world import Cluster, Stack, eventually
 from tests.support.openclaw_client import Client
 from tests.support.port_scan import scan
@@ -75,7 +76,7 @@ def desk(world: World, cluster: Cluster, stack: Stack, tmp_path_factory: pytest.
     ours = with_nodes(stack, STUDIO)
     # The next module applies its own.
     stack.applied = None
-    ours.up(HOME, LAB)
+    ours.up(HOME, with_(LAB, gateway={"image": Images().gateway}))
     home.wait_ready()
     lab.wait_ready()
     nodes = Nodes(ours, home, lab, machine_of(world, ours, "studio"))

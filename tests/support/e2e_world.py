@@ -22,6 +22,7 @@ from sandbox.node.devices import Device
 from sandbox.tailnet import headscale
 from sandbox.tailnet.client import Node
 from sandbox.world import People, World
+from tests.support import quick_gateway
 from tests.support.engine_world import Cluster, Stack, eventually, instance
 
 ALICE: Final = "alice@example.com"
@@ -54,8 +55,18 @@ HOME: Final = instance(
 )
 _CALL: Final = Path(__file__).with_name("gateway_call.mjs").read_text()
 _HASTY: Final = Path(__file__).parents[1] / "engine" / "programs" / "hasty.py"
-LAB: Final = instance("lab", people=[BOB], storage={"retain": False}, extraEgress=[EGRESS])
 Figures = Callable[[str, object], None]
+
+
+def quick(name: str, **over: Any) -> Values:
+    """An instance whose gateway only answers its probes: all of it but OpenClaw is real."""
+    gateway = {"image": quick_gateway.IMAGE, "resources": {"cpuRequest": "50m", "memoryRequest": "64Mi"}}
+    small = {"gateway": gateway, "storage": {"retain": False}, "extraEgress": [EGRESS]}
+    return instance(name, **merged(small, over))
+
+
+# Bob's.
+LAB: Final = quick("lab", people=[BOB])
 
 
 def with_(base: Values, **over: Any) -> Values:
