@@ -2,11 +2,12 @@
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from sandbox.cuts import PROCESS_COMPOSE, PULUMI, Cut, modfile
 from sandbox.errors import SandboxError
 from sandbox.home import Home
 
@@ -25,21 +26,25 @@ class Tool:
 
 @dataclass(frozen=True)
 class Family:
-    """Tools of one go.mod. `{v}` in the flags stands for the version of `module` that go.mod pins."""
+    """Tools of one go.mod. `{v}` in the flags stands for the version of `module` that go.mod pins, from which `cuts` are
+    left out.
+    """
 
     module: str
     ldflags: str = ""
     tags: str = ""
+    cuts: tuple[Cut, ...] = ()
 
 
 _K8S: Final = "k8s.io/component-base/version"
 FAMILIES: Final = {
-    "process-compose": Family("github.com/f1bonacc1/process-compose"),
+    "process-compose": Family("github.com/f1bonacc1/process-compose", tags="nomsgpack", cuts=PROCESS_COMPOSE),
     "etcd": Family("go.etcd.io/etcd/server/v3"),
     "pulumi": Family(
         "github.com/pulumi/pulumi/pkg/v3",
         "-X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version={v}",
         "osusergo,grpcnotrace",
+        PULUMI,
     ),
     "kwok": Family("sigs.k8s.io/kwok"),
     # Clients compare minors. Others that are made of its client packages are built with them: those are compiled once.
@@ -116,12 +121,21 @@ def tags(family: str) -> list[str]:
     return [f"-tags={FAMILIES[family].tags}"] if FAMILIES[family].tags else []
 
 
+def modules(go: Path, family: str, copy: Path, environment: Mapping[str, str]) -> list[str]:
+    """The flag that says where the family's modules are pinned, if not in its own go.mod; makes, in `copy`, what it names."""
+    spec = FAMILIES[family]
+    if not spec.cuts:
+        return []
+    return [f"-modfile={modfile(go, MODULES / family, spec.module, spec.cuts, copy, {**environment, **ENVIRONMENT})}"]
+
+
 def cache_key(tool: Tool, go_version: str) -> str:
     """Changes when anything that goes into the binary does."""
     digest = hashlib.sha256()
     for name in ("go.mod", "go.sum"):
         digest.update((MODULES / tool.family / name).read_bytes())
-    digest.update("\n".join([tool.package, *flags(tool.family), "CGO_ENABLED=0", go_version]).encode())
+    parts = [tool.package, *flags(tool.family), "CGO_ENABLED=0", go_version, *map(repr, FAMILIES[tool.family].cuts)]
+    digest.update("\n".join(parts).encode())
     return digest.hexdigest()
 
 
