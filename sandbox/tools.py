@@ -53,7 +53,7 @@ FAMILIES: Final = {
         f"-X {_K8S}.gitVersion={{v}} -X {_K8S}.gitMajor=1 -X {_K8S}.gitMinor={{minor}} "
         "-X k8s.io/client-go/pkg/version.gitVersion={v}",
     ),
-    "headscale": Family("github.com/juanfont/headscale"),
+    # headscale holds a client (tsnet), and so much of what tailscaled is made of: that is compiled once.
     "tailscale": Family(
         "tailscale.com", "-X tailscale.com/version.shortStamp={bare} -X tailscale.com/version.longStamp={bare}"
     ),
@@ -62,18 +62,18 @@ FAMILIES: Final = {
 TOOLS: Final = {
     tool.name: tool
     for tool in (
-        Tool("process-compose", "process-compose", "github.com/f1bonacc1/process-compose/src", 40),
+        Tool("process-compose", "process-compose", "github.com/f1bonacc1/process-compose/src", 30),
         Tool("etcd", "etcd", "go.etcd.io/etcd/server/v3", 25),
         Tool("kwok", "kwok", "sigs.k8s.io/kwok/cmd/kwok", 75),
         Tool("kube-apiserver", "kubernetes", "k8s.io/kubernetes/cmd/kube-apiserver", 130),
         Tool("kube-controller-manager", "kubernetes", "k8s.io/kubernetes/cmd/kube-controller-manager", 40),
         Tool("kube-scheduler", "kubernetes", "k8s.io/kubernetes/cmd/kube-scheduler", 15),
         Tool("kubectl", "kubernetes", "k8s.io/kubernetes/cmd/kubectl", 15),
-        Tool("headscale", "headscale", "github.com/juanfont/headscale/cmd/headscale", 85),
-        Tool("pulumi", "pulumi", "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi", 180),
+        Tool("headscale", "tailscale", "github.com/juanfont/headscale/cmd/headscale", 85),
+        Tool("pulumi", "pulumi", "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi", 80),
         Tool("kubelet", "kubernetes", "k8s.io/kubernetes/cmd/kubelet", 25),
         Tool("kube-router", "kubernetes", "github.com/cloudnativelabs/kube-router/v2/cmd/kube-router", 30),
-        Tool("tailscaled", "tailscale", "tailscale.com/cmd/tailscaled", 90),
+        Tool("tailscaled", "tailscale", "tailscale.com/cmd/tailscaled", 40),
         Tool("tailscale", "tailscale", "tailscale.com/cmd/tailscale", 15),
         Tool("containerboot", "tailscale", "tailscale.com/cmd/containerboot", 15),
         Tool("derper", "tailscale", "tailscale.com/cmd/derper", 15),
