@@ -126,6 +126,8 @@ class Engine:
             if event.resource_pre_event:
                 self.on_change(event.resource_pre_event.metadata.urn)
 
+        # At the end the SDK asks the CLI for outputs and history: a second of a processor, and none of it is taken from there.
+        vars(stack).update(outputs=dict, info=lambda *_: True)
         call: Callable[..., object] = getattr(stack, operation)
         try:
             call(on_output=lines.append, on_event=heard, color="never", **options)
@@ -155,9 +157,9 @@ class Engine:
         )
         try:
             stack = auto.create_or_select_stack(self.stack, self.name, program=self._program, opts=options)
-            if changed:
-                for path, value in self.config.secret.items():
-                    stack.set_config(path, auto.ConfigValue(value, secret=True), path=True)
+            if changed and self.config.secret:
+                secrets = {path: auto.ConfigValue(value, secret=True) for path, value in self.config.secret.items()}
+                stack.set_all_config(secrets, path=True)
         except auto.CommandError as error:
             raise EngineError("selecting the stack", [], str(error), self.log) from None
         configuration.seal(self.config, self._file)
