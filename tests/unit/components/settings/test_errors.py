@@ -73,7 +73,7 @@ def leaked(secret: str, message: str) -> bool:
 
 @pytest.mark.parametrize("path", PLACES, ids=lambda path: ".".join(map(str, path)))
 def test_i4_a_secret_in_any_place_is_not_in_the_error(path: tuple[str | int, ...]) -> None:
-    for secret in random_secrets(repr(path), 3):
+    for secret in random_secrets(repr(path), 1):
         instead: list[Any] = [
             *(secret, [secret], {secret: secret}, {secret: 1}, {"value": secret}, [[secret]], [{secret: None}]),
             *(f"ghcr.io/user:{secret}@host/image:1.2.3", f"https://user:{secret}@example.com/?token={secret}"),
