@@ -80,7 +80,7 @@ def test_mode_name_and_key_change_and_the_device_stays_i10(
 def earlier(world: World) -> str:
     """The earlier release's image, in the node's containerd."""
     try:
-        quick_gateway.import_image(world, images.openclaw(EARLIER))
+        quick_gateway.import_image(world, images.openclaw(EARLIER, warm=False))
     except SandboxError as error:
         pytest.fail(f"{error.problem}: the upgrade is tested from {EARLIER}", pytrace=False)
     return EARLIER

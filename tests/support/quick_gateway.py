@@ -23,7 +23,7 @@ _PROGRAM: Final = f"""
 import {{ createServer }} from "node:http";
 process.on("SIGTERM", () => process.exit());
 const server = createServer((asked, answer) =>
-  answer.end(JSON.stringify({{ ok: true, status: asked.url === "/healthz" ? "live" : "started" }})));
+  answer.end(JSON.stringify({{ ok: true, ready: true, status: asked.url === "/healthz" ? "live" : "started" }})));
 server.on("upgrade", (_, socket) => {{ console.log("{REFUSED}"); socket.destroy(); }});
 server.listen(18789, "127.0.0.1");
 """
