@@ -135,9 +135,9 @@ class Engine:
         )
         try:
             stack = auto.create_or_select_stack(self.stack, self.name, program=inline(self.program), opts=options)
-            if changed:
-                for path, value in self.config.secret.items():
-                    stack.set_config(path, auto.ConfigValue(value, secret=True), path=True)
+            if changed and self.config.secret:
+                secrets = {path: auto.ConfigValue(value, secret=True) for path, value in self.config.secret.items()}
+                stack.set_all_config(secrets, path=True)
         except auto.CommandError as error:
             raise EngineError("selecting the stack", [], str(error), self.log) from None
         configuration.seal(self.config, self._file)

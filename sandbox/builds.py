@@ -170,10 +170,11 @@ def building(
     with _only_builder(home.bin, progress):
         todo = tools.missing(home, names, go.version)
         families = {tool.family: [other for other in todo if other.family == tool.family] for tool in todo}
+        modules = {family: _modules(home, go, family, progress) for family in families}
         lanes = [
-            Lane([_compile(home, go, *family) for family in families.items()], _COMPILERS),
+            Lane([_compile(home, go, *family, modules[family[0]]) for family in families.items()], _COMPILERS),
             # What the first one needs, it downloads itself.
-            Lane([_download(home, go, *family) for family in list(families.items())[1:]]),
+            Lane([_download(home, go, *family, modules[family[0]]) for family in list(families.items())[1:]]),
             Lane([_assemble(home)] if images else []),
         ]
         builds = Builds(lanes, progress, after)
@@ -182,6 +183,8 @@ def building(
             builds.wait()
         finally:
             builds.end()
+            for family in families:
+                shutil.rmtree(_copy(home, family), ignore_errors=True)
 
 
 def ensure(home: Home, names: Sequence[str], progress: Progress, images: bool = False) -> float:
@@ -190,7 +193,18 @@ def ensure(home: Home, names: Sequence[str], progress: Progress, images: bool = 
         return builds.wait()
 
 
-def _compile(home: Home, go: Go, family: str, group: Sequence[Tool]) -> Job:
+def _copy(home: Home, family: str) -> Path:
+    return home.bin / f".cut-{family}"
+
+
+def _modules(home: Home, go: Go, family: str, progress: Progress) -> list[str]:
+    if tools.FAMILIES[family].cuts:
+        progress(f"preparing the source of {family}", 5)
+    shutil.rmtree(_copy(home, family), ignore_errors=True)
+    return tools.modules(go.path, family, _copy(home, family), os.environ)
+
+
+def _compile(home: Home, go: Go, family: str, group: Sequence[Tool], modules: Sequence[str]) -> Job:
     staging = home.bin / f".build-{family}"
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir()
@@ -210,7 +224,7 @@ def _compile(home: Home, go: Go, family: str, group: Sequence[Tool]) -> Job:
     return Job(
         "building",
         f"{family} {tools.version(family)}",
-        [str(go.path), "build", *tools.flags(family), "-o", output, *(tool.package for tool in group)],
+        [str(go.path), "build", *modules, *tools.flags(family), "-o", output, *(tool.package for tool in group)],
         tools.MODULES / family,
         home.logs / f"build-{family}.log",
         sum(tool.seconds for tool in group),
@@ -220,13 +234,13 @@ def _compile(home: Home, go: Go, family: str, group: Sequence[Tool]) -> Job:
     )
 
 
-def _download(home: Home, go: Go, family: str, group: Sequence[Tool]) -> Job:
+def _download(home: Home, go: Go, family: str, group: Sequence[Tool], modules: Sequence[str]) -> Job:
     """Only what the packages need, which is a fraction of what go.mod lists."""
     packages = [tool.package for tool in group]
     return Job(
         "downloading",
         family,
-        [str(go.path), "list", "-deps", "-mod=readonly", *tools.tags(family), "-f", "", *packages],
+        [str(go.path), "list", "-deps", "-mod=readonly", *modules, *tools.tags(family), "-f", "", *packages],
         tools.MODULES / family,
         home.logs / f"download-{family}.log",
         environment=tools.ENVIRONMENT,

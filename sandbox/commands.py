@@ -75,8 +75,8 @@ BASE: Final = {
     "sed": ("sed",),
     "util-linux": ("nsenter", "setpriv", "unshare"),
 }
-# How the project is started at all: the Makefile says what to do where one of them is lacking.
-START: Final = {"make": ("make",), "python3": ("python3",)}
+# How the project comes here and is started at all: the Makefile says what to do where one of the others is lacking.
+START: Final = {"git": ("git",), "make": ("make",), "python3": ("python3",)}
 # Asked for where they are there, done without where not.
 OPTIONAL: Final = {
     "kmod": ("modprobe",),  # a module that is in the kernel already needs no loading

@@ -173,10 +173,13 @@ def _ask_modules(go: Go, todo: Sequence[tools.Tool]) -> None:
     def cached(family: str) -> bool:
         here = [tool.package for tool in todo if tool.family == family]
         offline = {**environment, "GOPROXY": "off"}
-        return (
-            _silent([str(go.path), "list", *tools.tags(family), "-deps", *here], offline, tools.MODULES / family)
-            is None
-        )
+        with tempfile.TemporaryDirectory(prefix="openclaw-sandbox-") as copy:
+            try:
+                modules = tools.modules(go.path, family, Path(copy), offline)
+            except SandboxError:
+                return False
+            command = [str(go.path), "list", *modules, *tools.tags(family), "-deps", *here]
+            return _silent(command, offline, tools.MODULES / family) is None
 
     if not all(cached(family) for family in dict.fromkeys(tool.family for tool in todo)):
         raise SandboxError(

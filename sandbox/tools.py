@@ -2,11 +2,12 @@
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from sandbox.cuts import PROCESS_COMPOSE, PULUMI, Cut, modfile
 from sandbox.errors import SandboxError
 from sandbox.home import Home
 
@@ -25,21 +26,25 @@ class Tool:
 
 @dataclass(frozen=True)
 class Family:
-    """Tools of one go.mod. `{v}` in the flags stands for the version of `module` that go.mod pins."""
+    """Tools of one go.mod. `{v}` in the flags stands for the version of `module` that go.mod pins, from which `cuts` are
+    left out.
+    """
 
     module: str
     ldflags: str = ""
     tags: str = ""
+    cuts: tuple[Cut, ...] = ()
 
 
 _K8S: Final = "k8s.io/component-base/version"
 FAMILIES: Final = {
-    "process-compose": Family("github.com/f1bonacc1/process-compose"),
+    "process-compose": Family("github.com/f1bonacc1/process-compose", tags="nomsgpack", cuts=PROCESS_COMPOSE),
     "etcd": Family("go.etcd.io/etcd/server/v3"),
     "pulumi": Family(
         "github.com/pulumi/pulumi/pkg/v3",
         "-X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version={v}",
         "osusergo,grpcnotrace",
+        PULUMI,
     ),
     "kwok": Family("sigs.k8s.io/kwok"),
     # Clients compare minors. Others that are made of its client packages are built with them: those are compiled once.
@@ -48,7 +53,7 @@ FAMILIES: Final = {
         f"-X {_K8S}.gitVersion={{v}} -X {_K8S}.gitMajor=1 -X {_K8S}.gitMinor={{minor}} "
         "-X k8s.io/client-go/pkg/version.gitVersion={v}",
     ),
-    "headscale": Family("github.com/juanfont/headscale"),
+    # headscale holds a client (tsnet), and so much of what tailscaled is made of: that is compiled once.
     "tailscale": Family(
         "tailscale.com", "-X tailscale.com/version.shortStamp={bare} -X tailscale.com/version.longStamp={bare}"
     ),
@@ -57,18 +62,18 @@ FAMILIES: Final = {
 TOOLS: Final = {
     tool.name: tool
     for tool in (
-        Tool("process-compose", "process-compose", "github.com/f1bonacc1/process-compose/src", 40),
+        Tool("process-compose", "process-compose", "github.com/f1bonacc1/process-compose/src", 30),
         Tool("etcd", "etcd", "go.etcd.io/etcd/server/v3", 25),
         Tool("kwok", "kwok", "sigs.k8s.io/kwok/cmd/kwok", 75),
         Tool("kube-apiserver", "kubernetes", "k8s.io/kubernetes/cmd/kube-apiserver", 130),
         Tool("kube-controller-manager", "kubernetes", "k8s.io/kubernetes/cmd/kube-controller-manager", 40),
         Tool("kube-scheduler", "kubernetes", "k8s.io/kubernetes/cmd/kube-scheduler", 15),
         Tool("kubectl", "kubernetes", "k8s.io/kubernetes/cmd/kubectl", 15),
-        Tool("headscale", "headscale", "github.com/juanfont/headscale/cmd/headscale", 85),
-        Tool("pulumi", "pulumi", "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi", 180),
+        Tool("headscale", "tailscale", "github.com/juanfont/headscale/cmd/headscale", 85),
+        Tool("pulumi", "pulumi", "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi", 80),
         Tool("kubelet", "kubernetes", "k8s.io/kubernetes/cmd/kubelet", 25),
         Tool("kube-router", "kubernetes", "github.com/cloudnativelabs/kube-router/v2/cmd/kube-router", 30),
-        Tool("tailscaled", "tailscale", "tailscale.com/cmd/tailscaled", 90),
+        Tool("tailscaled", "tailscale", "tailscale.com/cmd/tailscaled", 40),
         Tool("tailscale", "tailscale", "tailscale.com/cmd/tailscale", 15),
         Tool("containerboot", "tailscale", "tailscale.com/cmd/containerboot", 15),
         Tool("derper", "tailscale", "tailscale.com/cmd/derper", 15),
@@ -116,12 +121,21 @@ def tags(family: str) -> list[str]:
     return [f"-tags={FAMILIES[family].tags}"] if FAMILIES[family].tags else []
 
 
+def modules(go: Path, family: str, copy: Path, environment: Mapping[str, str]) -> list[str]:
+    """The flag that says where the family's modules are pinned, if not in its own go.mod; makes, in `copy`, what it names."""
+    spec = FAMILIES[family]
+    if not spec.cuts:
+        return []
+    return [f"-modfile={modfile(go, MODULES / family, spec.module, spec.cuts, copy, {**environment, **ENVIRONMENT})}"]
+
+
 def cache_key(tool: Tool, go_version: str) -> str:
     """Changes when anything that goes into the binary does."""
     digest = hashlib.sha256()
     for name in ("go.mod", "go.sum"):
         digest.update((MODULES / tool.family / name).read_bytes())
-    digest.update("\n".join([tool.package, *flags(tool.family), "CGO_ENABLED=0", go_version]).encode())
+    parts = [tool.package, *flags(tool.family), "CGO_ENABLED=0", go_version, *map(repr, FAMILIES[tool.family].cuts)]
+    digest.update("\n".join(parts).encode())
     return digest.hexdigest()
 
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from addons.errors import AddonsError
@@ -90,13 +91,22 @@ def answer(request: Request, error: Exception, shown: Shown) -> Response:
     if isinstance(error, AddonsError) and request.method == "GET":
         # A source that cannot be read is no fault of the request's.
         document = Problem(HTTPStatus.SERVICE_UNAVAILABLE, error.problem, error.hint).document
-    # Allow, of a method that is not there.
-    headers = error.headers if isinstance(error, HTTPException) else None
+    headers = _with_all_methods(request, (error.headers if isinstance(error, HTTPException) else None) or {})
     if request.url.path.startswith(API):
         return as_json(document, headers)
     response = shown(request, document)
-    response.headers.update(dict(headers or {}))
+    response.headers.update(headers)
     return response
+
+
+def _with_all_methods(request: Request, headers: Mapping[str, str]) -> dict[str, str]:
+    """Allow, of a method that is not there. Starlette names those of the address's first route alone."""
+    if "Allow" not in headers:
+        return dict(headers)
+    paths: dict[str, dict[str, object]] = request.app.openapi()["paths"]
+    here = [methods for path, methods in paths.items() if compile_path(path)[0].match(request.url.path)]
+    described = {method.upper() for methods in here for method in methods}
+    return {**headers, "Allow": ", ".join(sorted(described | set(headers["Allow"].split(", "))))}
 
 
 class Graceful:

@@ -1,12 +1,10 @@
 """What reaches into a stack's namespaces from outside them: roles for their accounts, volumes of a Kubernetes node (I2, I5)."""
 
 from collections.abc import Sequence
-from typing import Final
 
-from components.admission.cel import NOTHING, Cel, any_of, breaking, each, given, items, quoted
+from components.admission.cel import NOTHING, Cel, any_of, given, quoted
+from components.admission.objects import no_subject
 from components.admission.rule import Guard, Kinds, Rule
-
-_SUBJECTS: Final = items("object", "subjects")
 
 
 def _known(namespaces: Sequence[str]) -> Cel:
@@ -24,15 +22,7 @@ def accounts(namespaces: Sequence[str]) -> Guard:
     return Guard(
         "accounts",
         [Kinds("rbac.authorization.k8s.io", ["clusterrolebindings", "rolebindings"])],
-        [
-            Rule(
-                "subjects",
-                "I5",
-                "a gateway's service account has no role, in no namespace:",
-                each(_SUBJECTS, f"!({subject})", "s"),
-                breaking(_SUBJECTS, f"!({subject})", "s", "s.name"),
-            )
-        ],
+        [no_subject("a gateway's service account has no role, in no namespace:", subject)],
         scope="cluster",
         variables={"ours": _known(namespaces)},
     )

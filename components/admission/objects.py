@@ -50,19 +50,17 @@ CLAIMS: Final = Guard(
     ],
 )
 
-_SUBJECTS: Final = items("object", "subjects")
+
+def no_subject(says: str, forbidden: Cel) -> Rule:
+    """No subject `s` of a binding for which `forbidden` holds."""
+    subjects, allowed = items("object", "subjects"), f"!({forbidden})"
+    return Rule("subjects", "I5", says, each(subjects, allowed, "s"), breaking(subjects, allowed, "s", "s.name"))
+
+
 _PIPELINE: Final = f"{given('s', 'namespace', NOTHING)} == {quoted(PIPELINE_NAMESPACE)}"
 _ACCOUNT: Final = any_of(f"s.kind == 'ServiceAccount' && !({_PIPELINE})", "s.name.startsWith('system:')")
 BINDINGS: Final = Guard(
     "bindings",
     [Kinds("rbac.authorization.k8s.io", ["rolebindings"])],
-    [
-        Rule(
-            "subjects",
-            "I5",
-            "roles here are for people and their groups, and for no service account but a pipeline's:",
-            each(_SUBJECTS, f"!({_ACCOUNT})", "s"),
-            breaking(_SUBJECTS, f"!({_ACCOUNT})", "s", "s.name"),
-        )
-    ],
+    [no_subject("roles here are for people and their groups, and for no service account but a pipeline's:", _ACCOUNT)],
 )

@@ -14,8 +14,8 @@ from components.constants import (
     SIDECAR_CONTAINER,
     UNSEAL_CONTAINER,
 )
-from policies.rules.commands import basename, environment, lines
-from policies.rules.kinds import Container, Pod, once, variables
+from policies.rules.commands import Line, basename, environment, lines
+from policies.rules.kinds import Container, Pod, Resource, once, variables
 from policies.rules.values import Unknown, get, items, text
 
 # The program itself, by the names that its image and its package give it.
@@ -124,6 +124,15 @@ def gateway_containers(pod: Pod) -> Iterator[Container]:
 
 def is_node(container: Container) -> bool:
     return container.name == NODE_CONTAINER
+
+
+def gateway_lines(resource: Resource) -> Iterator[tuple[Container, Line, list[tuple[str, ...]]]]:
+    """The command lines of containers that run OpenClaw, and no execution node: each with the programs that it starts."""
+    for pod in resource.pods:
+        for container in pod.containers:
+            if is_openclaw(container) and not is_node(container):
+                values = environment(container)
+                yield from ((container, line, list(line.programs(values))) for line in lines(container, values))
 
 
 def has_unknown_mounts(pod: Pod, container: Container) -> bool:

@@ -8,6 +8,7 @@ from policies.rules.commands import COMPUTED, HIDDEN, environment, flag_values, 
 from policies.rules.documents import files
 from policies.rules.gateway import (
     OUR_PROGRAMS,
+    gateway_lines,
     has_unknown_mounts,
     is_node,
     is_openclaw,
@@ -118,14 +119,9 @@ def _variables(container: Container) -> Iterator[Finding]:
 
 def hidden_flags(resource: Resource) -> Iterator[Finding]:
     """The value of a flag that opens the gateway stands in the program, not in a ConfigMap or Secret that a pod looks up."""
-    for pod in resource.pods:
-        for container in pod.containers:
-            if not is_openclaw(container) or is_node(container):
-                continue
-            values = environment(container)
-            for line in lines(container, values):
-                if line.kind == "command" and any(_is_hidden(words) for words in line.programs(values)):
-                    yield Finding(f"takes the gateway's bind from elsewhere in {container.title}", line.path, _DROP)
+    for container, line, programs in gateway_lines(resource):
+        if line.kind == "command" and any(_is_hidden(words) for words in programs):
+            yield Finding(f"takes the gateway's bind from elsewhere in {container.title}", line.path, _DROP)
 
 
 def _is_hidden(words: Sequence[str]) -> bool:

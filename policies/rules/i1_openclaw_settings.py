@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from policies.rules.commands import HIDDEN, environment, flag_values, lines
-from policies.rules.gateway import is_node, is_openclaw
+from policies.rules.commands import HIDDEN, flag_values
+from policies.rules.gateway import gateway_lines
 from policies.rules.kinds import Resource
 from policies.rules.openclaw_files import openclaw_files
 from policies.rules.rule import Finding
@@ -169,19 +169,14 @@ def _by_header(document: Object, path: str) -> Iterator[Finding]:
 
 def openclaw_flags(resource: Resource) -> Iterator[Finding]:
     """No flag of the gateway switches its authentication off."""
-    for pod in resource.pods:
-        for container in pod.containers:
-            if not is_openclaw(container) or is_node(container):
-                continue
-            values = environment(container)
-            for line in lines(container, values):
-                words = [word for program in line.programs(values) for word in program]
-                modes = [value for value in flag_values(words, "auth") if value != HIDDEN]
-                if any(mode not in ("token", "password") for mode in modes):
-                    yield Finding(
-                        f"changes how clients prove themselves by --auth in {container.title}",
-                        line.path,
-                        "Remove it; openclaw.json says it.",
-                    )
-                if any(word.startswith("--dangerously") or word == "--allow-insecure-auth" for word in words):
-                    yield Finding(f"switches a protection off by a flag in {container.title}", line.path, "Remove it.")
+    for container, line, programs in gateway_lines(resource):
+        words = [word for program in programs for word in program]
+        modes = [value for value in flag_values(words, "auth") if value != HIDDEN]
+        if any(mode not in ("token", "password") for mode in modes):
+            yield Finding(
+                f"changes how clients prove themselves by --auth in {container.title}",
+                line.path,
+                "Remove it; openclaw.json says it.",
+            )
+        if any(word.startswith("--dangerously") or word == "--allow-insecure-auth" for word in words):
+            yield Finding(f"switches a protection off by a flag in {container.title}", line.path, "Remove it.")

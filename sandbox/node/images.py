@@ -129,8 +129,11 @@ def tailscale(reference: str, binaries: Path) -> Recipe:
     return Recipe(reference, (_base(), Step("tailscale", _key(*digests), make, 2)), finish)
 
 
-def openclaw(reference: str, node: str = NODE_VERSION) -> Recipe:
-    """The gateway as upstream lays it out, from npm's `openclaw` of the reference's tag, on this version of Node with npm."""
+def openclaw(reference: str, node: str = NODE_VERSION, *, warm: bool = True) -> Recipe:
+    """The gateway as upstream lays it out, from npm's `openclaw` of the reference's tag, on this version of Node with npm.
+
+    `warm`: with its compiled code, which takes as much as a start and a half, and saves a quarter of each.
+    """
     version = reference.partition("@")[0].rpartition(":")[2]
     platform = "node-linux-" + {"amd64": "x64"}.get(oci.architecture(), oci.architecture())
 
@@ -149,7 +152,7 @@ def openclaw(reference: str, node: str = NODE_VERSION) -> Recipe:
         root = work / "root"
         root.mkdir()
         lay_out(work / "npm" / "node_modules", root)
-        _finish_installation(root, programs)
+        _finish_installation(root, programs, warm=warm)
         yield from oci.tree(root / "app", "app", owner=_NODE_USER)
         yield Entry("app", owner=_NODE_USER)
         yield Entry("usr/local/bin/openclaw", link="/app/openclaw.mjs")
@@ -162,15 +165,15 @@ def openclaw(reference: str, node: str = NODE_VERSION) -> Recipe:
     steps = (
         _base(),
         Step(f"node {node}", _key(platform, node, nodejs.npm_version()), make_node, 15),
-        Step(f"openclaw {version}", _key(version, platform, node, _WARM_UP), make, 90),
+        Step(f"openclaw {version}", _key(version, platform, node, _WARM_UP if warm else ""), make, 90),
     )
     return Recipe(reference, steps, finish)
 
 
-def _finish_installation(root: Path, programs: Path) -> None:
+def _finish_installation(root: Path, programs: Path, *, warm: bool) -> None:
     """Lets the package end its installation, which it does at its first start: on a read-only root it would refuse to.
 
-    Then starts it once, which leaves the compiled code of its 3000 modules beside them: every start of the gateway takes a
+    If `warm`, then starts it once, which leaves the compiled code of its 3000 modules beside them: every start of the gateway takes a
     quarter less of the processor. Node finds that code by the path of a module, so all this happens at /app, as the image's
     user and without a network.
     """
@@ -186,7 +189,7 @@ chown -R "$3:$3" "$1/app" "$1/home" "$1/tmp"
 ip link set lo up
 in_image() { setpriv --no-new-privs chroot --userspec="$3:$3" --groups= "$1" env -i $4 "/programs/node" "$5" "$6"; }
 in_image "$1" - "$3" "$4" /app/openclaw.mjs --version
-in_image "$1" - "$3" "$4" -e "$5"
+[ -z "$5" ] || in_image "$1" - "$3" "$4" -e "$5"
 """
     (root / "etc-openclaw.json").write_text(json.dumps({"gateway": {"mode": "local", "bind": "loopback"}}))
     variables = {
@@ -202,7 +205,7 @@ in_image "$1" - "$3" "$4" -e "$5"
         "DO_NOT_TRACK": "1",
     }
     words = " ".join(f"{name}={value}" for name, value in variables.items())
-    arguments = (str(root), str(programs), str(_NODE_USER), words, _WARM_UP)
+    arguments = (str(root), str(programs), str(_NODE_USER), words, _WARM_UP if warm else "")
     command = ["unshare", "--net", "--mount", "--", "sh", "-c", script, "sh", *arguments]
     _run(command, root, "the first start of openclaw")
 

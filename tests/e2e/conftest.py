@@ -14,6 +14,7 @@ from sandbox.home import Home
 from sandbox.node import devices
 from sandbox.node.devices import Device
 from sandbox.world import World
+from tests.support import quick_gateway
 from tests.support.e2e_world import ALICE, MALLORY, PEOPLE, Figures, Gateway, join, restore
 from tests.support.engine_world import Cluster, Stack
 from tests.support.worlds import administrator, pulumi_of, session_world
@@ -43,6 +44,7 @@ def playwright() -> Generator[Playwright]:
 @pytest.fixture(scope="session")
 def world(request: pytest.FixtureRequest) -> Generator[World]:
     with session_world(request, PEOPLE, [*tools.REAL, *kubectl.needed(), "pulumi"], real=True) as world:
+        quick_gateway.bring(world)
         yield world
 
 

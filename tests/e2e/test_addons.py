@@ -16,7 +16,6 @@ from sandbox.world import World
 from tests.support.addons_server import served
 from tests.support.e2e_world import HOME, LAB, Figures, Gateway, wait_answer
 from tests.support.engine_world import Stack, eventually
-from tests.support.faults.breaking import until
 from tests.support.openclaw_client import Client
 
 # Seconds for what is said to take one: here others have the processors too.
@@ -64,7 +63,7 @@ def test_the_page_lets_a_client_in(
             shown: list[dict[str, str]] = browser.get("/api/instances/home").json()["pairings"] or []
             return next((one["request"] for one in shown if one["request"] in refused.value.said), "")
 
-        request = until(asks, "the page shows the request", 60)
+        request = eventually(asks, "the page shows the request", 60)
         figures("a request, until the page shows it after Read again", f"{time.monotonic() - began:.1f} s")
         answer = browser.post(f"/api/instances/home/pairings/{request}/approve")
         assert answer.status_code == 200, answer.text

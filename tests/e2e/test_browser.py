@@ -14,6 +14,7 @@ import pytest
 from playwright.sync_api import Page, Playwright
 
 from components.nodes import linux
+from components.settings import Images
 from engine.configuration import Values
 from sandbox.node import devices
 from sandbox.node.devices import Device
@@ -23,7 +24,7 @@ from sandbox.world import World
 from tests.support.browser import person_s_chrome
 from tests.support.e2e_agent import connected
 from tests.support.e2e_nodes import Nodes, machine_of, with_nodes
-from tests.support.e2e_world import ALICE, HOME, LAB, Figures, Gateway, join
+from tests.support.e2e_world import ALICE, HOME, LAB, Figures, Gateway, join, with_
 from tests.support.engine_world import Cluster, Stack, eventually
 from tests.support.openclaw_client import Client
 from tests.support.port_scan import scan
@@ -75,7 +76,7 @@ def desk(world: World, cluster: Cluster, stack: Stack, tmp_path_factory: pytest.
     ours = with_nodes(stack, STUDIO)
     # The next module applies its own.
     stack.applied = None
-    ours.up(HOME, LAB)
+    ours.up(HOME, with_(LAB, gateway={"image": Images().gateway}))
     home.wait_ready()
     lab.wait_ready()
     nodes = Nodes(ours, home, lab, machine_of(world, ours, "studio"))
@@ -185,9 +186,11 @@ def test_another_gateway_and_the_stranger_reach_nothing_of_it(
     lab = desk.nodes.lab
     sent = {"method": "GET", "path": "/tabs", "query": {"profile": "chrome"}, "target": "node"}
     for more in ({}, {"node": "studio"}):
-        said = str(lab.call("browser.request", **sent, **more))
+        call = ("gateway", "call", "browser.request", "--params", json.dumps({**sent, **more}), "--json")
+        done = lab.attempt("node", "openclaw.mjs", *call)
+        said = done.stdout + done.stderr
         assert "gateway.nodes.browser.mode=off" in said, said
-    figures("another gateway asks for the browser", said[:200])
+    figures("another gateway asks for the browser", said.strip()[:200])
     with headscale.connected(world.home.tailnet) as control:
         (studio,) = [node for node in control.nodes() if "tag:openclaw-node-studio" in node.tags]
     # The relay is there, on loopback; the page server is not, though it listens on every address.

@@ -12,21 +12,19 @@ import pytest
 from sandbox.node import dns, layout, network
 from sandbox.world import World
 from tests.support import flows
-from tests.support.e2e_world import EGRESS, HOME, LAB, Figures, apply, process_of
-from tests.support.engine_world import ALICE, Cluster, Stack, eventually, instance
-from tests.support.faults.breakable import Breakable, hurried
+from tests.support.e2e_world import ALICE, EGRESS, HOME, LAB, Figures, Gateway, apply, process_of, quick
+from tests.support.engine_world import Cluster, Stack, eventually
 from tests.support.faults.breaking import Parts
 from tests.support.flows import FLOWS, FORMS, LISTS, Flow, sent
 from tests.support.packets import answering, asked, internet
 from tests.support.visitors import visitor
 
-# One of each form. Their gateways only answer the probes: what is tried is everything around them.
+# One of each form.
 INSTANCES: Final = {
-    form: instance(
+    form: quick(
         f"form-{form}",
         people=[ALICE],
         tailscale=sidecar,
-        storage={"retain": False},
         extraEgress=[EGRESS, LISTS],
     )
     for form, sidecar in FORMS.items()
@@ -60,12 +58,10 @@ def own(address: str) -> bool:
 @pytest.fixture(scope="module")
 def places(world: World, cluster: Cluster, stack: Stack) -> Generator[Places]:
     """By form, the places of the table; something answers at each service of each of them."""
-    gateways = {form: Breakable(world, cluster, str(one["id"])) for form, one in INSTANCES.items()}
-    # What is there stays: real gateways take long to start. The next module removes ours.
+    gateways = {form: Gateway(world, cluster, str(one["id"])) for form, one in INSTANCES.items()}
+    # What is there stays. The next module removes ours.
     kept = [one for one in stack.applied or () if one in (HOME, LAB)]
-    with hurried(list(gateways.values()), lambda: apply(cluster, stack, *kept, *INSTANCES.values())) as applied:
-        pass
-    applied.result()
+    apply(cluster, stack, *kept, *INSTANCES.values())
     for gateway in gateways.values():
         gateway.wait_ready()
     node = layout.of(world.home)

@@ -6,8 +6,7 @@ from sandbox.node.devices import Device
 from sandbox.world import World
 from tests.support.e2e_agent import ask_by_http
 from tests.support.e2e_world import HOME, LAB, Figures, Gateway, apply, wait_answer, with_
-from tests.support.engine_world import Cluster, Stack
-from tests.support.faults.breaking import until
+from tests.support.engine_world import Cluster, Stack, eventually
 
 # Nobody answers: no such name, refused, no answer in time.
 NOTHING = (6, 7, 28)
@@ -37,7 +36,7 @@ def test_people_open_what_the_agent_has_built_and_nobody_else_does(
 
     answer = ask_by_http(owner, home, f"use exec {json.dumps(_START)}", home.token())
     assert answer.status == 200, answer
-    opened = until(lambda: owner.curl("--fail", portal).stdout, "the application answers its owner")
+    opened = eventually(lambda: owner.curl("--fail", portal).stdout, "the application answers its owner")
     assert opened == f"built by the agent for {portal.rstrip('/')}"
     figures("the agent's application answers its owner", f"{portal}")
 
@@ -54,7 +53,7 @@ def test_people_open_what_the_agent_has_built_and_nobody_else_does(
     wait_answer(owner, f"{home.url}/healthz")
     ask_by_http(owner, home, f"use exec {json.dumps(_START)}", home.token())
     local = f"http://127.0.0.1:{PORT}/"
-    assert until(lambda: home.attempt("curl", "-s", "-m", "2", local).stdout, "it runs")
+    assert eventually(lambda: home.attempt("curl", "-s", "-m", "2", local).stdout, "it runs")
     for host in (home.hostname, *home.devices()[0].ip_addresses):
         name = f"[{host}]" if ":" in host else host
         assert owner.curl(f"http://{name}:{PORT}/", seconds=3).returncode in NOTHING

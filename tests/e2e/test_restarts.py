@@ -10,7 +10,7 @@ from components.constants import GATEWAY_CONTAINER, SIDECAR_CONTAINER
 from sandbox.node import devices
 from sandbox.node.devices import Device
 from sandbox.world import World
-from tests.support.e2e_world import ALICE, HOME, LAB, PEOPLE, Figures, Gateway, join, wait_answer, watched
+from tests.support.e2e_world import ALICE, BOB, HOME, LAB, PEOPLE, Figures, Gateway, join, wait_answer, watched
 from tests.support.engine_world import Cluster, Stack, eventually
 
 
@@ -52,22 +52,24 @@ def test_a_deleted_pod_comes_back_as_the_same_device_i10(home: Gateway, owner: D
     assert home.exec("cat", "/home/node/marker") == "kept\n"
 
 
-def test_a_pod_starts_without_its_sealed_secret_i10(
-    home: Gateway, owner: Device, stack: Stack, cluster: Cluster
-) -> None:
-    with same_device(home):
-        secret = cluster.secret_of(home.namespace, "tailnet-authkey")["metadata"]["name"]
-        uid = home.pod["metadata"]["uid"]
-        stack.applied = None
-        cluster.delete(f"/api/v1/namespaces/{home.namespace}/secrets/{secret}")
-        assert home.kubectl("delete", "pod", "--all", "--wait=false").returncode == 0
-        eventually(lambda: home.ready and home.pod["metadata"]["uid"] != uid, "another pod, ready", 120)
-        wait_answer(owner, f"{home.url}/healthz")
-        # The next `up` after a refresh brings it back, from the same key.
-        stack.refresh(HOME, LAB)
-        stack.up(HOME, LAB)
-        home.wait_ready()
-        cluster.secret_of(home.namespace, "tailnet-authkey")
+def test_a_pod_starts_without_its_sealed_secret_i10(lab: Gateway, world: World, stack: Stack, cluster: Cluster) -> None:
+    bob = join(world, "bobs-laptop", BOB)
+    try:
+        with same_device(lab):
+            secret = cluster.secret_of(lab.namespace, "tailnet-authkey")["metadata"]["name"]
+            uid = lab.pod["metadata"]["uid"]
+            stack.applied = None
+            cluster.delete(f"/api/v1/namespaces/{lab.namespace}/secrets/{secret}")
+            assert lab.kubectl("delete", "pod", "--all", "--wait=false").returncode == 0
+            eventually(lambda: lab.ready and lab.pod["metadata"]["uid"] != uid, "another pod, ready", 120)
+            wait_answer(bob, f"{lab.url}/healthz")
+            # The next `up` after a refresh brings it back, from the same key.
+            stack.refresh(HOME, LAB)
+            stack.up(HOME, LAB)
+            lab.wait_ready()
+            cluster.secret_of(lab.namespace, "tailnet-authkey")
+    finally:
+        devices.remove(bob)
 
 
 def test_the_node_stopped_and_started_i10(home: Gateway, lab: Gateway, world: World, figures: Figures) -> None:

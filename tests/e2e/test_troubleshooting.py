@@ -22,8 +22,8 @@ from sandbox.world import World
 from tests.support.e2e_agent import connected
 from tests.support.e2e_nodes import machine_of, with_nodes
 from tests.support.e2e_world import ALICE, BOB, HOME, LAB, Gateway, answers, join, wait_answer, with_
-from tests.support.engine_world import Stack
-from tests.support.faults.breaking import UDP, dropped, kill, until
+from tests.support.engine_world import Stack, eventually
+from tests.support.faults.breaking import UDP, dropped, kill
 from tests.support.openclaw_client import Client
 from tests.support.trouble_page import Page, blocks, shown, steps
 
@@ -67,7 +67,7 @@ def test_1_transport(page: Page, world: World) -> None:
         assert page.laptop.tailscale("up").returncode == 0
     wait_answer(page.laptop, f"{page.gateway.url}/healthz")
     with dropped(world, UDP, f"tcp dport {layout.DERP_PORT} drop"):
-        until(lambda: not answers(page.laptop, f"{page.gateway.url}/healthz", 1), "no path is left")
+        eventually(lambda: not answers(page.laptop, f"{page.gateway.url}/healthz", 1), "no path is left")
         assert 1 in steps(seen_by(page.laptop, page.gateway))
         page.shows("transport: no path")
         page.shows("transport: UDP is blocked")
@@ -81,7 +81,7 @@ def tailscaled_ended(world: World, device: Device) -> Generator[None]:
     """As after `systemctl stop tailscaled`; the device is on."""
     pid = int(json.loads((device.directory / "tailscaled.json").read_text())["pid"])
     kill(pid, signal.SIGTERM)
-    until(lambda: not device.status(), "tailscaled ends")
+    eventually(lambda: not device.status(), "tailscaled ends")
     try:
         yield
     finally:
@@ -108,7 +108,7 @@ def test_2_identity(page: Page, stranger: Device, world: World) -> None:
         try:
             control.rename_node(node.id, f"{node.given_name}-1")
             page.shows("identity: the gateway has another name")
-            until(lambda: not answers(page.laptop, f"{page.gateway.url}/healthz", 1), "the old name is gone")
+            eventually(lambda: not answers(page.laptop, f"{page.gateway.url}/healthz", 1), "the old name is gone")
             assert 2 in steps(seen_by(page.laptop, page.gateway))
         finally:
             control.rename_node(node.id, node.given_name)
@@ -123,7 +123,7 @@ def test_3_policy(page: Page, stack: Stack) -> None:
     try:
         stack.up(with_(HOME, people=[BOB]), LAB)
         page.shows("policy: not listed")
-        until(lambda: not answers(page.laptop, f"{page.gateway.url}/healthz", 2), "she is out", 5)
+        eventually(lambda: not answers(page.laptop, f"{page.gateway.url}/healthz", 2), "she is out", 5)
         assert 3 in steps(seen_by(page.laptop, page.gateway))
     finally:
         stack.up(HOME, LAB)
@@ -191,15 +191,15 @@ def test_7_and_8_node_approval_and_the_commands_of_the_agent(page: Page, world: 
         assert joined.returncode == 0, joined.stderr
         enrol = machine.start(machine.command("ExecStartPre"))
         started.append(enrol)
-        until(lambda: "detail=PAIRING_REQUIRED" in enrol.said, "the machine asks", 240)
+        eventually(lambda: "detail=PAIRING_REQUIRED" in enrol.said, "the machine asks", 240)
         assert steps(enrol.said) == {6}
         (asked,) = [entry for entry in gateway.asked("device.pair.list")["pending"] if entry["displayName"] == "bench"]
         page.shows("pairing: approved", seconds=0, REQUEST=asked["requestId"])
-        until(lambda: enrol.process.poll() is not None, "the approval is seen", 240)
+        eventually(lambda: enrol.process.poll() is not None, "the approval is seen", 240)
         host = machine.start(machine.command("ExecStart"))
         started.append(host)
-        until(lambda: "node host gateway connected" in host.said, "the node connects", 240)
-        (offered,) = until(lambda: gateway.asked("node.pair.list")["pending"], "what it offers", 240)
+        eventually(lambda: "node host gateway connected" in host.said, "the node connects", 240)
+        (offered,) = eventually(lambda: gateway.asked("node.pair.list")["pending"], "what it offers", 240)
         status = page.shows("node: its commands are not approved")
         assert steps(status) == {7}
         assert steps(page.shows("node: refused")) == {7}

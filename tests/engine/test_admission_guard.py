@@ -14,7 +14,18 @@ from sandbox.kube import Object
 from tests.support.engine_world import Cluster, MakeStack, Stack, eventually, instance, steps
 from tests.support.guard_attacks import ATTACKS, Attack, block, connected, deleted, egress, made
 from tests.support.guard_pods import POD_ATTACKS, debugged
-from tests.support.guard_requests import ADMINISTRATOR, CONTROLLER, EDITOR, PROGRAM, Ask, Request, Scene, Who, ask
+from tests.support.guard_requests import (
+    ADMINISTRATOR,
+    CONTROLLER,
+    EDITOR,
+    PROGRAM,
+    Answer,
+    Ask,
+    Request,
+    Scene,
+    Who,
+    ask,
+)
 
 MESSAGES = {rule.id: f"{rule.invariant}: {rule.message}" for rule in rules()}
 ALL: tuple[Attack, ...] = (*ATTACKS, *POD_ATTACKS)
@@ -324,10 +335,14 @@ def test_kinds_of_others_come_from_programs_and_publish_nothing(scene: Scene, cu
         who = Who(PROGRAM.user.replace("tools", scene.namespace), ["landlords-of-reports"])
         role = bound("reports", "test-agent", {"kind": "Group", "apiGroup": RBAC, "name": "landlords-of-reports"})
         scene.cluster.create(f"/apis/{RBAC}/v1/namespaces/{scene.namespace}/rolebindings", role)
-    kind = plural.removesuffix("s").capitalize()
-    answer = ask(scene.cluster, who, made(plural, kind, f"{group}/v1")(scene))
-    assert bool(answer.refused) == (not allowed), answer
-    assert answer.status != 403 or answer.refused, answer
+    request = made(plural, plural.removesuffix("s").capitalize(), f"{group}/v1")(scene)
+
+    def answer() -> Answer | None:
+        """Nothing while the API server has not heard of the role."""
+        said = ask(scene.cluster, who, request)
+        return said if said.status != 403 or said.refused else None
+
+    assert bool(eventually(answer, "the role to be in force", 10).refused) == (not allowed)
 
 
 def test_a_guard_that_only_audits_stops_and_warns_nobody(stack: MakeStack, people: None, cluster: Cluster) -> None:

@@ -59,13 +59,12 @@ class Nodes:
         return [entry["requestId"] for entry in pending if entry["displayName"] == name]
 
     def approve_device(self, name: str) -> None:
-        eventually(lambda: self.pending_device(name), f"{name} to ask", 300)
-        self.home.asked("device.pair.approve", requestId=self.pending_device(name)[0])
+        request, *_ = eventually(lambda: self.pending_device(name), f"{name} to ask", 300)
+        self.home.asked("device.pair.approve", requestId=request)
 
     def pending_surface(self, name: str) -> list[Any]:
         return [entry for entry in self.home.asked("node.pair.list")["pending"] if entry["displayName"] == name]
 
     def approve_surface(self, name: str) -> Any:
-        eventually(lambda: self.pending_surface(name), f"{name} to say what it offers", 300)
-        (request,) = self.pending_surface(name)
+        (request,) = eventually(lambda: self.pending_surface(name), f"{name} to say what it offers", 300)
         return self.home.asked("node.pair.approve", requestId=request["requestId"])

@@ -22,6 +22,7 @@ from sandbox.node.devices import Device
 from sandbox.tailnet import headscale
 from sandbox.tailnet.client import Node
 from sandbox.world import People, World
+from tests.support import quick_gateway
 from tests.support.engine_world import Cluster, Stack, eventually, instance
 
 ALICE: Final = "alice@example.com"
@@ -52,10 +53,20 @@ HOME: Final = instance(
     },
     extraEgress=[EGRESS, _MODEL.egress],
 )
-_CALL: Final = Path(__file__).with_name("gateway_call.mjs")
+_CALL: Final = Path(__file__).with_name("gateway_call.mjs").read_text()
 _HASTY: Final = Path(__file__).parents[1] / "engine" / "programs" / "hasty.py"
-LAB: Final = instance("lab", people=[BOB], storage={"retain": False}, extraEgress=[EGRESS])
 Figures = Callable[[str, object], None]
+
+
+def quick(name: str, **over: Any) -> Values:
+    """An instance whose gateway only answers its probes: all of it but OpenClaw is real."""
+    gateway = {"image": quick_gateway.IMAGE, "resources": {"cpuRequest": "50m", "memoryRequest": "64Mi"}}
+    small = {"gateway": gateway, "storage": {"retain": False}, "extraEgress": [EGRESS]}
+    return instance(name, **merged(small, over))
+
+
+# Bob's.
+LAB: Final = quick("lab", people=[BOB])
 
 
 def with_(base: Values, **over: Any) -> Values:
@@ -162,8 +173,7 @@ class Gateway:
 
     def call(self, method: str, **params: Any) -> Object:
         """One of its methods: `{"ok": true, "payload": ...}`, or `{"ok": false, "error": {"message": ...}}`."""
-        script = _CALL.read_text()
-        said = self.exec("node", "--input-type=module", "--eval", script, "--", method, json.dumps(params))
+        said = self.exec("node", "--input-type=module", "--eval", _CALL, "--", method, json.dumps(params))
         return json.loads(said)
 
     def asked(self, method: str, **params: Any) -> Object:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import httpx
 import yaml
@@ -25,6 +25,7 @@ from sandbox.world import World
 
 ALICE = "alice@example.com"
 _JSON: Final = ("content-type", "application/json")
+T = TypeVar("T")
 MakeStack = Callable[..., "Stack"]
 
 
@@ -118,13 +119,14 @@ class Stack:
         return self.world.home.state / ".pulumi" / "stacks" / PROJECT / f"{self.name}.json"
 
 
-def eventually(condition: Callable[[], object], what: str, seconds: float = 120) -> None:
-    """Wait for what another process is about to bring."""
+def eventually(condition: Callable[[], T | None], what: str, seconds: float = 120) -> T:
+    """The condition's value, once another process has made it true."""
     deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"waited {seconds:.0f} s for {what}"
         # More often would take processor time from who is waited for.
         time.sleep(0.1)
+    return found
 
 
 def steps(result: Result) -> dict[str, str]:

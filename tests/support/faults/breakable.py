@@ -5,40 +5,19 @@ import contextlib
 import json
 import signal
 import time
-from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from components.constants import SIDECAR_CONTAINER
+from components.constants import ANNOTATION_IMAGE, GATEWAY_CONTAINER, SIDECAR_CONTAINER
 from sandbox.kube import Object
 from sandbox.node import layout, machine, network
-from tests.support.e2e_world import ALICE, EGRESS, Gateway
-from tests.support.engine_world import instance
-from tests.support.faults.breaking import kill, until
+from tests.support.e2e_world import ALICE, Gateway, quick
+from tests.support.engine_world import eventually
+from tests.support.faults.breaking import kill
 
-SPARE: Final = instance("spare", people=[ALICE], storage={"retain": False}, extraEgress=[EGRESS])
-REAL_GATEWAY: Final = ["node", "openclaw.mjs", "gateway", "run"]
-# Answers the probes, and starts in a tenth of a second where the real gateway takes half a minute of CPU. For faults of the
-# tailnet's side, which is real and as declared: nothing but these arguments differs.
-QUICK_GATEWAY: Final = [
-    *("node", "-e"),
-    "process.on('SIGTERM',()=>process.exit());"
-    "require('http').createServer((q,a)=>a.end('{\"status\":\"started\",\"ok\":true}')).listen(18789,'127.0.0.1')",
-]
-
-
-@contextlib.contextmanager
-def hurried(gateways: Sequence["Breakable"], operation: Callable[[], object]) -> Generator["Future[object]"]:
-    """While an engine works that waits for these instances, their gateways become quick ones as soon as they are declared."""
-    with ThreadPoolExecutor(1) as pool:
-        future = pool.submit(operation)
-        yield future
-        while not future.done():
-            for gateway in gateways:
-                gateway.hurry()
-            time.sleep(0.3)
+SPARE: Final = quick("spare", people=[ALICE])
 
 
 @dataclass(frozen=True)
@@ -53,7 +32,7 @@ class Breakable(Gateway):
 
     def wait(self, container: str = SIDECAR_CONTAINER, seconds: float = 60.0) -> float:
         begin = time.monotonic()
-        until(lambda: len(self.pods()) == 1 and self.up(container), f"{container} of {self.id} is ready", seconds)
+        eventually(lambda: len(self.pods()) == 1 and self.up(container), f"{container} of {self.id} is ready", seconds)
         return time.monotonic() - begin
 
     def uid(self) -> str:
@@ -64,7 +43,7 @@ class Breakable(Gateway):
     def replace_pod(self) -> None:
         """As when its node is drained; returns when the old pod is gone and the next one is there."""
         self.kubectl("delete", "pod", self.pod["metadata"]["name"], "--wait=true")
-        until(self.uid, f"{self.id} has a new pod")
+        eventually(self.uid, f"{self.id} has a new pod")
 
     @property
     def _deployment(self) -> str:
@@ -72,7 +51,7 @@ class Breakable(Gateway):
 
     def scale(self, replicas: int) -> None:
         self.cluster.merge(self._deployment, {"spec": {"replicas": replicas}})
-        until(lambda: len(self.pods()) == replicas, f"{self.id} has {replicas} pods")
+        eventually(lambda: len(self.pods()) == replicas, f"{self.id} has {replicas} pods")
 
     @contextlib.contextmanager
     def absent(self) -> Generator[None]:
@@ -83,35 +62,19 @@ class Breakable(Gateway):
         finally:
             self.scale(1)
 
-    def play(self, arguments: list[str], wait: bool = True) -> None:
-        """Makes the gateway's container run these arguments from now on. `wait`: for the new pod."""
-        found = self.cluster.get(self._deployment)
-        assert found is not None
-        containers: list[Object] = found["spec"]["template"]["spec"]["containers"]
-        if containers[0]["args"] != arguments:
-            containers[0]["args"] = arguments
-            before = self.uid()
-            self.cluster.merge(self._deployment, {"spec": {"template": {"spec": {"containers": containers}}}})
-            if wait:
-                until(lambda: self.uid() not in ("", before), f"{self.id} has its new pod")
-
-    def hurry(self) -> None:
-        """Makes its gateway the quick one, if it is declared and is not."""
-        found = self.cluster.get(self._deployment)
-        if found and found["spec"]["template"]["spec"]["containers"][0]["args"] != QUICK_GATEWAY:
-            self.play(QUICK_GATEWAY, wait=False)
-
-    @contextlib.contextmanager
-    def quick(self, operation: Callable[[], object]) -> Generator["Future[object]"]:
-        """While an engine works that waits for the pod, its gateway becomes the quick one as soon as it is declared."""
-        with hurried([self], operation) as future:
-            yield future
+    def run_image(self, image: str) -> None:
+        """Makes the gateway's container run this image from now on; by hand, as `up` would wait for a ready pod."""
+        change = {"name": GATEWAY_CONTAINER, "image": image}
+        # In both places: the guard holds a pod to what its annotation says.
+        said = {"annotations": {f"{ANNOTATION_IMAGE}{GATEWAY_CONTAINER}": image}}
+        template = {"metadata": said, "spec": {"containers": [change]}}
+        self.cluster.strategic(self._deployment, {"spec": {"template": template}})
 
     def restart(self, container: str, number: signal.Signals = signal.SIGTERM) -> float:
         """A signal to the container's first process; seconds until the next one is ready."""
         before, begin = self.restarts()[container], time.monotonic()
         kill(self.pid(container), number)
-        until(lambda: self.restarts()[container] > before and self.up(container), f"{container} is back", 120)
+        eventually(lambda: self.restarts()[container] > before and self.up(container), f"{container} is back", 120)
         return time.monotonic() - begin
 
     def events(self) -> str:

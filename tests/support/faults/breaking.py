@@ -3,8 +3,8 @@
 import contextlib
 import signal
 import time
-from collections.abc import Callable, Generator
-from typing import Final, TypeVar
+from collections.abc import Generator
+from typing import Final
 
 import httpx
 
@@ -12,19 +12,10 @@ from engine.processes import Process, start_time
 from sandbox.node import layout, network
 from sandbox.supervisor import Supervisor
 from sandbox.world import World
+from tests.support.engine_world import eventually
 
-T = TypeVar("T")
 # All datagrams but DNS: no direct path, no STUN.
 UDP: Final = "udp dport != 53 drop"
-
-
-def until(condition: Callable[[], T | None], what: str, seconds: float = 60.0) -> T:
-    """The condition's value, once it is true."""
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
-        time.sleep(0.2)
-    return found
 
 
 def kill(pid: int, number: signal.Signals = signal.SIGKILL) -> None:
@@ -58,7 +49,7 @@ class Parts:
     def without(self, name: str) -> Generator[None]:
         """Nobody starts the part again until the block ends."""
         self._ask("PATCH", f"/process/stop/{name}")
-        until(lambda: not self._supervisor.states()[name].running, f"{name} stops")
+        eventually(lambda: not self._supervisor.states()[name].running, f"{name} stops")
         try:
             yield
         finally:
@@ -67,13 +58,13 @@ class Parts:
             for other, state in self._supervisor.states().items():
                 if other != name and not state.running:
                     self._ask("POST", f"/process/start/{other}")
-            until(lambda: all(map(self.well, self.names())), f"all parts are well after {name}")
+            eventually(lambda: all(map(self.well, self.names())), f"all parts are well after {name}")
 
     def kill(self, name: str) -> float:
         """SIGKILL; seconds until the supervisor has a well one again."""
         before, begin = self.pid(name), time.monotonic()
         kill(before)
-        until(lambda: self.pid(name) not in (0, before) and self.well(name), f"{name} is back")
+        eventually(lambda: self.pid(name) not in (0, before) and self.well(name), f"{name} is back")
         return time.monotonic() - begin
 
     def _ask(self, method: str, path: str) -> None:

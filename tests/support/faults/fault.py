@@ -12,8 +12,8 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 from tests.support.e2e_world import Outage
+from tests.support.engine_world import eventually
 from tests.support.faults.breakable import Breakable
-from tests.support.faults.breaking import until
 from tests.support.faults.report import Row
 from tests.support.faults.scene import Scene
 from tests.support.faults.signs import Sign
@@ -106,7 +106,7 @@ def _lasting(fault: Fault, scene: Scene, began: float) -> None:
         scene.reached(gateway, fault.within)
         scene.notes["answered"] = seconds(time.monotonic() - began)
     if fault.answers is False:
-        until(lambda: not scene.answers(gateway), f"{gateway.id} answers no more")
+        eventually(lambda: not scene.answers(gateway), f"{gateway.id} answers no more")
     scene.notes["sign"] = "; ".join([_found(sign, scene, gateway) for sign in fault.signs])
     scene.notes["seen"] = seconds(time.monotonic() - began)
     time.sleep(max(0.0, began + fault.lasts - time.monotonic()))
@@ -119,7 +119,7 @@ def _lasting(fault: Fault, scene: Scene, began: float) -> None:
 
 def _found(sign: Sign, scene: Scene, gateway: Breakable) -> str:
     """The words of a sign, once it is there."""
-    found = until(lambda: sign.seen(scene, gateway), sign.words, sign.seconds)
+    found = eventually(lambda: sign.seen(scene, gateway), sign.words, sign.seconds)
     return sign.words.replace("{found}", str(found))
 
 

@@ -12,7 +12,7 @@ from sandbox.node.devices import OWNER, STRANGER
 from sandbox.world import World
 from tests.support.e2e_world import ALICE, HOME, MALLORY, apply, join
 from tests.support.engine_world import Cluster, Stack
-from tests.support.faults.breakable import QUICK_GATEWAY, SPARE, Breakable
+from tests.support.faults.breakable import SPARE, Breakable
 from tests.support.faults.catalogue import ALL
 from tests.support.faults.report import SEEN, TOLD, Row, ToldRow
 from tests.support.faults.scene import Scene
@@ -52,11 +52,7 @@ def repaired(request: pytest.FixtureRequest, stack: Stack) -> None:
 def scene(world: World, cluster: Cluster, stack: Stack, repaired: None) -> Scene:
     """Alice's real gateway, and one to break: real sidecar, keys, volumes and manifest; its gateway only answers probes."""
     home, spare = Breakable(world, cluster, "home"), Breakable(world, cluster, "spare")
-    # At once: the real gateway of `spare` would take the processor from the other one.
-    with spare.quick(lambda: apply(cluster, stack, HOME, SPARE)) as applied:
-        pass
-    applied.result()
-    spare.play(QUICK_GATEWAY)
+    apply(cluster, stack, HOME, SPARE)
     home.wait_ready(300)
     spare.wait_ready()
     return Scene(world, cluster, stack, home, spare, join(world, OWNER, ALICE), join(world, STRANGER, MALLORY))

@@ -10,9 +10,8 @@ from typing import Final
 from components.constants import SIDECAR_CONTAINER, UNSEAL_CONTAINER
 from sandbox.tailnet import headscale
 from tests.support.e2e_world import HOME, MALLORY, wait_answer
-from tests.support.engine_world import steps
-from tests.support.faults.breakable import QUICK_GATEWAY, SPARE, Breakable
-from tests.support.faults.breaking import until
+from tests.support.engine_world import eventually, steps
+from tests.support.faults.breakable import SPARE, Breakable
 from tests.support.faults.fault import Fault, seconds
 from tests.support.faults.scene import Scene
 from tests.support.faults.signs import Sign, event, log
@@ -24,10 +23,7 @@ def pulumi_up_refresh(scene: Scene) -> None:
     """The one command that many signs name."""
     began = time.monotonic()
     scene.stack.refresh(HOME, SPARE)
-    with scene.spare.quick(lambda: scene.stack.up(HOME, SPARE)) as applied:
-        pass
-    applied.result()
-    scene.spare.play(QUICK_GATEWAY)
+    scene.stack.up(HOME, SPARE)
     scene.spare.wait(seconds=120)
     scene.notes["mended"] = seconds(time.monotonic() - began)
 
@@ -183,7 +179,7 @@ def kek_gone(scene: Scene) -> Generator[None]:
     scene.reached(scene.spare)
     with scene.spare.absent():
         pass
-    until(lambda: f'secret "{gone}" not found' in scene.spare.events(), "the kubelet says what is missing")
+    eventually(lambda: f'secret "{gone}" not found' in scene.spare.events(), "the kubelet says what is missing")
     yield
     pulumi_up_refresh(scene)
 

@@ -6,7 +6,8 @@ from contextlib import contextmanager
 from typing import Final
 
 from components.constants import SIDECAR_CONTAINER
-from tests.support.faults.breaking import UDP, dropped, until
+from tests.support.engine_world import eventually
+from tests.support.faults.breaking import UDP, dropped
 from tests.support.faults.fault import Fault
 from tests.support.faults.scene import Scene
 from tests.support.faults.signs import laptop_status, log, netcheck
@@ -21,7 +22,7 @@ def without_udp(scene: Scene) -> Generator[None]:
     def direct() -> bool:
         return scene.answers(scene.home) and "direct" in scene.laptop.tailscale("status").stdout
 
-    until(direct, "a direct path again")
+    eventually(direct, "a direct path again")
 
 
 def requests_by_relay(scene: Scene) -> None:
@@ -50,7 +51,7 @@ def without_control_server(scene: Scene) -> Generator[None]:
     with scene.parts.without("headscale"):
         scene.spare.replace_pod()
         # Longer than TS_BOOT_TIMEOUT, after which the sidecar gives up and is started again.
-        until(lambda: scene.spare.restarts().get(SIDECAR_CONTAINER) == 1, "the sidecar's boot times out", 90)
+        eventually(lambda: scene.spare.restarts().get(SIDECAR_CONTAINER) == 1, "the sidecar's boot times out", 90)
         yield
 
 

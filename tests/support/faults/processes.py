@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from typing import Final
@@ -11,9 +12,8 @@ from engine.errors import UserError
 from sandbox.kube import Object
 from sandbox.node import runtime
 from tests.support.e2e_world import HOME, with_
-from tests.support.engine_world import Cluster, Stack
+from tests.support.engine_world import Cluster, Stack, eventually
 from tests.support.faults.breakable import SPARE, Breakable
-from tests.support.faults.breaking import until
 from tests.support.faults.fault import Fault, seconds
 from tests.support.faults.scene import Scene
 from tests.support.faults.signs import Sign, killed_for_memory, line_with, restarted
@@ -80,16 +80,15 @@ def killed_under_update(scene: Scene) -> Generator[None]:
     # A new limit: the pod is replaced under the update.
     changed = with_(SPARE, tailscale={"resources": {"memoryLimit": "192Mi"}})
     began = time.monotonic()
-    with scene.spare.quick(lambda: scene.stack.up(HOME, changed)) as update:
-        until(lambda: update.done() or under_way(scene.stack), "the update is under way", 30)
+    with ThreadPoolExecutor(1) as pool:
+        update = pool.submit(scene.stack.up, HOME, changed)
+        eventually(lambda: update.done() or under_way(scene.stack), "the update is under way", 30)
         for part in KILLED:
             scene.parts.kill(part)
     failure = update.exception()
     if failure is not None:
         assert isinstance(failure, UserError), failure
-        with scene.spare.quick(lambda: scene.stack.up(HOME, changed)) as update:
-            pass
-        update.result()
+        scene.stack.up(HOME, changed)
     runtime.wait_ready(scene.world.home)
     took = seconds(time.monotonic() - began)
     said = f"the update fails ({failure.problem[:120]})" if isinstance(failure, UserError) else "nothing"

@@ -9,9 +9,9 @@ from functools import cached_property
 from sandbox.node.devices import Device
 from sandbox.world import World
 from tests.support.e2e_world import Outage, answers, watched
-from tests.support.engine_world import Cluster, Stack
+from tests.support.engine_world import Cluster, Stack, eventually
 from tests.support.faults.breakable import Breakable
-from tests.support.faults.breaking import Parts, until
+from tests.support.faults.breaking import Parts
 
 Identity = tuple[str, str, tuple[str, ...], str]
 # The served port of reach `http`, the gateway's own, and that of the sidecar's health and metrics.
@@ -75,7 +75,7 @@ class Scene:
 
     def reached(self, gateway: Breakable, seconds: float = 60.0) -> None:
         """Returns when it answers the owner."""
-        until(lambda: self.answers(gateway), f"{gateway.url} answers {self.laptop.name}", seconds)
+        eventually(lambda: self.answers(gateway), f"{gateway.url} answers {self.laptop.name}", seconds)
 
     def well(self, seconds: float) -> None:
         """Returns when all containers of both are ready, and the owner reaches them."""

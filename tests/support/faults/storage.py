@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Final
 
 from components.constants import GATEWAY_CONTAINER, SIDECAR_CONTAINER, UNSEAL_CONTAINER
+from components.settings import Images
 from sandbox.errors import SandboxError
 from sandbox.node import network
-from tests.support.faults.breakable import QUICK_GATEWAY, REAL_GATEWAY, Breakable
-from tests.support.faults.breaking import kill, until
+from tests.support import quick_gateway
+from tests.support.engine_world import eventually
+from tests.support.faults.breakable import Breakable
+from tests.support.faults.breaking import kill
 from tests.support.faults.fault import Fault, seconds
 from tests.support.faults.keys import not_started
 from tests.support.faults.scene import Scene
@@ -55,7 +58,7 @@ def tailnet_volume_full(scene: Scene) -> Generator[None]:
         scene.reached(scene.spare, 5)
         restarts = scene.spare.restarts()[SIDECAR_CONTAINER]
         kill(scene.spare.pid(SIDECAR_CONTAINER))
-        until(lambda: scene.spare.restarts()[SIDECAR_CONTAINER] > restarts + 1, "the sidecar fails")
+        eventually(lambda: scene.spare.restarts()[SIDECAR_CONTAINER] > restarts + 1, "the sidecar fails")
         yield
         file.unlink()
         scene.notes["freed"] = well_again(scene, SIDECAR_CONTAINER, 120)
@@ -102,21 +105,21 @@ def small_gateway_volume(scene: Scene) -> Generator[Path]:
     """The real gateway on a volume of 192 MiB, with something on it; afterwards the quick one again."""
     spare = scene.spare
     spare.scale(0)
-    spare.play(REAL_GATEWAY, wait=False)
-    # Other tests ended the real gateway while it started: each time up to 54 MB of a half-made cache may be left, for an hour.
+    spare.run_image(Images().gateway)
+    # A test before may have ended the real gateway while it started: up to 54 MB of a half-made cache may be left, for an hour.
     shutil.rmtree(spare.volume("gateway-home") / ".openclaw" / "cache", ignore_errors=True)
     with spare.bounded("gateway-home", 192) as volume:
         scene.notes["started"] = seconds(spare.wait(GATEWAY_CONTAINER, 180))
         scene.reached(spare)
         # It goes on writing when it is ready, and would give back what it could not end.
         pages = volume / ".openclaw" / "cache" / "control-ui-assets"
-        until(lambda: kept_pages(pages), "the pages of the Control UI are kept")
+        eventually(lambda: kept_pages(pages), "the pages of the Control UI are kept")
         (volume / ".openclaw" / "fault-test").write_text("kept")
         try:
             yield volume
         finally:
             spare.scale(0)
-            spare.play(QUICK_GATEWAY, wait=False)
+            spare.run_image(quick_gateway.IMAGE)
 
 
 def writes_again(spare: Breakable) -> None:

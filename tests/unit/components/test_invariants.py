@@ -130,6 +130,14 @@ def test_the_policy_pack_finds_nothing(name: str) -> None:
 
 
 @every_config
+def test_the_policy_pack_finds_nothing_in_a_policy_of_our_own(name: str) -> None:
+    """Where the stack writes the tailnet's policy: whoever it lets in, gateways, nodes and portals, is no finding."""
+    config = CONFIGS[name]
+    if config["tailnet"].get("ownership", "verified") == "verified":
+        the_policy_pack_finds_nothing(Run.of({**config, "tailnet": {**config["tailnet"], "ownership": "owned"}}))
+
+
+@every_config
 def test_a_preview_declares_the_same_resources(name: str) -> None:
     preview = run_program(CONFIGS[name], preview=True)
     assert set(preview.resources) == set(ran(name).graph.resources)

@@ -155,3 +155,30 @@ def test_a_build_is_kept_only_when_it_is_whole(home: Home, monkeypatch: pytest.M
         builds.ensure(home, ["etcd"], Said())
     assert (home.bin / "etcd").read_text() == "built\n"
     assert [tool.name for tool in tools.missing(home, ["etcd"], GO)] == ["etcd"]
+
+
+def test_what_is_cut_is_neither_downloaded_nor_built(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    said, cache = home.root / "said", home.root / "cache"
+    cache.mkdir()
+    for name in ("main.go", "cloud.go"):
+        (cache / name).write_text("package main\n")
+    go = home.root / "go"
+    go.write_text(
+        f"""#!/bin/sh
+if [ "$1" = mod ]; then echo '{{"Dir": "{cache}"}}'; exit; fi
+for word; do case $word in -modfile=*) ls "$(dirname "${{word#*=}}")/source" | sed "s/^/$1 /" >> {said};; esac; done
+while [ $# != 0 ] && [ "$1" != -o ]; do shift; done
+[ $# = 0 ] || echo built > "$2"
+"""
+    )
+    go.chmod(0o755)
+
+    def find_go(home: Home, needed: tuple[int, ...], progress: Progress) -> builds.Go:
+        return builds.Go(go, GO)
+
+    monkeypatch.setattr(builds, "find_go", find_go)
+    family = tools.Family(tools.FAMILIES["etcd"].module, cuts=(tools.Cut("cloud.go"),))
+    monkeypatch.setitem(tools.FAMILIES, "etcd", family)
+    builds.ensure(home, ["kwok", "etcd"], Said())
+    assert sorted(said.read_text().splitlines()) == ["build main.go", "list main.go"]
+    assert [path.name for path in home.bin.iterdir() if path.name.startswith(".cut")] == []

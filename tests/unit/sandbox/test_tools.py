@@ -74,6 +74,13 @@ def test_other_flags_are_another_build(home: Home, monkeypatch: pytest.MonkeyPat
     assert [tool.name for tool in tools.missing(home, ["etcd"], GO)] == ["etcd"]
 
 
+def test_other_cuts_are_another_build(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    _pretend_built(home, "etcd")
+    family = tools.Family(tools.FAMILIES["etcd"].module, cuts=(tools.Cut("main.go"),))
+    monkeypatch.setitem(tools.FAMILIES, "etcd", family)
+    assert [tool.name for tool in tools.missing(home, ["etcd"], GO)] == ["etcd"]
+
+
 def test_a_key_without_its_binary_counts_as_missing(home: Home) -> None:
     _pretend_built(home, "etcd")
     (home.bin / "etcd").unlink()

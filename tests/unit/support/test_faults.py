@@ -162,7 +162,7 @@ def test_what_always_holds_fails_any_fault(broken: Happening, mended: Happening,
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"signs": [Sign("the sky", lambda scene, gateway: "", 0.1)]}, "not within 0 s: the sky"),
+        ({"signs": [Sign("the sky", lambda scene, gateway: "", 0.1)]}, "waited 0 s for the sky"),
         ({"watched": "home", "pause": 0.1}, "home did not answer for 0.2 s"),
         ({"new_device": True}, ""),
         ({"inject": breaking(restarted("spare", "tailscale", 3)), "restarts": {"tailscale": 2}}, "{'tailscale': 3}"),
