@@ -127,7 +127,7 @@ class Engine:
                 self.on_change(event.resource_pre_event.metadata.urn)
 
         # At the end the SDK asks the CLI for outputs and history: a second of a processor, and none of it is taken from there.
-        vars(stack).update(outputs=dict, info=lambda *_: True)
+        vars(stack).update(outputs=_nothing, info=_nothing)
         call: Callable[..., object] = getattr(stack, operation)
         try:
             call(on_output=lines.append, on_event=heard, color="never", **options)
@@ -218,6 +218,10 @@ class Engine:
 
 def _plain(lines: list[str]) -> str:
     return _COLOR.sub("", "\n".join(lines))
+
+
+def _nothing(*_: object) -> dict[str, Any]:
+    return {}
 
 
 def _changes(events: "list[EngineEvent]") -> dict[str, int]:
