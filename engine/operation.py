@@ -62,7 +62,7 @@ def perform(
         on_event(event)
 
     # At the end the SDK asks the CLI for outputs and history: a second of a processor, and none of it is taken from there.
-    vars(stack).update(outputs=dict, info=lambda *_: True)
+    vars(stack).update(outputs=_nothing, info=_nothing)
     call: Callable[..., object] = getattr(stack, operation)
     try:
         call(on_output=lines.append, on_event=heard, color="never", **options)
@@ -107,6 +107,10 @@ def locked(stack: str, said: str) -> StackLocked:
 def plain(lines: list[str]) -> str:
     """Lines of the engine's output without its colours."""
     return _COLOR.sub("", "\n".join(lines))
+
+
+def _nothing(*_: object) -> dict[str, Any]:
+    return {}
 
 
 def _changes(events: "list[EngineEvent]") -> dict[str, int]:
