@@ -63,9 +63,9 @@ FAMILIES: Final = {
 TOOLS: Final = {
     tool.name: tool
     for tool in (
-        Tool("process-compose", "process-compose", "github.com/f1bonacc1/process-compose/src", 30),
-        Tool("etcd", "kubernetes", "go.etcd.io/etcd/server/v3", 25),
-        Tool("kwok", "kubernetes", "sigs.k8s.io/kwok/cmd/kwok", 75),
+        Tool("process-compose", "process-compose", "github.com/f1bonacc1/process-compose/src", 20),
+        Tool("etcd", "kubernetes", "go.etcd.io/etcd/server/v3", 10),
+        Tool("kwok", "kubernetes", "sigs.k8s.io/kwok/cmd/kwok", 10),
         Tool("kube-apiserver", "kubernetes", "k8s.io/kubernetes/cmd/kube-apiserver", 130),
         Tool("kube-controller-manager", "kubernetes", "k8s.io/kubernetes/cmd/kube-controller-manager", 40),
         Tool("kube-scheduler", "kubernetes", "k8s.io/kubernetes/cmd/kube-scheduler", 15),
@@ -73,13 +73,13 @@ TOOLS: Final = {
         Tool("headscale", "tailscale", "github.com/juanfont/headscale/cmd/headscale", 85),
         Tool("pulumi", "pulumi", "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi", 80),
         Tool("kubelet", "kubernetes", "k8s.io/kubernetes/cmd/kubelet", 25),
-        Tool("kube-router", "kubernetes", "github.com/cloudnativelabs/kube-router/v2/cmd/kube-router", 30),
+        Tool("kube-router", "kubernetes", "github.com/cloudnativelabs/kube-router/v2/cmd/kube-router", 10),
         Tool("tailscaled", "tailscale", "tailscale.com/cmd/tailscaled", 40),
         Tool("tailscale", "tailscale", "tailscale.com/cmd/tailscale", 15),
-        Tool("containerboot", "tailscale", "tailscale.com/cmd/containerboot", 15),
+        Tool("containerboot", "tailscale", "tailscale.com/cmd/containerboot", 5),
         Tool("derper", "tailscale", "tailscale.com/cmd/derper", 15),
         # Judges NetworkPolicies, in tests only.
-        Tool("cyclonus", "kubernetes", "github.com/mattfenwick/cyclonus/cmd/cyclonus", 10),
+        Tool("cyclonus", "kubernetes", "github.com/mattfenwick/cyclonus/cmd/cyclonus", 5),
     )
 }
 _COMMON: Final = (
