@@ -67,11 +67,11 @@ docs: .venv/ready
 	$(VENV)/python -m components.openclaw.document
 	$(VENV)/python -m addons.status.document
 
-## requirements: compile the pins anew from pyproject.toml (needs uv)
-requirements:
-	uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
+## requirements: compile the pins anew from pyproject.toml
+requirements: .venv/ready
+	$(VENV)/uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
 	  --extra addons --extra dev pyproject.toml --output-file requirements-dev.txt
-	uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
+	$(VENV)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
 	  --constraint <(grep -oE '^[a-z0-9-]+==[^ ]+' requirements-dev.txt) pyproject.toml --output-file requirements.txt
 
 .venv/ready: requirements-dev.txt

@@ -144,7 +144,7 @@ class Builds:
         return [running for lane in self._lanes for running in lane.running]
 
     def _message(self) -> str:
-        """Such as `building etcd v3.6.5, kubernetes v1.36.2; downloading headscale`."""
+        """Such as `building kubernetes v1.36.2, tailscale v1.102.3; downloading pulumi`."""
         at_work: dict[str, list[str]] = {}
         for running in self._running():
             at_work.setdefault(running.job.doing, []).append(running.job.name)
@@ -198,7 +198,7 @@ def _copy(home: Home, family: str) -> Path:
 
 
 def _modules(home: Home, go: Go, family: str, progress: Progress) -> list[str]:
-    if tools.FAMILIES[family].cuts:
+    if tools.cuts(family):
         progress(f"preparing the source of {family}", 5)
     shutil.rmtree(_copy(home, family), ignore_errors=True)
     return tools.modules(go.path, family, _copy(home, family), os.environ)
@@ -208,8 +208,6 @@ def _compile(home: Home, go: Go, family: str, group: Sequence[Tool], modules: Se
     staging = home.bin / f".build-{family}"
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir()
-    # A package path ending in `src` or `v3` names its binary otherwise, so a lone package gets its name explicitly.
-    output = f"{staging}/" if len(group) > 1 else str(staging / group[0].name)
 
     def finish() -> None:
         keys = home.bin / ".keys"
@@ -217,14 +215,14 @@ def _compile(home: Home, go: Go, family: str, group: Sequence[Tool], modules: Se
         for tool in group:
             # The old key goes first: a crash between the two lines means a rebuild, never a wrong match.
             (keys / tool.name).unlink(missing_ok=True)
-            (staging / tool.name).replace(home.bin / tool.name)
+            (staging / tool.output).replace(home.bin / tool.name)
             (keys / tool.name).write_text(tools.cache_key(tool, go.version))
         shutil.rmtree(staging)
 
     return Job(
         "building",
         f"{family} {tools.version(family)}",
-        [str(go.path), "build", *modules, *tools.flags(family), "-o", output, *(tool.package for tool in group)],
+        [str(go.path), "build", *modules, *tools.flags(family), "-o", f"{staging}/", *(tool.package for tool in group)],
         tools.MODULES / family,
         home.logs / f"build-{family}.log",
         sum(tool.seconds for tool in group),

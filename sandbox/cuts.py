@@ -18,16 +18,21 @@ from sandbox.errors import SandboxError
 @dataclass(frozen=True)
 class Cut:
     """What is deleted from one file of a module: every match of each expression (`^` and `$` are the ends of a line, `.`
-    is any character), or the file itself if there are none. An expression that matches nothing is an error.
+    is any character), or the file itself if there are none. Of a pair, the second is what takes its place. An expression
+    that matches nothing is an error.
     """
 
     file: str
-    expressions: tuple[str, ...] = ()
+    expressions: tuple[str | tuple[str, str], ...] = ()
+
+
+# By module: what is left out of each.
+Cuts = Mapping[str, tuple[Cut, ...]]
 
 
 # State in a directory (or Postgres) and secrets by passphrase stay. A bucket of a cloud is no backend then: its address is
 # taken for one of Pulumi Cloud. `pulumi logs` reads no cloud's logs; `pulumi api` (for Pulumi Cloud) is not there.
-PULUMI: Final = (
+_PULUMI: Final = (
     Cut(
         "backend/diy/backend.go",
         (
@@ -77,7 +82,7 @@ PULUMI: Final = (
 )
 
 # The pages that describe its API: 34 MB of source. Nothing here opens them.
-PROCESS_COMPOSE: Final = (
+_PROCESS_COMPOSE: Final = (
     Cut(
         "src/api/routes.go",
         (
@@ -88,13 +93,87 @@ PROCESS_COMPOSE: Final = (
     ),
 )
 
+# It simulates nodes; who would look into a container there is told that nothing is to be seen. It was written for an older
+# client-go, whose stores took no bookmarks and whose watches told a blueprint.
+_KWOK: Final = (
+    *(
+        Cut(f"pkg/kwok/server/debugging_{name}.go")
+        for name in ("attach", "exec", "exec_other", "exec_windows", "logs", "port_forword")
+    ),
+    Cut("pkg/kwok/server/debugging.go", (r"^import \(\n.*?^\)\n", r"^\tws := .*(?=^}\n)")),
+    Cut(
+        "pkg/utils/informer/informer.go",
+        (
+            r"^\t+base64EncodedInitialEventsListBlueprint .*?^\t+}\n",
+            (r"(?<=opt Option\) )cache\.Store(?= {\n\treturn &cache\.FakeCustomStore{)", "cache.ReflectorStore"),
+        ),
+    ),
+)
 
-def without(source: str, expressions: Sequence[str]) -> str:
+# It enforces NetworkPolicies; it neither routes nor balances, which takes BGP, the SDK of a cloud and a client of Docker.
+_KUBE_ROUTER: Final = (
+    Cut(
+        "pkg/cmd/kube-router.go",
+        (
+            r'^\t"[^"]*/controllers/(proxy|routing)"\n',
+            r"^\t(\w+) := (proxy|routing)\.\w+{}\n\t\1\.Cleanup\(\)\n",
+            r"^\t(ep|epSlice|node)Informer := [^\n]*\n",
+            r"^\tif kr\.Config\.Run(Router|ServiceProxy) {\n.*?^\t}\n",
+        ),
+    ),
+)
+
+# Tests that have a name as if they were none, and with them two frameworks; and a client that nothing calls.
+_CYCLONUS: Final = (
+    *(
+        Cut(f"pkg/{name}_tests.go")
+        for name in (
+            "connectivity/testcasestate",
+            "generator/testcasegenerator",
+            "kube/ipaddress",
+            "kube/labelselector",
+            "kube/read",
+            "matcher/builder",
+            "matcher/policy",
+            "matcher/simplifier",
+        )
+    ),
+    Cut("pkg/utils/resty.go"),
+)
+
+# Conditions of the Tailscale operator's objects: for them alone, containerboot would be built with all of Kubernetes' API.
+_TAILSCALE: Final = (Cut("k8s-operator/conditions.go"),)
+
+# Its state is in SQLite; it asks nobody whether there is a newer version.
+_HEADSCALE: Final = (
+    Cut(
+        "hscontrol/db/db.go",
+        (r'^\t"(gorm\.io/driver/postgres|strconv)"\n', r"^\tcase types\.DatabasePostgres:\n\t\tdbString.*?(?=^\t}\n)"),
+    ),
+    Cut(
+        "cmd/headscale/cli/root.go",
+        (r'^\t"(github\.com/tcnksm/go-latest|runtime)"\n', r"^\tdisableUpdateCheck := .*?(?=^}\n)"),
+    ),
+)
+
+CUTS: Final[Cuts] = {
+    "github.com/pulumi/pulumi/pkg/v3": _PULUMI,
+    "github.com/f1bonacc1/process-compose": _PROCESS_COMPOSE,
+    "sigs.k8s.io/kwok": _KWOK,
+    "github.com/cloudnativelabs/kube-router/v2": _KUBE_ROUTER,
+    "github.com/mattfenwick/cyclonus": _CYCLONUS,
+    "tailscale.com": _TAILSCALE,
+    "github.com/juanfont/headscale": _HEADSCALE,
+}
+
+
+def without(source: str, expressions: Sequence[str | tuple[str, str]]) -> str:
     """The source without all that the expressions match; ValueError names one that matches nothing."""
     for expression in expressions:
-        source, count = re.subn(expression, "", source, flags=re.MULTILINE | re.DOTALL)
+        pattern, instead = (expression, "") if isinstance(expression, str) else expression
+        source, count = re.subn(pattern, instead, source, flags=re.MULTILINE | re.DOTALL)
         if not count:
-            raise ValueError(f"nothing matches {expression}")
+            raise ValueError(f"nothing matches {pattern}")
     return source
 
 
@@ -113,17 +192,28 @@ def apply(cuts: Sequence[Cut], source: Path) -> None:
             ) from None
 
 
-def modfile(
+def modfile(go: Path, pins: Path, cuts: Cuts, directory: Path, environment: Mapping[str, str]) -> Path:
+    """Writes, in the directory, the modules without what is cut and a go.mod like the one in `pins` that takes them from
+    there; returns that go.mod, for `-modfile`. Go's `-overlay` would need no copy, but refuses its module cache.
+    """
+    replaced = "".join(
+        f"replace {module} => {json.dumps(str(_copy(go, pins, module, cuts[module], directory.resolve(), environment)))}\n"
+        for module in cuts
+    )
+    shutil.copy(pins / "go.sum", directory)
+    (directory / "go.mod").write_text(f"{(pins / 'go.mod').read_text()}\n{replaced}")
+    return directory / "go.mod"
+
+
+def _copy(
     go: Path, pins: Path, module: str, cuts: Sequence[Cut], directory: Path, environment: Mapping[str, str]
 ) -> Path:
-    """Writes, in the directory, the module without what is cut and a go.mod like the one in `pins` that takes the module
-    from there; returns that go.mod, for `-modfile`. Go's `-overlay` would need no copy, but refuses its module cache.
-    """
+    """The module, without what is cut, in the directory."""
     command = [str(go), "mod", "download", "-json", module]
     result = subprocess.run(command, cwd=pins, env=environment, capture_output=True, text=True, check=False)
     if result.returncode != 0:
         raise SandboxError(f"downloading {module} failed", (result.stderr or result.stdout).strip())
-    original, source = Path(json.loads(result.stdout)["Dir"]), directory.resolve() / "source"
+    original, source = Path(json.loads(result.stdout)["Dir"]), directory / module
     for path in original.rglob("*"):
         if path.is_file() and not path.name.endswith("_test.go") and "testdata" not in path.parts:
             copy = source / path.relative_to(original)
@@ -131,8 +221,4 @@ def modfile(
             # Its mode is not copied: files of the cache cannot be written to.
             shutil.copyfile(path, copy)
     apply(cuts, source)
-    shutil.copy(pins / "go.sum", directory)
-    (directory / "go.mod").write_text(
-        f"{(pins / 'go.mod').read_text()}\nreplace {module} => {json.dumps(str(source))}\n"
-    )
-    return directory / "go.mod"
+    return source

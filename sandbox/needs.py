@@ -27,7 +27,7 @@ RUN_DISK: Final = int(0.5 * GIB)
 MEMORY: Final = {False: int(2 * GIB), True: int(3.5 * GIB)}
 # Seconds for a registry to answer with something small.
 _PATIENCE: Final = 20
-# In the go.sum of nearly every family, and small.
+# In the go.sum of Kubernetes, and small.
 _SMALL_MODULE: Final = "github.com/cespare/xxhash/v2"
 _STEP = Callable[[], object]
 
@@ -166,7 +166,7 @@ def _ask_modules(go: Go, todo: Sequence[tools.Tool]) -> None:
     with tempfile.TemporaryDirectory(prefix="openclaw-sandbox-") as empty:
         asked = {**environment, "GOMODCACHE": empty, "GOFLAGS": "-modcacherw"}
         command = [str(go.path), "mod", "download", _SMALL_MODULE]
-        said = _silent(command, asked, tools.MODULES / "etcd")
+        said = _silent(command, asked, tools.MODULES / "kubernetes")
     if said is None:
         return
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from sandbox.cuts import PROCESS_COMPOSE, PULUMI, Cut, modfile
+from sandbox.cuts import CUTS, Cuts, modfile
 from sandbox.errors import SandboxError
 from sandbox.home import Home
 
@@ -23,39 +23,40 @@ class Tool:
     package: str
     seconds: int
 
+    @property
+    def output(self) -> str:
+        """What Go calls it: the last part of its package that is no version."""
+        return next(part for part in reversed(self.package.split("/")) if not re.fullmatch(r"v\d+", part))
+
 
 @dataclass(frozen=True)
 class Family:
-    """Tools of one go.mod. `{v}` in the flags stands for the version of `module` that go.mod pins, from which `cuts` are
-    left out.
-    """
+    """Tools of one go.mod. `{v}` in the flags stands for the version of `module` that go.mod pins."""
 
     module: str
     ldflags: str = ""
     tags: str = ""
-    cuts: tuple[Cut, ...] = ()
 
 
 _K8S: Final = "k8s.io/component-base/version"
 FAMILIES: Final = {
-    "process-compose": Family("github.com/f1bonacc1/process-compose", tags="nomsgpack", cuts=PROCESS_COMPOSE),
-    "etcd": Family("go.etcd.io/etcd/server/v3"),
+    "process-compose": Family("github.com/f1bonacc1/process-compose", tags="nomsgpack"),
     "pulumi": Family(
         "github.com/pulumi/pulumi/pkg/v3",
         "-X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version={v}",
         "osusergo,grpcnotrace",
-        PULUMI,
     ),
-    "kwok": Family("sigs.k8s.io/kwok"),
-    # Clients compare minors. Others that are made of its client packages are built with them: those are compiled once.
+    # Clients compare minors. Others that are made of the same packages are built with them: those are compiled once.
     "kubernetes": Family(
         "k8s.io/kubernetes",
         f"-X {_K8S}.gitVersion={{v}} -X {_K8S}.gitMajor=1 -X {_K8S}.gitMinor={{minor}} "
         "-X k8s.io/client-go/pkg/version.gitVersion={v}",
     ),
-    # headscale holds a client (tsnet), and so much of what tailscaled is made of: that is compiled once.
+    # headscale holds a client (tsnet), and so much of what tailscaled is made of: that is compiled once. No state is in AWS.
     "tailscale": Family(
-        "tailscale.com", "-X tailscale.com/version.shortStamp={bare} -X tailscale.com/version.longStamp={bare}"
+        "tailscale.com",
+        "-X tailscale.com/version.shortStamp={bare} -X tailscale.com/version.longStamp={bare}",
+        "ts_omit_aws",
     ),
 }
 
@@ -63,8 +64,8 @@ TOOLS: Final = {
     tool.name: tool
     for tool in (
         Tool("process-compose", "process-compose", "github.com/f1bonacc1/process-compose/src", 30),
-        Tool("etcd", "etcd", "go.etcd.io/etcd/server/v3", 25),
-        Tool("kwok", "kwok", "sigs.k8s.io/kwok/cmd/kwok", 75),
+        Tool("etcd", "kubernetes", "go.etcd.io/etcd/server/v3", 25),
+        Tool("kwok", "kubernetes", "sigs.k8s.io/kwok/cmd/kwok", 75),
         Tool("kube-apiserver", "kubernetes", "k8s.io/kubernetes/cmd/kube-apiserver", 130),
         Tool("kube-controller-manager", "kubernetes", "k8s.io/kubernetes/cmd/kube-controller-manager", 40),
         Tool("kube-scheduler", "kubernetes", "k8s.io/kubernetes/cmd/kube-scheduler", 15),
@@ -123,10 +124,22 @@ def tags(family: str) -> list[str]:
 
 def modules(go: Path, family: str, copy: Path, environment: Mapping[str, str]) -> list[str]:
     """The flag that says where the family's modules are pinned, if not in its own go.mod; makes, in `copy`, what it names."""
-    spec = FAMILIES[family]
-    if not spec.cuts:
-        return []
-    return [f"-modfile={modfile(go, MODULES / family, spec.module, spec.cuts, copy, {**environment, **ENVIRONMENT})}"]
+    left_out = cuts(family)
+    return (
+        [f"-modfile={modfile(go, MODULES / family, left_out, copy, {**environment, **ENVIRONMENT})}"]
+        if left_out
+        else []
+    )
+
+
+def cuts(family: str) -> Cuts:
+    """What is left out of modules that the family's go.mod pins."""
+    text = (MODULES / family / "go.mod").read_text()
+    return {
+        module: cuts
+        for module, cuts in CUTS.items()
+        if re.search(rf"^(?:require\s+|\t){re.escape(module)}\s+v", text, re.MULTILINE)
+    }
 
 
 def cache_key(tool: Tool, go_version: str) -> str:
@@ -134,7 +147,7 @@ def cache_key(tool: Tool, go_version: str) -> str:
     digest = hashlib.sha256()
     for name in ("go.mod", "go.sum"):
         digest.update((MODULES / tool.family / name).read_bytes())
-    parts = [tool.package, *flags(tool.family), "CGO_ENABLED=0", go_version, *map(repr, FAMILIES[tool.family].cuts)]
+    parts = [tool.package, *flags(tool.family), "CGO_ENABLED=0", go_version, repr(cuts(tool.family))]
     digest.update("\n".join(parts).encode())
     return digest.hexdigest()
 

@@ -1,7 +1,6 @@
 """Text, numbers and switches as people write them in YAML: read strictly, and refused in words of ours."""
 
 import re
-import unicodedata
 from collections.abc import Callable, Sequence
 from typing import Annotated, TypeVar
 
@@ -26,7 +25,8 @@ _UNDRAWN = re.compile(
 
 def invisible(value: str) -> bool:
     """Says whether a text has a blank, a control or a zero-width character: nobody sees it, and nothing matches it."""
-    return any(unicodedata.category(char)[0] in "ZC" for char in value) or _UNDRAWN.search(value) is not None
+    # What is not printable is what Unicode calls a separator or a control, but for the space itself.
+    return " " in value or not value.isprintable() or _UNDRAWN.search(value) is not None
 
 
 def _wrong_type(value: object) -> ValueError:

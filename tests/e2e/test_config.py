@@ -114,10 +114,6 @@ def test_seeded_is_the_pages_and_the_clis_but_for_our_keys(home: Gateway, stack:
     _unharmed(home)
     assert "the stack's own keys were set again" in home.logs(GATEWAY_CONTAINER)
 
-    home.kubectl("delete", "pod", home.pod["metadata"]["name"], "--wait=true", seconds=120)
-    eventually(lambda: home.ready, "the new pod", 180)
-    _unharmed(home)
-
     stack.up(HOME, LAB)
     home.wait_ready()
     refused = home.attempt("openclaw", "config", "set", "agents.defaults.timeoutSeconds", "32")

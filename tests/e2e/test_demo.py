@@ -10,7 +10,13 @@ from sandbox.node import devices, layout
 from sandbox.world import World
 from tests.support.e2e_nodes import with_nodes
 from tests.support.e2e_world import ALICE, HOME, LAB, Figures, Gateway
-from tests.support.engine_world import Stack
+from tests.support.engine_world import Cluster, Stack
+
+
+@pytest.fixture
+def home(world: World, cluster: Cluster) -> Gateway:
+    """Alice's gateway, however it was left."""
+    return Gateway(world, cluster, "home")
 
 
 @pytest.fixture
@@ -20,6 +26,7 @@ def with_machine(world: World, home: Gateway, stack: Stack) -> Generator[demo.De
     # Whoever comes next applies what they want.
     stack.applied = None
     ours.up(HOME, LAB)
+    home.wait_ready()
     outputs = ours.engine(HOME, LAB).outputs()
     gateway: InstanceOutput = outputs["instances"]["home"]
     try:

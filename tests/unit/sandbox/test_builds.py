@@ -12,6 +12,7 @@ from engine.processes import start_time
 from engine.progress import Progress
 from sandbox import builds, tools
 from sandbox.builds import Builds, Job, Lane
+from sandbox.cuts import Cut
 from sandbox.errors import SandboxError
 from sandbox.home import Home
 
@@ -138,7 +139,7 @@ def test_a_second_builder_waits_and_then_has_nothing_to_do(home: Home, monkeypat
 def test_a_build_is_kept_only_when_it_is_whole(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     go = home.root / "fake" / "go"
     go.parent.mkdir()
-    go.write_text('#!/bin/sh\nwhile [ "$1" != -o ]; do shift; done\necho built > "$2"\n')
+    go.write_text('#!/bin/sh\nwhile [ "$1" != -o ]; do shift; done\necho built > "$2"server\n')
     go.chmod(0o755)
     toolchain = builds.Go(go, GO)
 
@@ -146,19 +147,20 @@ def test_a_build_is_kept_only_when_it_is_whole(home: Home, monkeypatch: pytest.M
         return toolchain
 
     monkeypatch.setattr(builds, "find_go", find_go)
+    monkeypatch.setattr(tools, "CUTS", {})
     builds.ensure(home, ["etcd"], Said())
     assert (home.bin / "etcd").read_text() == "built\n"
     assert tools.missing(home, ["etcd"], GO) == []
     go.write_text("#!/bin/sh\nexit 1\n")
     (home.bin / ".keys" / "etcd").write_text("of another version")
-    with pytest.raises(SandboxError, match="building etcd v"):
+    with pytest.raises(SandboxError, match="building kubernetes v"):
         builds.ensure(home, ["etcd"], Said())
     assert (home.bin / "etcd").read_text() == "built\n"
     assert [tool.name for tool in tools.missing(home, ["etcd"], GO)] == ["etcd"]
 
 
 def test_what_is_cut_is_neither_downloaded_nor_built(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    said, cache = home.root / "said", home.root / "cache"
+    said, cache, module = home.root / "said", home.root / "cache", "go.etcd.io/etcd/server/v3"
     cache.mkdir()
     for name in ("main.go", "cloud.go"):
         (cache / name).write_text("package main\n")
@@ -166,9 +168,9 @@ def test_what_is_cut_is_neither_downloaded_nor_built(home: Home, monkeypatch: py
     go.write_text(
         f"""#!/bin/sh
 if [ "$1" = mod ]; then echo '{{"Dir": "{cache}"}}'; exit; fi
-for word; do case $word in -modfile=*) ls "$(dirname "${{word#*=}}")/source" | sed "s/^/$1 /" >> {said};; esac; done
+for word; do case $word in -modfile=*) ls "$(dirname "${{word#*=}}")/{module}" | sed "s/^/$1 /" >> {said};; esac; done
 while [ $# != 0 ] && [ "$1" != -o ]; do shift; done
-[ $# = 0 ] || echo built > "$2"
+[ $# = 0 ] || for name in pulumi server; do echo built > "$2$name"; done
 """
     )
     go.chmod(0o755)
@@ -177,8 +179,7 @@ while [ $# != 0 ] && [ "$1" != -o ]; do shift; done
         return builds.Go(go, GO)
 
     monkeypatch.setattr(builds, "find_go", find_go)
-    family = tools.Family(tools.FAMILIES["etcd"].module, cuts=(tools.Cut("cloud.go"),))
-    monkeypatch.setitem(tools.FAMILIES, "etcd", family)
-    builds.ensure(home, ["kwok", "etcd"], Said())
+    monkeypatch.setattr(tools, "CUTS", {module: (Cut("cloud.go"),)})
+    builds.ensure(home, ["pulumi", "etcd"], Said())
     assert sorted(said.read_text().splitlines()) == ["build main.go", "list main.go"]
     assert [path.name for path in home.bin.iterdir() if path.name.startswith(".cut")] == []

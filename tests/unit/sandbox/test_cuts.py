@@ -57,6 +57,10 @@ def test_only_what_is_named_is_left_out() -> None:
     assert cuts.without(SOURCE, S3) == 'import (\n\t"fmt"\n)\n\nfunc open() {\n\tfmt.Println()\n}\n'
 
 
+def test_of_a_pair_the_second_takes_the_place_of_the_first() -> None:
+    assert "\tif scheme == gs {" in cuts.without(SOURCE, [(r"(?<=scheme == )s3", "gs")])
+
+
 @pytest.mark.parametrize("cut", [Cut("open.go", ("gone",)), Cut("gone.go", ("x",)), Cut("gone.go")])
 def test_a_module_that_changed_is_an_error(tmp_path: Path, cut: Cut) -> None:
     (tmp_path / "open.go").write_text(SOURCE)
@@ -67,17 +71,17 @@ def test_a_module_that_changed_is_an_error(tmp_path: Path, cut: Cut) -> None:
 def test_the_module_is_taken_from_a_copy(tmp_path: Path, module: Path, pins: Path) -> None:
     go = _go(tmp_path, f"echo '{json.dumps({'Dir': str(module)})}'")
     copy = tmp_path / "a copy"
-    listed = cuts.modfile(go, pins, "drive", [Cut("open/aws.go"), Cut("open/open.go", S3)], copy, {})
-    assert listed.read_text() == f'{(pins / "go.mod").read_text()}\nreplace drive => "{copy}/source"\n'
+    listed = cuts.modfile(go, pins, {"drive": (Cut("open/aws.go"), Cut("open/open.go", S3))}, copy, {})
+    assert listed.read_text() == f'{(pins / "go.mod").read_text()}\nreplace drive => "{copy}/drive"\n'
     assert (copy / "go.sum").read_text() == "drive v1 h1:\n"
-    copied = sorted(str(path.relative_to(copy / "source")) for path in copy.rglob("source/**/*") if path.is_file())
+    copied = sorted(str(path.relative_to(copy / "drive")) for path in copy.rglob("drive/**/*") if path.is_file())
     assert copied == ["go.mod", "open/open.go"]
-    assert (copy / "source" / "open" / "open.go").read_text() == cuts.without(SOURCE, S3)
+    assert (copy / "drive" / "open" / "open.go").read_text() == cuts.without(SOURCE, S3)
     assert (module / "open" / "open.go").read_text() == SOURCE
 
 
 def test_a_module_that_cannot_be_downloaded_is_named(tmp_path: Path, pins: Path) -> None:
     go = _go(tmp_path, "echo no answer >&2; exit 1")
     with pytest.raises(SandboxError, match="downloading drive failed") as caught:
-        cuts.modfile(go, pins, "drive", [], tmp_path / "copy", {})
+        cuts.modfile(go, pins, {"drive": ()}, tmp_path / "copy", {})
     assert caught.value.hint == "no answer"

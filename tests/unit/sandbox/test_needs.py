@@ -72,6 +72,7 @@ def test_one_lack_is_said_as_it_is(home: Home, monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_silent_module_proxy_is_a_lack_without_the_modules(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(needs.tools, "missing", answers([tools.TOOLS["etcd"]]))
+    monkeypatch.setattr(needs.tools, "CUTS", {})
     monkeypatch.setattr(needs, "_disk", answers(None))
     monkeypatch.setattr(needs, "_silent", answers("dial tcp: refused"))
     with pytest.raises(SandboxError, match="the Go module proxy does not answer: dial tcp: refused"):

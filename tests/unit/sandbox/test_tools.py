@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from sandbox import golang, kubectl, tools
+from sandbox.cuts import Cut
 from sandbox.home import Home
 
 GO = "go version go1.26.8 linux/amd64"
@@ -20,9 +21,9 @@ def home(tmp_path: Path) -> Home:
 def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of one family's pins, free to change."""
     copy = tmp_path / "toolchain"
-    (copy / "etcd").mkdir(parents=True)
+    (copy / "kubernetes").mkdir(parents=True)
     for name in ("go.mod", "go.sum"):
-        (copy / "etcd" / name).write_bytes((tools.MODULES / "etcd" / name).read_bytes())
+        (copy / "kubernetes" / name).write_bytes((tools.MODULES / "kubernetes" / name).read_bytes())
     monkeypatch.setattr(tools, "MODULES", copy)
     return copy
 
@@ -59,7 +60,7 @@ def test_a_built_tool_is_not_built_again(home: Home) -> None:
 @pytest.mark.parametrize("name", ["go.mod", "go.sum"])
 def test_another_pin_is_another_build(home: Home, modules: Path, name: str) -> None:
     _pretend_built(home, "etcd")
-    (modules / "etcd" / name).write_text((modules / "etcd" / name).read_text() + "\n")
+    (modules / "kubernetes" / name).write_text((modules / "kubernetes" / name).read_text() + "\n")
     assert [tool.name for tool in tools.missing(home, ["etcd"], GO)] == ["etcd"]
 
 
@@ -70,15 +71,22 @@ def test_another_go_is_another_build(home: Home) -> None:
 
 def test_other_flags_are_another_build(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     _pretend_built(home, "etcd")
-    monkeypatch.setitem(tools.FAMILIES, "etcd", tools.Family(tools.FAMILIES["etcd"].module, tags="other"))
+    monkeypatch.setitem(tools.FAMILIES, "kubernetes", tools.Family(tools.FAMILIES["kubernetes"].module, tags="other"))
     assert [tool.name for tool in tools.missing(home, ["etcd"], GO)] == ["etcd"]
 
 
 def test_other_cuts_are_another_build(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     _pretend_built(home, "etcd")
-    family = tools.Family(tools.FAMILIES["etcd"].module, cuts=(tools.Cut("main.go"),))
-    monkeypatch.setitem(tools.FAMILIES, "etcd", family)
+    monkeypatch.setitem(tools.CUTS, "go.etcd.io/etcd/server/v3", (Cut("main.go"),))
     assert [tool.name for tool in tools.missing(home, ["etcd"], GO)] == ["etcd"]
+
+
+def test_what_is_cut_is_of_modules_that_are_pinned() -> None:
+    assert {module for family in tools.FAMILIES for module in tools.cuts(family)} == tools.CUTS.keys()
+
+
+def test_go_names_a_binary_after_its_package() -> None:
+    assert [tools.TOOLS[name].output for name in ("etcd", "process-compose", "kwok")] == ["server", "src", "kwok"]
 
 
 def test_a_key_without_its_binary_counts_as_missing(home: Home) -> None:
