@@ -10,23 +10,26 @@ from typing import Final
 from addons.stack import StackConsole
 from addons.status.doctor import diagnose
 from addons.status.faults import FAULTS
-from addons.status.model import Health, InstanceStatus
+from addons.status.model import Finding, Health, InstanceStatus
 from tests.support.faults.fault import Fault
 from tests.support.faults.report import ToldRow
 from tests.support.faults.scene import Scene
 
 # Seconds between two looks of a page, and between two questions to the doctor, who measures the network anew.
-_LOOK: Final = 0.5
+_LOOK: Final = 1.0
 _ASK: Final = 8.0
 
 
 @dataclass
 class Told:
-    """The first status of an instance that named the fault, by one of its rules."""
+    """The first status of an instance that named the fault, by one of its rules, and the first in which the doctor took it
+    for the cause: of two things that are wrong it is told the one that comes first, such as a pod that still starts.
+    """
 
     fault: str
     found: InstanceStatus | None = None
     after: float = 0.0
+    cause: Finding | None = None
     said: list[str] = field(default_factory=list[str])
     """Everything that was said first, for who wonders why it was not named."""
     _before: set[str] = field(default_factory=set[str])
@@ -43,21 +46,25 @@ class Told:
             return
         if not self.said or self.said[-1] != status.headline:
             self.said.append(status.headline)
-        if self.found is None and rules & self.rules - self._before:
+        if not rules & self.rules - self._before:
+            return
+        if self.found is None:
             self.found, self.after = status, after
+        cause = diagnose(status).cause
+        if self.cause is None and cause is not None and cause.rule in self.rules:
+            self.cause = cause
 
     def row(self) -> ToldRow:
         """As docs/addons.md shows it. AssertionError for a fault that nobody was told of, or that the doctor took for another."""
         assert self.found is not None, f"no status named {self.fault} by {self.rules}: it said {self.said}"
         finding = next(one for one in self.found.findings if one.rule in self.rules - self._before)
-        cause = diagnose(self.found).cause
         # What degrades nothing is no cause: the doctor says it among what else is worth knowing.
         if finding.health is Health.HEALTHY:
             doctor = f"worth knowing, at step {finding.step}"
         else:
-            assert cause is not None, f"the doctor found no cause of {self.fault}: {finding.says}"
-            assert cause.rule in self.rules, f"the doctor took {self.fault} for {cause.rule}: {cause.says}"
-            doctor = f"step {cause.step}: {cause.says}"
+            taken = diagnose(self.found).cause
+            assert self.cause is not None, f"the doctor took {self.fault} for {taken}"
+            doctor = f"step {self.cause.step}: {self.cause.says}"
         return ToldRow(self.fault, f"{finding.health}: {finding.says}", f"{self.after:.0f} s", doctor)
 
 
@@ -70,7 +77,7 @@ def listening(console: StackConsole, fault: Fault, scene: Scene) -> Generator[To
         asked = time.monotonic()
         while not over.wait(_LOOK):
             now = time.monotonic()
-            if told.found is None and now - asked > _ASK:
+            if told.cause is None and now - asked > _ASK:
                 console.refresh(fault.breaks)
                 asked = now
             status = next(one for one in console.report().instances if one.id == fault.breaks)
