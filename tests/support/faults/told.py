@@ -32,7 +32,7 @@ class Told:
     cause: Finding | None = None
     said: list[str] = field(default_factory=list[str])
     """Everything that was said first, for who wonders why it was not named."""
-    _before: set[str] = field(default_factory=set[str])
+    _before: tuple[Finding, ...] = ()
 
     @property
     def rules(self) -> set[str]:
@@ -40,13 +40,12 @@ class Told:
 
     def heard(self, status: InstanceStatus, after: float | None) -> None:
         """A status so many seconds after the fault began; None before that. What was there before is an earlier fault's."""
-        rules = {one.rule for one in status.findings}
         if after is None:
-            self._before = rules
+            self._before = status.findings
             return
         if not self.said or self.said[-1] != status.headline:
             self.said.append(status.headline)
-        if not rules & self.rules - self._before:
+        if not self._naming(status):
             return
         if self.found is None:
             self.found, self.after = status, after
@@ -54,10 +53,15 @@ class Told:
         if self.cause is None and cause is not None and cause.rule in self.rules:
             self.cause = cause
 
+    def _naming(self, status: InstanceStatus) -> list[Finding]:
+        """Findings by a rule of the fault. The same rule may have found the like before, such as an earlier restart."""
+        earlier = {(one.rule, one.since) for one in self._before}
+        return [one for one in status.findings if one.rule in self.rules and (one.rule, one.since) not in earlier]
+
     def row(self) -> ToldRow:
         """As docs/addons.md shows it. AssertionError for a fault that nobody was told of, or that the doctor took for another."""
         assert self.found is not None, f"no status named {self.fault} by {self.rules}: it said {self.said}"
-        finding = next(one for one in self.found.findings if one.rule in self.rules - self._before)
+        finding = self._naming(self.found)[0]
         # What degrades nothing is no cause: the doctor says it among what else is worth knowing.
         if finding.health is Health.HEALTHY:
             doctor = f"worth knowing, at step {finding.step}"
