@@ -1,7 +1,7 @@
 """Each external command that this repository runs, and the Debian package that has it. A test compares it with the code.
 
-Debian's names, which are Ubuntu's as well. The pinned tools of tools.py are built and need no package; pip, ruff and the like
-are in .venv, and Node with npm too (nodejs.py).
+Debian's names, which are Ubuntu's as well. The pinned tools of tools.py are built and need no package; pip, uv, ruff and the
+like are in .venv, and Node with npm too (nodejs.py).
 """
 
 import shutil
@@ -83,8 +83,6 @@ OPTIONAL: Final = {
     "golang-go": ("go",),  # one that is too old, or none: PyPI has it (golang.py)
     "pulumi": ("pulumi",),  # an installed one that fits is used, else it is built
 }
-# For who works on the project: `make requirements`.
-BY_HAND: Final = {"uv": ("uv",)}
 
 PACKAGES: Final = (
     # Go and the gateway's image look at certificates of registries; pip brings its own.
@@ -118,7 +116,7 @@ def absent(*uses: Use) -> list[Package]:
 
 def known() -> dict[str, str]:
     """Package of each command that may be run on this machine."""
-    groups = (*BASE.items(), *START.items(), *OPTIONAL.items(), *BY_HAND.items())
+    groups = (*BASE.items(), *START.items(), *OPTIONAL.items())
     by_command = {command: package for package, commands in groups for command in commands}
     return by_command | {command: package.name for package in PACKAGES for command in package.commands}
 

@@ -99,13 +99,18 @@ ENVIRONMENT: Final = {"CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly", "GOTOOLCHA
 
 def version(family: str) -> str:
     """The version that the family's go.mod pins, such as `v1.36.2`."""
-    text = (MODULES / family / "go.mod").read_text()
-    match = re.search(rf"^(?:require\s+|\t){re.escape(FAMILIES[family].module)}\s+(v\S+)", text, re.MULTILINE)
-    if match is None:
+    pinned = _pinned((MODULES / family / "go.mod").read_text(), FAMILIES[family].module)
+    if pinned is None:
         raise SandboxError(
             f"sandbox/toolchain/{family}/go.mod pins no {FAMILIES[family].module}", "Add it with `go get`"
         )
-    return match[1]
+    return pinned
+
+
+def _pinned(text: str, module: str) -> str | None:
+    """The version of a module that a go.mod requires."""
+    match = re.search(rf"^(?:require\s+|\t){re.escape(module)}\s+(v\S+)", text, re.MULTILINE)
+    return match[1] if match else None
 
 
 def flags(family: str) -> list[str]:
@@ -125,21 +130,15 @@ def tags(family: str) -> list[str]:
 def modules(go: Path, family: str, copy: Path, environment: Mapping[str, str]) -> list[str]:
     """The flag that says where the family's modules are pinned, if not in its own go.mod; makes, in `copy`, what it names."""
     left_out = cuts(family)
-    return (
-        [f"-modfile={modfile(go, MODULES / family, left_out, copy, {**environment, **ENVIRONMENT})}"]
-        if left_out
-        else []
-    )
+    if not left_out:
+        return []
+    return [f"-modfile={modfile(go, MODULES / family, left_out, copy, {**environment, **ENVIRONMENT})}"]
 
 
 def cuts(family: str) -> Cuts:
     """What is left out of modules that the family's go.mod pins."""
     text = (MODULES / family / "go.mod").read_text()
-    return {
-        module: cuts
-        for module, cuts in CUTS.items()
-        if re.search(rf"^(?:require\s+|\t){re.escape(module)}\s+v", text, re.MULTILINE)
-    }
+    return {module: left_out for module, left_out in CUTS.items() if _pinned(text, module)}
 
 
 def cache_key(tool: Tool, go_version: str) -> str:
